@@ -1,0 +1,7 @@
+//! levy: a batch worker for court and penalty deductions on WeChat Pay (特殊减额).
+//!
+//! Money moves once: `docs/SPEC.md` has the nine laws, `docs/ARCHITECTURE.md` the map.
+
+pub mod clock;
+pub mod gateway;
+pub mod order;
