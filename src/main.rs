@@ -1,1 +1,3 @@
+//! levy's command.
+
 fn main() {}

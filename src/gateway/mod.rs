@@ -3,4 +3,7 @@
 //! `http` seals, signs, sends and verifies, in that order, once for each call; `classify` says what a
 //! checked reply means. Nothing here knows the ledger, the pace or when to try again.
 
+mod classify;
 pub mod reply;
+
+pub use classify::{Asking, classify};
