@@ -4,4 +4,5 @@
 
 pub mod clock;
 pub mod gateway;
+pub mod ledger;
 pub mod order;

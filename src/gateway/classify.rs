@@ -97,6 +97,7 @@ pub fn classify(asking: &Asking<'_>, checked: &Checked) -> Verdict {
     let alert = alert(asking, &meaning);
     Verdict {
         meaning,
+        event,
         state,
         weak,
         alert,

@@ -2,7 +2,7 @@
 
 use super::content::words;
 use super::name::OrderNo;
-use super::state::State;
+use super::state::{Event, State};
 
 /// Proof that a deduction's order is dead: a verified 200 said FAILED of this number.
 ///
@@ -137,6 +137,8 @@ words! {
 pub struct Verdict {
     /// What the reply says.
     pub meaning: Meaning,
+    /// What it does to the order; the ledger applies it to the state that it finds.
+    pub event: Event,
     /// The state that the order has now.
     pub state: State,
     /// How far the doubt about a close has come.

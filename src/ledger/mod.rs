@@ -1,0 +1,573 @@
+//! What we promised, durable: batches, rows, orders and the journal of attempts.
+//!
+//! [`Ledger`] is the trait that every database implements; its contract suite is `laws`. It knows
+//! orders and verdicts, not files, HTTP or pace. Every method is synchronous: the run hands writes
+//! to one thread ([`writer::Writer`]), which groups them into one commit.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::clock::WallMs;
+use crate::order::{
+    Asked, Content, ContentDigest, Event, Fen, Field, NextAction, Order, OrderNo, State, Status,
+    Weak,
+};
+
+/// Days within which another order for the same debt holds a new one, unless set otherwise.
+pub const HOLD_DAYS_DEFAULT: u32 = 40;
+
+macro_rules! ids {
+    ($($(#[$doc:meta])* $name:ident,)+) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(pub i64);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    )+};
+}
+
+ids! {
+    /// A batch's number in its ledger, in order of acceptance.
+    BatchId,
+    /// An order's number in its ledger, in order of creation (input order within a batch).
+    OrderId,
+    /// A deduction: a chain of orders, the first and its reissues.
+    DeductionId,
+    /// One attempt: an intent, and perhaps its reply.
+    AttemptId,
+    /// One run of levy on this ledger.
+    RunId,
+}
+
+/// Real money, or the sandbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Environment {
+    /// WeChat Pay.
+    Real,
+    /// The embedded gateway.
+    Sandbox,
+}
+
+impl Environment {
+    /// The word in the ledger.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Real => "REAL",
+            Self::Sandbox => "SANDBOX",
+        }
+    }
+}
+
+/// What a ledger is bound to at its creation: anything else is refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Binding {
+    /// The caller's merchant number.
+    pub caller: String,
+    /// Real or sandbox.
+    pub environment: Environment,
+}
+
+/// A row on its way into the ledger, in input order.
+#[derive(Clone, Debug)]
+pub struct StagedRow {
+    /// 1, 2, 3 … among the file's data rows.
+    pub ordinal: u64,
+    /// The physical line where the row begins; the header is line 1.
+    pub line: u64,
+    /// The input's cells as they came.
+    pub cells: Vec<String>,
+    /// The amount, where it could be read (of invalid rows too).
+    pub amount: Option<Fen>,
+    /// A valid deduction, or what is wrong with the row, in words without secrets.
+    pub asked: Result<StagedOrder, String>,
+}
+
+/// A valid row's deduction.
+#[derive(Clone, Debug)]
+pub struct StagedOrder {
+    /// The row's own number; without one it is derived from content and ordinal.
+    pub no: Option<OrderNo>,
+    /// What is deducted from whom.
+    pub content: Content,
+    /// `levy_out_request_no`: the order that this row came back from.
+    pub returned: Option<OrderNo>,
+}
+
+/// What a batch is, but for its rows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BatchHead {
+    /// SHA-256 of the file's bytes: the batch's identity.
+    pub digest: [u8; 32],
+    /// The file's name as people know it (no directories).
+    pub file: String,
+    /// The header's cells as they came, without levy's own columns.
+    pub header: Vec<String>,
+    /// `,`, `;` or tab.
+    pub delimiter: u8,
+}
+
+/// An accepted batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Batch {
+    /// Its number.
+    pub id: BatchId,
+    /// What it is.
+    pub head: BatchHead,
+    /// Its data rows.
+    pub rows: u64,
+    /// When it was accepted.
+    pub accepted_at: WallMs,
+}
+
+/// What the ledger says to a number and a content (law L2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Admission {
+    /// The number was not known.
+    New,
+    /// The number stands for this very content.
+    Repeat,
+    /// The number stands for another content; the first field that differs.
+    Conflict(Field),
+}
+
+/// Where an order stands, as the engine needs it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// State.
+    pub state: State,
+    /// How far the doubt about a RECEIPT_NOT_EXIST_CLOSED has come.
+    pub weak: Weak,
+    /// Submissions that may have been accepted (those without an answer among them).
+    pub maybe_accepted: u32,
+    /// The earliest of local and signed time at any send.
+    pub first_sent_at: Option<WallMs>,
+    /// Runs that asked in vain for the proof of a close.
+    pub proof_runs: u32,
+}
+
+/// An order that a run may have something to do for.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// The order's number in the ledger.
+    pub id: OrderId,
+    /// Number and content, as the ledger has them.
+    pub order: Arc<Order>,
+    /// Where it stands.
+    pub standing: Standing,
+}
+
+/// Permission to send, made only by a ledger whose intent is durable on disk, and consumed by the
+/// one function that sends (law L1).
+#[derive(Debug)]
+pub struct Claimed {
+    attempt: AttemptId,
+    job: Job,
+    asked: Asked,
+    before: State,
+    earlier_sends: u32,
+}
+
+impl Claimed {
+    /// For implementations of [`Ledger`] alone, after their commit.
+    pub(in crate::ledger) fn new(
+        attempt: AttemptId,
+        job: Job,
+        asked: Asked,
+        before: State,
+        earlier_sends: u32,
+    ) -> Self {
+        Self {
+            attempt,
+            job,
+            asked,
+            before,
+            earlier_sends,
+        }
+    }
+
+    /// The journal's number of this attempt.
+    pub fn attempt(&self) -> AttemptId {
+        self.attempt
+    }
+
+    /// The order, as it stands since the claim.
+    pub fn job(&self) -> &Job {
+        &self.job
+    }
+
+    /// Submission or query.
+    pub fn asked(&self) -> Asked {
+        self.asked
+    }
+
+    /// Where the order stood before the claim.
+    pub fn before(&self) -> State {
+        self.before
+    }
+
+    /// Submissions of this number before this one that may have been accepted.
+    pub fn earlier_sends(&self) -> u32 {
+        self.earlier_sends
+    }
+}
+
+/// A wish to send, to be made durable.
+#[derive(Clone, Debug)]
+pub struct Ask {
+    /// Which order, as the engine knows it; a claim fails if the ledger knows it otherwise.
+    pub job: Job,
+    /// Submission or query.
+    pub asked: Asked,
+    /// Now.
+    pub at: WallMs,
+    /// Which run asks.
+    pub run: RunId,
+}
+
+/// How far a reply could be trusted; the journal's word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trust {
+    /// The signature holds.
+    Verified,
+    /// No signature headers.
+    Unsigned,
+    /// Signature headers that do not hold.
+    IllSigned,
+    /// No whole reply.
+    Lost,
+    /// The connection was never made, or the send was not begun.
+    NotSent,
+}
+
+impl Trust {
+    /// The word in the journal.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Verified => "VERIFIED",
+            Self::Unsigned => "UNSIGNED",
+            Self::IllSigned => "ILL_SIGNED",
+            Self::Lost => "LOST",
+            Self::NotSent => "NOT_SENT",
+        }
+    }
+}
+
+/// What came back, as the journal keeps it. The order's own fields come from verified replies only.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReplyFacts {
+    /// How far it could be trusted.
+    pub trust: Trust,
+    /// HTTP status.
+    pub http_status: Option<u16>,
+    /// `code` of an error.
+    pub code: Option<String>,
+    /// `message` of an error, or what went wrong, without secrets.
+    pub message: Option<String>,
+    /// `Request-ID`.
+    pub request_id: Option<String>,
+    /// The gateway's signed time.
+    pub signed_at: Option<WallMs>,
+    /// `state`
+    pub state: Option<String>,
+    /// `fail_reason`
+    pub fail_reason: Option<String>,
+    /// `quota_change_no`
+    pub quota_change_no: Option<String>,
+    /// `success_time`
+    pub success_time: Option<String>,
+    /// `fail_time`
+    pub fail_time: Option<String>,
+}
+
+impl ReplyFacts {
+    /// Nothing but a trust and a word about it.
+    pub fn bare(trust: Trust, message: Option<String>) -> Self {
+        Self {
+            trust,
+            http_status: None,
+            code: None,
+            message,
+            request_id: None,
+            signed_at: None,
+            state: None,
+            fail_reason: None,
+            quota_change_no: None,
+            success_time: None,
+            fail_time: None,
+        }
+    }
+}
+
+/// The answer to an attempt, to be recorded.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// Which attempt.
+    pub attempt: AttemptId,
+    /// Which order.
+    pub order: OrderId,
+    /// Submission or query.
+    pub asked: Asked,
+    /// When the reply came, by the local clock.
+    pub at: WallMs,
+    /// Milliseconds from send to reply.
+    pub latency_ms: u64,
+    /// What came.
+    pub facts: ReplyFacts,
+    /// What it meant; the journal's word.
+    pub meaning: &'static str,
+    /// What it does to the order.
+    pub event: Event,
+    /// How far the doubt about a close has come since.
+    pub weak: Weak,
+    /// The submission may have been accepted, in spite of what came.
+    pub may_have_been_accepted: bool,
+    /// Something that a person must see.
+    pub alert: Option<&'static str>,
+}
+
+/// One write of a group that is committed together.
+#[derive(Clone, Debug)]
+pub enum Write {
+    /// Intent before wire.
+    Claim(Ask),
+    /// A reply.
+    Record(Box<Answer>),
+    /// A run asked in vain for the proof of a close.
+    ProofMissed(OrderId),
+}
+
+/// What became of one [`Write`], after the commit.
+#[derive(Debug)]
+pub enum Written {
+    /// The intent is durable: send.
+    Claimed(Box<Claimed>),
+    /// The order stands otherwise than the engine thought, or its state forbids it; where it stands.
+    Refused(OrderId, Standing),
+    /// Where the order stands since.
+    Recorded(OrderId, Standing),
+    /// Noted.
+    Noted(OrderId),
+}
+
+/// Which orders a run drives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// The orders of one batch's rows: open ones, wherever they came first, and its own unsent ones.
+    Batch(BatchId),
+    /// Every open order of the ledger; nothing that was never sent.
+    Open,
+}
+
+/// The two parts of a lane's work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Sent before and not final: UNKNOWN, PROCESSING, CLOSED.
+    Open,
+    /// Never sent: PENDING.
+    Pending,
+}
+
+/// What a lane has to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LaneWork {
+    /// The target merchant.
+    pub merchant: crate::order::Merchant,
+    /// Orders that were sent and are not final.
+    pub open: u64,
+    /// Orders that were never sent.
+    pub pending: u64,
+}
+
+/// A send of an earlier run that may still count against a lane's pace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecentSend {
+    /// The lane.
+    pub merchant: crate::order::Merchant,
+    /// When its intent was written.
+    pub claimed_at: WallMs,
+    /// When its reply came, if one was recorded.
+    pub answered_at: Option<WallMs>,
+}
+
+/// What accepting a batch did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Accepted {
+    /// Data rows.
+    pub rows: u64,
+    /// New orders, held ones among them.
+    pub orders: u64,
+    /// Rows whose order the ledger (or the file, above) had already.
+    pub repeats: u64,
+    /// Rows that are CONFLICT.
+    pub conflicts: u64,
+    /// Orders that are HELD.
+    pub held: u64,
+    /// Rows that are INVALID.
+    pub invalid: u64,
+}
+
+/// One row of a batch with what became of it, for the result.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResultRow {
+    /// Data row, from 1.
+    pub ordinal: u64,
+    /// Physical line in its file.
+    pub line: u64,
+    /// The input's cells as they came.
+    pub cells: Vec<String>,
+    /// Fen, where the row's amount could be read.
+    pub amount: Option<Fen>,
+    /// Status.
+    pub status: Status,
+    /// What is to be done next.
+    pub next_action: NextAction,
+    /// The row adds nothing: its order came first in this file and line (`FILE:LINE`).
+    pub duplicate_of: Option<String>,
+    /// The order that the row shows: its deduction's newest.
+    pub order: Option<RowOrder>,
+    /// Faults, conflicts, holds and alerts in words.
+    pub note: String,
+}
+
+/// The order of a row, for the result.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RowOrder {
+    /// `out_request_no`.
+    pub no: OrderNo,
+    /// The facts of the reply that settled it, or of the latest one.
+    pub reply: Option<ReplyFacts>,
+    /// Requests sent under this number, queries included.
+    pub attempts: u32,
+    /// First send.
+    pub first_sent_at: Option<WallMs>,
+    /// When it was settled.
+    pub settled_at: Option<WallMs>,
+}
+
+/// A batch's sums: rows add up by status, money adds up by order (law L7).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Data rows.
+    pub rows: u64,
+    /// Rows and fen by status, in the order of [`Status::ALL`]; statuses that do not occur are left out.
+    pub by_status: Vec<(Status, u64, u128)>,
+    /// Rows by what is to be done next.
+    pub by_action: Vec<(NextAction, u64)>,
+    /// Orders that the rows show, each once.
+    pub orders: u64,
+    /// Fen of those that succeeded.
+    pub deducted_fen: u128,
+    /// Fen of those that are neither succeeded nor dead.
+    pub open_fen: u128,
+    /// Fen of those that are dead: FAILED, CLOSED proven, CANCELLED, REJECTED.
+    pub dead_fen: u128,
+    /// Rows that add nothing, since their order was there already.
+    pub repeats: u64,
+    /// Rows whose amount could not be read.
+    pub unreadable_amounts: u64,
+    /// Attempts for the orders that the rows show, in all runs.
+    pub attempts: u64,
+}
+
+/// What a cancellation is aimed at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CancelTarget {
+    /// Every unsent order of a batch.
+    Batch(BatchId),
+    /// One order.
+    Number(OrderNo),
+}
+
+/// What a cancellation did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cancelled {
+    /// Orders withdrawn, with their fen.
+    pub withdrawn: Vec<(OrderNo, Fen)>,
+    /// Orders left alone, since they were sent already (or withdrawn before), with their state.
+    pub left: Vec<(OrderNo, State)>,
+}
+
+/// Why the ledger did not do what it was asked.
+#[derive(Debug)]
+pub enum LedgerError {
+    /// It does not exist (and `--create-ledger` was not given).
+    Missing(String),
+    /// It is not levy's, or not for this caller or environment, or of a newer schema, or lies
+    /// where it can't be safe.
+    Refused(String),
+    /// Another run holds it; who.
+    Held(String),
+    /// Disk, corruption, or a broken rule: nothing may be sent any more.
+    Broken(String),
+}
+
+impl fmt::Display for LedgerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing(words) | Self::Refused(words) => f.write_str(words),
+            Self::Held(words) => f.write_str(words),
+            Self::Broken(words) => write!(f, "the ledger failed: {words}"),
+        }
+    }
+}
+
+impl std::error::Error for LedgerError {}
+
+/// A result of the ledger.
+pub type LedgerResult<T> = Result<T, LedgerError>;
+
+/// The durable memory. Implementations pass the contract suite in `laws`.
+pub trait Ledger: Send {
+    /// The accepted batch with this identity, if there is one.
+    fn find_batch(&mut self, digest: &[u8; 32]) -> LedgerResult<Option<Batch>>;
+    /// An accepted batch by its number.
+    fn batch(&mut self, id: BatchId) -> LedgerResult<Option<Batch>>;
+    /// Empties the staging: rows of a batch that was not accepted leave nothing behind.
+    fn stage_clear(&mut self) -> LedgerResult<()>;
+    /// Stages rows in input order; they claim nothing until [`Ledger::accept`].
+    fn stage(&mut self, rows: &[StagedRow]) -> LedgerResult<()>;
+    /// Accepts the staged rows as one batch, in one commit: numbers, repeats, conflicts and holds
+    /// are decided here, in input order.
+    fn accept(
+        &mut self,
+        head: &BatchHead,
+        at: WallMs,
+        hold_days: u32,
+    ) -> LedgerResult<(Batch, Accepted)>;
+    /// Notes that a run begins.
+    fn begin_run(&mut self, at: WallMs) -> LedgerResult<RunId>;
+    /// Lanes with something to do, by merchant.
+    fn lanes(&mut self, scope: Scope) -> LedgerResult<Vec<LaneWork>>;
+    /// The next orders of a lane, by rising id, after `after`.
+    fn deck(
+        &mut self,
+        scope: Scope,
+        phase: Phase,
+        merchant: &crate::order::Merchant,
+        after: OrderId,
+        limit: u32,
+    ) -> LedgerResult<Vec<Job>>;
+    /// Sends since a moment, of all lanes.
+    fn recent_sends(&mut self, since: WallMs) -> LedgerResult<Vec<RecentSend>>;
+    /// The latest time that the gateway signed.
+    fn latest_signed_at(&mut self) -> LedgerResult<Option<WallMs>>;
+    /// Commits a group of writes in one transaction and says what became of each, in order. An
+    /// error means that none of them is to be relied on.
+    fn write(&mut self, writes: Vec<Write>) -> LedgerResult<Vec<Written>>;
+    /// Every row of a batch in input order.
+    fn rows(
+        &mut self,
+        batch: BatchId,
+        each: &mut dyn FnMut(ResultRow) -> std::io::Result<()>,
+    ) -> LedgerResult<()>;
+    /// A batch's sums.
+    fn totals(&mut self, batch: BatchId) -> LedgerResult<Totals>;
+    /// Withdraws what was never sent.
+    fn cancel(&mut self, target: &CancelTarget, at: WallMs) -> LedgerResult<Cancelled>;
+    /// The digest of what a number stands for, if it is known.
+    fn content_of(&mut self, no: &OrderNo) -> LedgerResult<Option<ContentDigest>>;
+}
