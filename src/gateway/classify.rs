@@ -111,7 +111,7 @@ fn meaning(asking: &Asking<'_>, checked: &Checked) -> Meaning {
             201 | 203..=299 => Meaning::Doubt(Doubt::NoState),
             _ => refusal(reply),
         },
-        Checked::Unsigned(reply) => unsigned(asking, reply),
+        Checked::Unsigned(reply) => unsigned(reply),
         Checked::IllSigned {
             fault: SignatureFault::Stale(_),
             ..
@@ -123,7 +123,7 @@ fn meaning(asking: &Asking<'_>, checked: &Checked) -> Meaning {
     }
 }
 
-fn unsigned(asking: &Asking<'_>, reply: &Reply) -> Meaning {
+fn unsigned(reply: &Reply) -> Meaning {
     match reply.status {
         200..=299 => Meaning::Doubt(Doubt::Unsigned),
         _ => refusal(reply),

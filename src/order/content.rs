@@ -218,7 +218,7 @@ fn update_counted(hash: &mut Sha256, field: &str) {
 fn reason_words(reason: &str) -> String {
     let mut words = String::with_capacity(reason.len());
     let mut number: Option<String> = None;
-    let mut flush = |words: &mut String, number: &mut Option<String>| {
+    let flush = |words: &mut String, number: &mut Option<String>| {
         if let Some(digits) = number.take() {
             words.push('#');
             words.push_str(digits.trim_start_matches('0'));
