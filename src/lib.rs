@@ -6,3 +6,5 @@ pub mod clock;
 pub mod gateway;
 pub mod ledger;
 pub mod order;
+pub mod pace;
+pub mod worker;
