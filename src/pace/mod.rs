@@ -3,4 +3,5 @@
 
 mod lane;
 
+pub(crate) use lane::AFTER_GIVING_UP;
 pub use lane::{Lane, SPACING, Wait};
