@@ -424,5 +424,4 @@ fn delimiter_of(head: &[u8]) -> u8 {
 }
 
 #[cfg(test)]
-#[path = "decode_tests.rs"]
 mod tests;
