@@ -8,4 +8,5 @@ pub mod gateway;
 pub mod ledger;
 pub mod order;
 pub mod pace;
+pub mod secret;
 pub mod worker;

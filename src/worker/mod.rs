@@ -7,7 +7,11 @@ pub mod engine;
 pub mod limits;
 
 mod brakes;
+mod run;
+mod send;
 mod step;
+
+pub use run::run;
 
 use std::time::Duration;
 
