@@ -590,7 +590,12 @@ async fn l8_no_account_card_seal_or_signature_is_in_anything_that_prints() {
     }
     assert!(sealed.len() > 10 && shown.contains("Broken") && shown.contains("TimedOut"));
     assert!(shown.contains("8609…21bc"), "masked, where it was echoed");
-    for secret in sealed.iter().map(String::as_str).chain([ACCOUNT, CARD]) {
+    let query = "bal_account_no=";
+    for secret in sealed
+        .iter()
+        .map(String::as_str)
+        .chain([ACCOUNT, CARD, query])
+    {
         assert!(!shown.contains(secret), "{secret} in {shown}");
     }
 }
