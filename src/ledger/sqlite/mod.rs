@@ -114,6 +114,10 @@ impl Ledger for SqliteLedger {
         read::deck(&self.conn, scope, phase, merchant, after, limit)
     }
 
+    fn nth_pending(&mut self, batch: BatchId, n: u64) -> LedgerResult<Option<OrderId>> {
+        read::nth_pending(&self.conn, batch, n)
+    }
+
     fn recent_sends(&mut self, since: WallMs) -> LedgerResult<Vec<RecentSend>> {
         read::recent_sends(&self.conn, since)
     }

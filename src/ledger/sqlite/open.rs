@@ -215,7 +215,8 @@ pub(super) fn migrate(
         let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
         tx.execute_batch(migration)?;
         if index == 0 {
-            let bind = bind.ok_or_else(|| LedgerError::Broken("a ledger without an owner".into()))?;
+            let bind =
+                bind.ok_or_else(|| LedgerError::Broken("a ledger without an owner".into()))?;
             tx.execute(
                 sql::META_INSERT,
                 params![

@@ -7,8 +7,8 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::{convert, sql};
 use crate::clock::WallMs;
 use crate::ledger::{
-    Batch, BatchHead, BatchId, Job, LaneWork, LedgerError, LedgerResult, OrderId, Phase, RecentSend,
-    Scope,
+    Batch, BatchHead, BatchId, Job, LaneWork, LedgerError, LedgerResult, OrderId, Phase,
+    RecentSend, Scope,
 };
 use crate::order::{ContentDigest, Merchant, OrderNo};
 
@@ -114,9 +114,7 @@ pub(super) fn deck(
             sql::DECK_OPEN_OF_BATCH,
             params![batch.0, merchant, after.0, limit],
         ),
-        (Scope::Open, Phase::Open) => {
-            jobs(conn, sql::DECK_OPEN, params![merchant, after.0, limit])
-        }
+        (Scope::Open, Phase::Open) => jobs(conn, sql::DECK_OPEN, params![merchant, after.0, limit]),
         // What was never sent goes only with its own file.
         (Scope::Open, Phase::Pending) => Ok(Vec::new()),
     }
@@ -141,9 +139,22 @@ pub(super) fn recent_sends(conn: &Connection, since: WallMs) -> LedgerResult<Vec
             merchant: merchant(row)?,
             claimed_at: WallMs(row.get(1)?),
             answered_at: row.get::<_, Option<i64>>(2)?.map(WallMs),
+            given_up: row.get(3)?,
         });
     }
     Ok(sends)
+}
+
+pub(super) fn nth_pending(
+    conn: &Connection,
+    batch: BatchId,
+    n: u64,
+) -> LedgerResult<Option<OrderId>> {
+    let n = i64::try_from(n.max(1)).unwrap_or(i64::MAX);
+    let mut statement = conn.prepare_cached(sql::NTH_PENDING)?;
+    Ok(statement
+        .query_row([batch.0, n], |row| row.get(0).map(OrderId))
+        .optional()?)
 }
 
 pub(super) fn content_of(conn: &Connection, no: &OrderNo) -> LedgerResult<Option<ContentDigest>> {

@@ -45,6 +45,7 @@ statements! {
     META_LATEST_SIGNED_AT = "meta_latest_signed_at",
     META_SIGNED_AT = "meta_signed_at",
     ORDER_ALERTS = "order_alerts",
+    NTH_PENDING = "nth_pending",
     ORDER_BY_NO = "order_by_no",
     ORDER_CLAIM = "order_claim",
     ORDER_CONTENT = "order_content",

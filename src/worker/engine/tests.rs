@@ -4,10 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
 use crate::gateway::reply::{Body, ErrorReply, Lost, OrderReply, Reply as Http, Verified};
-use crate::ledger::sqlite::SqliteLedger;
-use crate::ledger::{
-    BatchHead, BatchId, Ledger, RunId, StagedOrder, StagedRow, Totals,
-};
+use crate::ledger::SqliteLedger;
+use crate::ledger::{BatchHead, BatchId, Ledger, RunId, Scope, StagedOrder, StagedRow, Totals};
 use crate::order::{Account, Content, Fen, OrderNo, Reason, ReductionType, Status};
 
 const DAY_MS: i64 = 24 * 3_600_000;
@@ -19,7 +17,6 @@ enum Does {
     Right,
     LostBefore,
     LostAfter,
-    Refused,
     Unconnected,
     ServerError,
     ServerErrorAfter,
@@ -257,7 +254,6 @@ impl World {
             Does::Forbidden => (self.latency, self.error(403, "NO_AUTH", true)),
             Does::ParamError => (self.latency, self.error(400, "PARAM_ERROR", true)),
             Does::ParamErrorUnsigned => (self.latency, self.error(400, "PARAM_ERROR", false)),
-            Does::Refused => (self.latency, self.error(400, "INVALID_REQUEST", true)),
             Does::NotEnough => {
                 let said = self.process(&sent, Book::Closed);
                 (self.latency, said)
@@ -304,7 +300,9 @@ impl World {
         match (book.clone(), sent.asked, known) {
             (Book::Debited, _, _) => self.state(sent, "SUCCESS", None),
             (Book::Processing, _, _) => self.state(sent, "PROCESSING", None),
-            (Book::Closed, Asked::Query, _) => self.state(sent, "FAILED", Some("BALANCE_NOT_ENOUGH")),
+            (Book::Closed, Asked::Query, _) => {
+                self.state(sent, "FAILED", Some("BALANCE_NOT_ENOUGH"))
+            }
             (Book::Closed, Asked::Submission, false) => self.error(403, "NOT_ENOUGH", true),
             (Book::Closed, Asked::Submission, true) => self.error(400, "ALREADY_EXISTS", true),
         }
@@ -413,7 +411,11 @@ fn a_lane_is_sent_in_input_order_at_its_pace() {
     world.audit(batch);
     assert_eq!(world.statuses(batch), BTreeMap::from([("SUCCESS", 1_000)]));
     let again = world.run(Scope::Batch(batch));
-    assert_eq!((again.attempts, again.intents), (0, 0), "nothing is left to send");
+    assert_eq!(
+        (again.attempts, again.intents),
+        (0, 0),
+        "nothing is left to send"
+    );
 }
 
 #[test]
@@ -432,7 +434,11 @@ fn l3_whatever_gets_lost_is_asked_again_under_its_own_number_and_ends_as_the_boo
         let script: Script = Box::new(move |no, asked, nth| {
             // The canary is answered, and no more than some are hit.
             let hit = no.as_str() != "N000001" && no.as_str().ends_with('3');
-            if hit { script(no, asked, nth) } else { Does::Right }
+            if hit {
+                script(no, asked, nth)
+            } else {
+                Does::Right
+            }
         });
         let (mut world, batch) = World::new(60, 3, script);
         let report = world.run(Scope::Batch(batch));
@@ -441,7 +447,11 @@ fn l3_whatever_gets_lost_is_asked_again_under_its_own_number_and_ends_as_the_boo
         let statuses = world.statuses(batch);
         assert_eq!(statuses, BTreeMap::from([("SUCCESS", 60)]), "{first:?}");
         let queries = world.sends.iter().filter(|send| send.2 == Asked::Query);
-        assert_eq!(queries.count(), 0, "{first:?}: a query could close the number");
+        assert_eq!(
+            queries.count(),
+            0,
+            "{first:?}: a query could close the number"
+        );
     }
 }
 
@@ -461,7 +471,10 @@ fn a_close_is_proven_by_one_query() {
     let queries = world.sends.iter().filter(|send| send.2 == Asked::Query);
     assert_eq!(queries.count(), 2);
     let actions = world.totals(batch).by_action;
-    assert!(actions.contains(&(crate::order::NextAction::Reissue, 2)), "{actions:?}");
+    assert!(
+        actions.contains(&(crate::order::NextAction::Reissue, 2)),
+        "{actions:?}"
+    );
 }
 
 #[test]
@@ -480,7 +493,6 @@ fn a_wrong_setting_touches_one_number() {
         (Does::Unauthorized, "Unauthorized"),
         (Does::IllSigned, "Canary"),
         (Does::Silent, "Canary"),
-        (Does::ServerError, "Canary"),
     ] {
         let (mut world, batch) = World::new(50, 5, always(does));
         let report = world.run(Scope::Batch(batch));
@@ -503,7 +515,11 @@ fn one_refusal_for_all_stops_the_run_after_ten_numbers_sent_one_by_one() {
 #[test]
 fn a_bad_first_row_does_not_stop_the_rest() {
     let script: Script = Box::new(|no, _, _| {
-        if no.as_str() < "N000004" { Does::ParamErrorUnsigned } else { Does::Right }
+        if no.as_str() < "N000004" {
+            Does::ParamErrorUnsigned
+        } else {
+            Does::Right
+        }
     });
     let (mut world, batch) = World::new(50, 5, script);
     let report = world.run(Scope::Batch(batch));
@@ -513,11 +529,35 @@ fn a_bad_first_row_does_not_stop_the_rest() {
 }
 
 #[test]
+fn processing_is_followed_for_the_wait_and_left_to_the_next_run() {
+    let script: Script = Box::new(|no, _, nth| match no.as_str() {
+        "N000002" if nth == 1 => Does::Processing,
+        _ => Does::Right,
+    });
+    let (mut world, batch) = World::new(3, 1, script);
+    world.run(Scope::Batch(batch));
+    let statuses = world.statuses(batch);
+    assert_eq!(
+        statuses,
+        BTreeMap::from([("PROCESSING", 1), ("SUCCESS", 2)])
+    );
+    let polls = world.sends.iter().filter(|send| send.2 == Asked::Query);
+    assert_eq!(polls.count(), 7, "after 2, 4, 8, 15, 30, 30 and 30 s");
+    world.books.insert("N000002".into(), (Book::Debited, 1));
+    world.run(Scope::Open);
+    world.audit(batch);
+}
+
+#[test]
 fn a_forbidden_merchant_stops_alone() {
     let script: Script = Box::new(|no, _, _| {
         // Every fifth order is of the lane 0.
         let n: u32 = no.as_str()[1..].parse().unwrap();
-        if n.is_multiple_of(5) { Does::Forbidden } else { Does::Right }
+        if n.is_multiple_of(5) {
+            Does::Forbidden
+        } else {
+            Does::Right
+        }
     });
     let (mut world, batch) = World::new(100, 5, script);
     let report = world.run(Scope::Batch(batch));
@@ -530,12 +570,17 @@ fn a_forbidden_merchant_stops_alone() {
 fn a_throttled_lane_holds_no_other_back() {
     let script: Script = Box::new(|no, _, nth| {
         let n: u32 = no.as_str()[1..].parse().unwrap();
-        if n.is_multiple_of(5) && nth <= 3 { Does::Throttled } else { Does::Right }
+        if n.is_multiple_of(5) && nth <= 3 {
+            Does::Throttled
+        } else {
+            Does::Right
+        }
     });
     let (mut world, batch) = World::new(500, 5, script);
     world.run(Scope::Batch(batch));
     assert_eq!(world.statuses(batch)["SUCCESS"], 500);
-    let free = |send: &&(Mono, String, Asked)| !send.1[1..].parse::<u32>().unwrap().is_multiple_of(5);
+    let free =
+        |send: &&(Mono, String, Asked)| !send.1[1..].parse::<u32>().unwrap().is_multiple_of(5);
     let last = world.sends.iter().filter(free).map(|send| send.0).max();
     assert!(last.unwrap() < Duration::from_secs(3), "{last:?}");
 }
@@ -551,8 +596,14 @@ fn l4_past_the_window_only_the_query_is_used() {
     world.pass(Duration::from_millis((30 * DAY_MS) as u64));
     let before = world.sends.len();
     world.run(Scope::Batch(batch));
-    let later: Vec<_> = world.sends[before..].iter().filter(|s| s.1 == sent).collect();
-    assert!(!later.is_empty() && later.iter().all(|s| s.2 == Asked::Query), "{later:?}");
+    let later: Vec<_> = world.sends[before..]
+        .iter()
+        .filter(|s| s.1 == sent)
+        .collect();
+    assert!(
+        !later.is_empty() && later.iter().all(|s| s.2 == Asked::Query),
+        "{later:?}"
+    );
     world.audit(batch);
 }
 
@@ -561,12 +612,17 @@ fn a_stop_ends_new_sends_and_the_next_run_goes_on() {
     let (mut world, batch) = World::new(400, 1, always(Does::Right));
     let mut settings = world.settings();
     settings.until = Some(world.now.wall.plus_ms(2_000));
-    let report = world.run_with(Scope::Batch(batch), settings, u64::MAX).unwrap();
+    let report = world
+        .run_with(Scope::Batch(batch), settings, u64::MAX)
+        .unwrap();
     assert_eq!(report.stop, Some(Stop::Until));
     let sent = world.sends.len() as u64;
     assert!(sent < 400);
     let statuses = world.statuses(batch);
-    assert_eq!(statuses, BTreeMap::from([("PENDING", 400 - sent), ("SUCCESS", sent)]));
+    assert_eq!(
+        statuses,
+        BTreeMap::from([("PENDING", 400 - sent), ("SUCCESS", sent)])
+    );
     world.run(Scope::Batch(batch));
     assert_eq!(world.statuses(batch), BTreeMap::from([("SUCCESS", 400)]));
     assert_eq!(world.sends.len(), 400, "nothing was sent twice");
@@ -577,7 +633,9 @@ fn only_the_first_unsent_orders_are_sent_where_that_was_asked() {
     let (mut world, batch) = World::new(100, 5, always(Does::Right));
     let mut settings = world.settings();
     settings.last_fresh = world.ledger.nth_pending(batch, 7).unwrap();
-    world.run_with(Scope::Batch(batch), settings, u64::MAX).unwrap();
+    world
+        .run_with(Scope::Batch(batch), settings, u64::MAX)
+        .unwrap();
     let numbers: BTreeSet<&str> = world.sends.iter().map(|send| &*send.1).collect();
     assert_eq!(numbers.len(), 7);
     assert_eq!(numbers.last(), Some(&"N000007"));
@@ -586,13 +644,21 @@ fn only_the_first_unsent_orders_are_sent_where_that_was_asked() {
 #[test]
 fn an_outage_is_probed_and_then_given_up() {
     let script: Script = Box::new(|no, _, _| {
-        if no.as_str() < "N000030" { Does::Right } else { Does::ServerError }
+        if no.as_str() < "N000030" {
+            Does::Right
+        } else {
+            Does::ServerError
+        }
     });
     let (mut world, batch) = World::new(500, 1, script);
     let report = world.run(Scope::Batch(batch));
     assert!(matches!(report.stop, Some(Stop::Outage(_))), "{report:?}");
     // 20 in a row, those that were on the wire, and a probe every 30 s for ten minutes.
-    assert!(world.sends.len() < 29 + 20 + 30 + 21, "{}", world.sends.len());
+    assert!(
+        world.sends.len() < 29 + 20 + 30 + 21,
+        "{}",
+        world.sends.len()
+    );
 }
 
 #[test]
@@ -625,14 +691,20 @@ fn l9_a_run_that_dies_at_any_step_ends_as_if_nothing_had_happened() {
         for _ in 0..3 {
             let settings = world.settings();
             let steps = next() % 400;
-            if world.run_with(Scope::Batch(batch), settings, steps).is_some() {
+            if world
+                .run_with(Scope::Batch(batch), settings, steps)
+                .is_some()
+            {
                 break;
             }
         }
         for _ in 0..30 {
             world.run(Scope::Batch(batch));
             let open = |(status, _, _): &(Status, u64, u128)| {
-                matches!(status, Status::Pending | Status::Unknown | Status::Processing)
+                matches!(
+                    status,
+                    Status::Pending | Status::Unknown | Status::Processing
+                )
             };
             if !world.totals(batch).by_status.iter().any(open) {
                 break;
@@ -640,7 +712,10 @@ fn l9_a_run_that_dies_at_any_step_ends_as_if_nothing_had_happened() {
         }
         let statuses = world.statuses(batch);
         let settled = ["SUCCESS", "CLOSED", "FAILED"];
-        assert!(statuses.keys().all(|s| settled.contains(s)), "case {case}: {statuses:?}");
+        assert!(
+            statuses.keys().all(|s| settled.contains(s)),
+            "case {case}: {statuses:?}"
+        );
         world.audit(batch);
     }
 }
