@@ -8,5 +8,6 @@ pub mod gateway;
 pub mod ledger;
 pub mod order;
 pub mod pace;
+pub mod sandbox;
 pub mod secret;
 pub mod worker;

@@ -59,7 +59,7 @@ pub struct Reply {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Body {
     /// A 2xx with a JSON object.
-    Order(OrderReply),
+    Order(Box<OrderReply>),
     /// Not a 2xx, with `code` and perhaps `message`.
     Error(ErrorReply),
     /// Anything else: no JSON, no object, a field of the wrong type, a field twice.

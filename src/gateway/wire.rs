@@ -301,7 +301,7 @@ fn order_body(body: &[u8]) -> Option<Body> {
     let longest = texts.into_iter().flatten().map(|text| text.chars().count());
     match longest.max() {
         Some(chars) if chars > FIELD_CHARS_MAX => None,
-        Some(_) | None => Some(Body::Order(fields)),
+        Some(_) | None => Some(Body::Order(Box::new(fields))),
     }
 }
 

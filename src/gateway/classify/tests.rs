@@ -31,7 +31,7 @@ fn ok(change: impl FnOnce(&mut OrderReply)) -> (u16, Body) {
         ..OrderReply::default()
     };
     change(&mut fields);
-    (200, Body::Order(fields))
+    (200, Body::Order(Box::new(fields)))
 }
 
 fn state(word: &str) -> (u16, Body) {
@@ -368,19 +368,19 @@ fn l4_past_the_window_a_query_that_settles_nothing_expires_the_order() {
 #[test]
 fn every_echoed_field_must_agree_where_it_is_present() {
     let order = order();
-    let mut changes: Vec<(&str, Box<dyn Fn(&mut OrderReply)>)> = Vec::new();
-    changes.push(("mchid", Box::new(|f| f.mchid = Some("2".into()))));
-    changes.push((
-        "type",
-        Box::new(|f| f.reduction_type = Some("FINANCIAL_PENALTY".into())),
-    ));
-    changes.push(("amount", Box::new(|f| f.amount = Some(2))));
-    changes.push(("reason", Box::new(|f| f.reason = Some("else".into()))));
-    changes.push(("sgn_no", Box::new(|f| f.sgn_no = Some("else".into()))));
-    changes.push((
-        "req_scene",
-        Box::new(|f| f.req_scene = Some("SJT_MICRO_MERCHANT".into())),
-    ));
+    type Change = fn(&mut OrderReply);
+    let changes: [(&str, Change); 6] = [
+        ("mchid", |f| f.mchid = Some("2".into())),
+        ("type", |f| {
+            f.reduction_type = Some("FINANCIAL_PENALTY".into())
+        }),
+        ("amount", |f| f.amount = Some(2)),
+        ("reason", |f| f.reason = Some("else".into())),
+        ("sgn_no", |f| f.sgn_no = Some("else".into())),
+        ("req_scene", |f| {
+            f.req_scene = Some("SJT_MICRO_MERCHANT".into())
+        }),
+    ];
     for (name, change) in changes {
         let (status, body) = ok(|f| {
             f.state = Some("SUCCESS".into());

@@ -88,7 +88,10 @@ fn a_2xx_object_is_read_field_by_field() {
         fail_reason: some("BALANCE_NOT_ENOUGH"),
     };
     for status in [200, 202, 299] {
-        assert_eq!(parsed(status, body), Body::Order(expected.clone()));
+        assert_eq!(
+            parsed(status, body),
+            Body::Order(Box::new(expected.clone()))
+        );
     }
     let deep = format!(r#"{{"x":{}1{}}}"#, "[".repeat(9999), "]".repeat(9999));
     for nothing in [
@@ -99,7 +102,7 @@ fn a_2xx_object_is_read_field_by_field() {
     ] {
         assert_eq!(
             parsed(200, nothing),
-            Body::Order(OrderReply::default()),
+            Body::Order(Box::default()),
             "{nothing}"
         );
     }

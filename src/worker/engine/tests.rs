@@ -316,7 +316,7 @@ impl World {
             fail_reason: reason.map(Into::into),
             ..OrderReply::default()
         };
-        self.http(200, Body::Order(fields), true)
+        self.http(200, Body::Order(Box::new(fields)), true)
     }
 
     fn error(&self, status: u16, code: &str, signed: bool) -> Checked {
