@@ -2,6 +2,7 @@
 //!
 //! Money moves once: `docs/SPEC.md` has the nine laws, `docs/ARCHITECTURE.md` the map.
 
+pub mod batch;
 pub mod clock;
 pub mod gateway;
 pub mod ledger;

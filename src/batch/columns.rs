@@ -1,0 +1,375 @@
+//! The header: which column is which, under its English or Chinese name, in any order.
+//!
+//! It does not know what the cells below must look like.
+
+use csv::StringRecord;
+use unicode_normalization::UnicodeNormalization;
+
+use super::COLUMNS_MAX;
+use super::escape::unescape_cell;
+use super::fault::{FileFaultKind, shown};
+
+/// The columns that levy writes behind the input's own, in their order. A file that carries any of
+/// them is a result that comes back.
+pub const LEVY_COLUMNS: [&str; 18] = [
+    "levy_line",
+    "levy_status",
+    "levy_next_action",
+    "levy_out_request_no",
+    "levy_duplicate_of",
+    "levy_state",
+    "levy_fail_reason",
+    "levy_quota_change_no",
+    "levy_success_time",
+    "levy_fail_time",
+    "levy_http_status",
+    "levy_code",
+    "levy_message",
+    "levy_attempts",
+    "levy_first_sent_at",
+    "levy_settled_at",
+    "levy_request_id",
+    "levy_note",
+];
+
+/// Header cells that a message lists.
+const LISTED_MAX: usize = 12;
+/// Characters of a header cell that is compared with the known names.
+const NEAR_CHARS_MAX: usize = 40;
+
+/// A column that levy reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Name {
+    OutRequestNo,
+    Mchid,
+    BalAccountNo,
+    ReductionType,
+    Amount,
+    AmountYuan,
+    Reason,
+    CardNo,
+    SgnNo,
+    ReqScene,
+    LevyOutRequestNo,
+}
+
+impl Name {
+    pub(super) const ALL: [Self; 11] = [
+        Self::OutRequestNo,
+        Self::Mchid,
+        Self::BalAccountNo,
+        Self::ReductionType,
+        Self::Amount,
+        Self::AmountYuan,
+        Self::Reason,
+        Self::CardNo,
+        Self::SgnNo,
+        Self::ReqScene,
+        Self::LevyOutRequestNo,
+    ];
+
+    /// The English name, then the Chinese ones, all as [`folded`] gives them.
+    fn words(self) -> &'static [&'static str] {
+        match self {
+            Self::OutRequestNo => &["out_request_no", "特殊减额单号", "单号"],
+            Self::Mchid => &["mchid", "目标商户号", "商户号"],
+            Self::BalAccountNo => &["bal_account_no", "额度台账号"],
+            Self::ReductionType => &["reduction_type", "特殊减额类型", "类型"],
+            Self::Amount => &["amount", "减额金额(分)"],
+            Self::AmountYuan => &["amount_yuan", "减额金额(元)"],
+            Self::Reason => &["reason", "特殊减额原因", "原因"],
+            Self::CardNo => &["card_no"],
+            Self::SgnNo => &["sgn_no"],
+            Self::ReqScene => &["req_scene"],
+            Self::LevyOutRequestNo => &["levy_out_request_no"],
+        }
+    }
+
+    fn of(folded: &str) -> Option<Self> {
+        let mut all = Self::ALL.into_iter();
+        all.find(|name| name.words().contains(&folded))
+    }
+
+    pub(super) fn as_str(self) -> &'static str {
+        self.words()[0]
+    }
+}
+
+/// Where each column of a file is, counted from 0.
+pub(super) struct Columns {
+    at: [Option<usize>; Name::ALL.len()],
+    /// The columns that are not levy's own: what a result carries on.
+    pub(super) carried: Vec<usize>,
+    /// Header cells as faults show them.
+    labels: Vec<String>,
+    /// The file is a result that comes back.
+    pub(super) returned: bool,
+    pub(super) warnings: Vec<String>,
+}
+
+impl Columns {
+    pub(super) fn read(header: &StringRecord) -> Result<Self, FileFaultKind> {
+        if header.len() > COLUMNS_MAX {
+            return Err(FileFaultKind::TooManyColumns(header.len()));
+        }
+        let mut columns = Self {
+            at: [None; Name::ALL.len()],
+            carried: Vec::with_capacity(header.len()),
+            labels: header.iter().map(|cell| shown(cell.trim())).collect(),
+            returned: false,
+            warnings: Vec::new(),
+        };
+        let mut levy_at = [None; LEVY_COLUMNS.len()];
+        for (i, cell) in header.iter().enumerate() {
+            let folded = folded(cell);
+            if let Some(name) = Name::of(&folded) {
+                take_place(&mut columns.at[name as usize], i, name.as_str())?;
+            }
+            match LEVY_COLUMNS.iter().position(|levy| *levy == folded) {
+                Some(levy) => {
+                    take_place(&mut levy_at[levy], i, LEVY_COLUMNS[levy])?;
+                    columns.returned = true;
+                }
+                None => columns.carried.push(i),
+            }
+            columns.warnings.extend(near_miss(&folded, i));
+        }
+        columns.require()?;
+        Ok(columns)
+    }
+
+    fn require(&self) -> Result<(), FileFaultKind> {
+        if let (Some(fen), Some(yuan)) = (self.place(Name::Amount), self.place(Name::AmountYuan)) {
+            return Err(FileFaultKind::BothAmounts {
+                fen: fen + 1,
+                yuan: yuan + 1,
+            });
+        }
+        let mut missing = Vec::new();
+        for name in [Name::Mchid, Name::BalAccountNo, Name::ReductionType] {
+            if self.place(name).is_none() {
+                missing.push(name.as_str());
+            }
+        }
+        if self.amount().is_none() {
+            missing.push("amount (fen) or amount_yuan (yuan)");
+        }
+        // Without it the rows of a result would lose their orders, and pass for new deductions.
+        if self.returned && self.place(Name::LevyOutRequestNo).is_none() {
+            missing.push(
+                "levy_out_request_no (a result comes back with it, or without any levy_ column)",
+            );
+        }
+        if missing.is_empty() {
+            return Ok(());
+        }
+        Err(FileFaultKind::MissingColumns {
+            missing,
+            found: self.listed(),
+            near: self.warnings.clone(),
+        })
+    }
+
+    fn listed(&self) -> String {
+        let shown = self.labels.len().min(LISTED_MAX);
+        let mut list = self.labels[..shown].join(" | ");
+        if shown < self.labels.len() {
+            list.push_str(" | …");
+        }
+        list
+    }
+
+    /// Fields of the header, levy's own included.
+    pub(super) fn width(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// Where a column is, counted from 0.
+    pub(super) fn place(&self, name: Name) -> Option<usize> {
+        self.at[name as usize]
+    }
+
+    /// Which of the two amount columns the file has.
+    pub(super) fn amount(&self) -> Option<Name> {
+        let mut both = [Name::Amount, Name::AmountYuan].into_iter();
+        both.find(|name| self.place(*name).is_some())
+    }
+
+    /// The header cell of a column, as faults show it.
+    pub(super) fn label(&self, name: Name) -> &str {
+        self.place(name).map_or(name.as_str(), |i| &self.labels[i])
+    }
+
+    /// A cell of a row as the input had it: in a result that comes back, without the escape.
+    pub(super) fn cell<'r>(&self, record: &'r StringRecord, place: usize) -> &'r str {
+        let cell = record.get(place).unwrap_or_default();
+        if self.returned {
+            unescape_cell(cell)
+        } else {
+            cell
+        }
+    }
+
+    /// The cells of a row that a result carries on.
+    pub(super) fn carried_cells(&self, record: &StringRecord) -> Vec<String> {
+        let cells = self.carried.iter();
+        cells.map(|&i| self.cell(record, i).to_owned()).collect()
+    }
+}
+
+fn take_place(
+    place: &mut Option<usize>,
+    i: usize,
+    name: &'static str,
+) -> Result<(), FileFaultKind> {
+    match place.replace(i) {
+        None => Ok(()),
+        Some(first) => Err(FileFaultKind::DoubleColumn {
+            name,
+            first: first + 1,
+            second: i + 1,
+        }),
+    }
+}
+
+/// A header cell by its letters: NFKC (full-width letters and brackets), lower case, trimmed.
+fn folded(cell: &str) -> String {
+    let folded: String = cell.nfkc().flat_map(char::to_lowercase).nfkc().collect();
+    folded.trim().to_owned()
+}
+
+/// A warning when an unknown column may be a known one, mistyped.
+fn near_miss(folded: &str, i: usize) -> Option<String> {
+    let known = || {
+        let ours = Name::ALL.iter().flat_map(|name| name.words());
+        ours.chain(LEVY_COLUMNS.iter())
+    };
+    if known().any(|word| *word == folded) {
+        return None;
+    }
+    let near = known()
+        .map(|word| (distance(folded, word), word))
+        .filter(|(distance, word)| *distance <= allowed(word))
+        .min_by_key(|(distance, _)| *distance)?;
+    Some(format!(
+        "column {} \"{}\" is carried through unread, but is close to {}",
+        i + 1,
+        shown(folded),
+        near.1
+    ))
+}
+
+/// Edits within which a word counts as mistyped. Two ideographs more or less are another word.
+fn allowed(word: &str) -> usize {
+    match (word.is_ascii(), word.chars().count()) {
+        (true, _) => 2,
+        (false, 0..=3) => 0,
+        (false, _) => 1,
+    }
+}
+
+/// Levenshtein's distance in characters; a long text is as far from everything as can be.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    if a.chars().nth(NEAR_CHARS_MAX).is_some() {
+        return usize::MAX;
+    }
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, from) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, to) in b.iter().enumerate() {
+            let replaced = diagonal + usize::from(from != *to);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn columns(header: &[&str]) -> Result<Columns, FileFaultKind> {
+        Columns::read(&StringRecord::from(header.to_vec()))
+    }
+
+    #[test]
+    fn every_name_of_a_column_finds_it_in_any_order_case_and_width() {
+        for (i, header) in [
+            ["mchid", "bal_account_no", "reduction_type", "amount"],
+            [
+                "ＭＣＨＩＤ",
+                " Bal_Account_No\u{3000}",
+                "REDUCTION_TYPE",
+                "Amount",
+            ],
+            ["目标商户号", "额度台账号", "特殊减额类型", "减额金额(分)"],
+            ["商户号", "额度台账号", "类型", "减额金额（分）"],
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let forward = columns(&header).unwrap();
+            assert_eq!(forward.place(Name::Mchid), Some(0), "{i}");
+            assert_eq!(forward.place(Name::BalAccountNo), Some(1), "{i}");
+            assert_eq!(forward.place(Name::ReductionType), Some(2), "{i}");
+            assert_eq!(forward.amount(), Some(Name::Amount), "{i}");
+            assert_eq!(forward.warnings, Vec::<String>::new(), "{i}");
+            let mut back = header;
+            back.reverse();
+            assert_eq!(columns(&back).unwrap().place(Name::Amount), Some(0), "{i}");
+        }
+        for name in Name::ALL {
+            for word in name.words() {
+                assert_eq!(Name::of(&folded(word)), Some(name), "{word}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_name_that_is_nearly_known_is_warned_about_and_another_is_not() {
+        let with = |extra: &str| {
+            let header = ["mchid", "bal_account_no", "reduction_type", "amount", extra];
+            columns(&header).unwrap().warnings
+        };
+        for (near, known) in [
+            ("resaon", "reason"),
+            ("Card-No", "card_no"),
+            ("out request no", "out_request_no"),
+            ("特殊减额单", "特殊减额单号"),
+            ("levy_statu", "levy_status"),
+        ] {
+            let warnings = with(near);
+            assert_eq!(warnings.len(), 1, "{near}");
+            assert!(warnings[0].starts_with("column 5 "), "{warnings:?}");
+            assert!(warnings[0].ends_with(known), "{warnings:?}");
+        }
+        for other in [
+            "",
+            "商户名",
+            "客户姓名",
+            "remark",
+            "id",
+            "备注",
+            &"x".repeat(5000),
+        ] {
+            assert_eq!(with(other), Vec::<String>::new(), "{other}");
+        }
+    }
+
+    #[test]
+    fn distance_counts_edits() {
+        for (a, b, want) in [
+            ("", "", 0),
+            ("", "abc", 3),
+            ("kitten", "sitting", 3),
+            ("mhcid", "mchid", 2),
+            ("案件", "案", 1),
+        ] {
+            assert_eq!(distance(a, b), want, "{a} {b}");
+            assert_eq!(distance(b, a), want, "{b} {a}");
+        }
+    }
+}

@@ -1,0 +1,428 @@
+//! Bytes to records with their place: encoding, delimiter, quotes, lines and sizes.
+//!
+//! The fields are split by the crate `csv`. It is lenient where money is not (a quote may stay open
+//! until the file ends, a lone CR ends a row) and loses count of lines over blank ones, so its
+//! input passes a filter that walks the same states, refuses these, and hands over one record at a
+//! time: when a record comes out, the filter stands exactly behind it. It knows no column.
+
+use std::io::{self, ErrorKind, Read};
+
+use csv::StringRecord;
+use sha2::{Digest, Sha256};
+
+use super::fault::{FileFaultKind, Seems};
+use super::{CELL_BYTES_MAX, ROW_BYTES_MAX};
+
+/// Bytes read from the file at once; the header's delimiter is looked for in the first of them.
+const CHUNK_BYTES: usize = 64 * 1024;
+const UTF8_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// Why reading stopped, and on which line.
+#[derive(Debug)]
+pub(super) struct Stop {
+    pub(super) line: Option<u64>,
+    pub(super) kind: FileFaultKind,
+}
+
+/// The physical lines of a record, from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Lines {
+    pub(super) first: u64,
+    pub(super) last: u64,
+}
+
+/// Reads records, one at a time.
+pub(super) struct Decoder<R: Read> {
+    csv: csv::Reader<Filter<R>>,
+    record: StringRecord,
+}
+
+impl<R: Read> Decoder<R> {
+    /// Reads the first chunk: encoding and delimiter are known after it.
+    pub(super) fn new(source: R) -> Result<Self, Stop> {
+        let mut filter = Filter::new(source);
+        filter.begin()?;
+        let csv = csv::ReaderBuilder::new()
+            .delimiter(filter.delimiter)
+            .terminator(csv::Terminator::Any(b'\n'))
+            .has_headers(false)
+            .flexible(true)
+            .from_reader(filter);
+        Ok(Self {
+            csv,
+            record: StringRecord::new(),
+        })
+    }
+
+    pub(super) fn delimiter(&self) -> u8 {
+        self.csv.get_ref().delimiter
+    }
+
+    /// The next record, as [`Decoder::record`]; `None` at the end. Not to be called after an error.
+    pub(super) fn next(&mut self) -> Result<Option<Lines>, Stop> {
+        match self.csv.read_record(&mut self.record) {
+            Ok(true) => Ok(Some(self.csv.get_ref().record)),
+            Ok(false) => Ok(None),
+            Err(error) => {
+                let stop = self.csv.get_mut().stop.take();
+                Err(stop.unwrap_or_else(|| Stop {
+                    line: None,
+                    kind: FileFaultKind::Io(error.to_string()),
+                }))
+            }
+        }
+    }
+
+    pub(super) fn record(&self) -> &StringRecord {
+        &self.record
+    }
+
+    /// SHA-256 of the bytes that were read: of the whole file after `next` gave `None`.
+    pub(super) fn digest(&self) -> [u8; 32] {
+        self.csv.get_ref().hash.clone().finalize().into()
+    }
+}
+
+/// Where the filter stands, named as in `csv_core`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    StartRecord,
+    StartField,
+    InField,
+    InQuotes,
+    QuoteInQuotes,
+}
+
+enum Step {
+    /// The byte is no part of a record (a blank line, the CR of CRLF).
+    Drop,
+    /// The byte goes on to `csv`.
+    Keep,
+    /// The byte ends a record.
+    End,
+}
+
+struct Filter<R> {
+    source: R,
+    hash: Sha256,
+    chunk: Box<[u8]>,
+    /// Next byte of the chunk to look at.
+    at: usize,
+    /// Bytes of the chunk up to here are UTF-8 whose last character is whole.
+    checked: usize,
+    filled: usize,
+    /// The byte at `checked` is not UTF-8.
+    broken: bool,
+    ended: bool,
+    /// Bytes of the file before the chunk.
+    offset: u64,
+    delimiter: u8,
+    state: State,
+    after_return: bool,
+    line: u64,
+    record: Lines,
+    quote_line: u64,
+    position: usize,
+    cell_bytes: usize,
+    row_bytes: usize,
+    stop: Option<Stop>,
+}
+
+impl<R: Read> Filter<R> {
+    fn new(source: R) -> Self {
+        Self {
+            source,
+            hash: Sha256::new(),
+            chunk: vec![0; CHUNK_BYTES].into_boxed_slice(),
+            at: 0,
+            checked: 0,
+            filled: 0,
+            broken: false,
+            ended: false,
+            offset: 0,
+            delimiter: b',',
+            state: State::StartRecord,
+            after_return: false,
+            line: 1,
+            record: Lines { first: 1, last: 1 },
+            quote_line: 1,
+            position: 1,
+            cell_bytes: 0,
+            row_bytes: 0,
+            stop: None,
+        }
+    }
+
+    fn begin(&mut self) -> Result<(), Stop> {
+        while self.filled < self.chunk.len() && !self.ended {
+            self.fill()?;
+        }
+        let head = &self.chunk[..self.filled];
+        if let Some(seems) = foreign(head) {
+            return Err(self.stopped(FileFaultKind::Encoding { offset: 0, seems }));
+        }
+        let mark = if head.starts_with(UTF8_MARK) { 3 } else { 0 };
+        self.check();
+        self.at = mark;
+        self.delimiter = delimiter_of(&self.chunk[mark..self.checked]);
+        Ok(())
+    }
+
+    /// Reads once into the free end of the chunk.
+    fn fill(&mut self) -> Result<(), Stop> {
+        loop {
+            match self.source.read(&mut self.chunk[self.filled..]) {
+                Ok(count) => {
+                    self.hash
+                        .update(&self.chunk[self.filled..self.filled + count]);
+                    self.filled += count;
+                    self.ended = count == 0;
+                    return Ok(());
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => {
+                    let kind = FileFaultKind::Io(error.to_string());
+                    return Err(Stop { line: None, kind });
+                }
+            }
+        }
+    }
+
+    fn check(&mut self) {
+        match std::str::from_utf8(&self.chunk[..self.filled]) {
+            Ok(_) => self.checked = self.filled,
+            Err(error) => {
+                self.checked = error.valid_up_to();
+                self.broken = error.error_len().is_some() || self.ended;
+            }
+        }
+    }
+
+    /// Makes at least one more byte readable; false at the end of the file.
+    fn more(&mut self) -> Result<bool, Stop> {
+        while self.at == self.checked {
+            if self.broken {
+                let offset = self.offset + self.checked as u64;
+                let seems = seems(&self.chunk[self.checked..self.filled]);
+                return Err(self.stopped(FileFaultKind::Encoding { offset, seems }));
+            }
+            if self.ended {
+                return Ok(false);
+            }
+            self.chunk.copy_within(self.checked..self.filled, 0);
+            self.offset += self.checked as u64;
+            self.filled -= self.checked;
+            self.at = 0;
+            self.checked = 0;
+            self.fill()?;
+            self.check();
+        }
+        Ok(true)
+    }
+
+    fn pass(&mut self, out: &mut [u8]) -> Result<usize, Stop> {
+        let mut written = 0;
+        while written < out.len() {
+            if self.at == self.checked && !self.more()? {
+                self.end_of_file()?;
+                break;
+            }
+            let byte = self.chunk[self.at];
+            self.at += 1;
+            match self.step(byte)? {
+                Step::Drop => {}
+                Step::Keep => {
+                    out[written] = byte;
+                    written += 1;
+                }
+                Step::End => {
+                    out[written] = b'\n';
+                    written += 1;
+                    break;
+                }
+            }
+        }
+        Ok(written)
+    }
+
+    fn step(&mut self, byte: u8) -> Result<Step, Stop> {
+        if byte == 0 {
+            let offset = self.offset + self.at as u64 - 1;
+            return Err(self.stopped(FileFaultKind::Nul { offset }));
+        }
+        if self.state != State::InQuotes {
+            if byte == b'\n' {
+                self.after_return = false;
+                return Ok(self.end_of_line());
+            }
+            if self.after_return {
+                return Err(self.bare_return(2));
+            }
+            if byte == b'\r' {
+                self.after_return = true;
+                return Ok(Step::Drop);
+            }
+        }
+        if self.state == State::StartRecord {
+            self.record.first = self.line;
+            self.row_bytes = 0;
+            self.position = 1;
+            self.cell_bytes = 0;
+            self.state = State::StartField;
+        }
+        self.count()?;
+        self.state = match self.state {
+            State::StartRecord | State::StartField if byte == b'"' => {
+                self.quote_line = self.line;
+                State::InQuotes
+            }
+            State::QuoteInQuotes if byte == b'"' => State::InQuotes,
+            State::StartRecord | State::StartField | State::InField | State::QuoteInQuotes => {
+                if byte == self.delimiter {
+                    self.position += 1;
+                    self.cell_bytes = 0;
+                    State::StartField
+                } else {
+                    State::InField
+                }
+            }
+            State::InQuotes if byte == b'"' => State::QuoteInQuotes,
+            State::InQuotes => {
+                self.line += u64::from(byte == b'\n');
+                State::InQuotes
+            }
+        };
+        Ok(Step::Keep)
+    }
+
+    fn end_of_line(&mut self) -> Step {
+        let blank = self.state == State::StartRecord;
+        self.record.last = self.line;
+        self.line += 1;
+        self.state = State::StartRecord;
+        if blank { Step::Drop } else { Step::End }
+    }
+
+    fn end_of_file(&mut self) -> Result<(), Stop> {
+        if self.state == State::InQuotes {
+            return Err(self.open_quote());
+        }
+        if self.after_return {
+            return Err(self.bare_return(1));
+        }
+        if self.state != State::StartRecord {
+            self.record.last = self.line;
+        }
+        Ok(())
+    }
+
+    fn count(&mut self) -> Result<(), Stop> {
+        self.cell_bytes += 1;
+        self.row_bytes += 1;
+        if self.cell_bytes > CELL_BYTES_MAX {
+            if self.state == State::InQuotes {
+                return Err(self.open_quote());
+            }
+            let position = self.position;
+            return Err(self.stopped(FileFaultKind::CellTooLong { position }));
+        }
+        if self.row_bytes > ROW_BYTES_MAX {
+            return Err(Stop {
+                line: Some(self.record.first),
+                kind: FileFaultKind::RowTooLong,
+            });
+        }
+        Ok(())
+    }
+
+    fn stopped(&self, kind: FileFaultKind) -> Stop {
+        Stop {
+            line: Some(self.line),
+            kind,
+        }
+    }
+
+    fn open_quote(&self) -> Stop {
+        Stop {
+            line: Some(self.quote_line),
+            kind: FileFaultKind::OpenQuote {
+                position: self.position,
+            },
+        }
+    }
+
+    /// `back`: how many bytes before the next one the CR was.
+    fn bare_return(&self, back: u64) -> Stop {
+        let offset = self.offset + self.at as u64 - back;
+        self.stopped(FileFaultKind::BareReturn { offset })
+    }
+}
+
+impl<R: Read> Read for Filter<R> {
+    /// Never gives bytes of two records at once.
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        self.pass(out).map_err(|stop| {
+            self.stop = Some(stop);
+            io::Error::other("the file is refused")
+        })
+    }
+}
+
+/// First bytes that are certainly not those of a CSV in UTF-8.
+fn foreign(head: &[u8]) -> Option<Seems> {
+    const MARKS: [(&[u8], Seems); 6] = [
+        (b"\xff\xfe\0\0", Seems::Utf32),
+        (b"\0\0\xfe\xff", Seems::Utf32),
+        (b"\xff\xfe", Seems::Utf16),
+        (b"\xfe\xff", Seems::Utf16),
+        (b"PK\x03\x04", Seems::Workbook),
+        (b"\xd0\xcf\x11\xe0", Seems::Workbook),
+    ];
+    let mark = MARKS.iter().find(|(mark, _)| head.starts_with(mark));
+    mark.map(|(_, seems)| *seems)
+}
+
+/// A hint for a person, never a ground to decode by.
+fn seems(bytes: &[u8]) -> Seems {
+    match bytes {
+        [0x81..=0xfe, 0x40..=0x7e | 0x80..=0xfe, ..] => Seems::Gb18030,
+        [0x81..=0xfe, 0x30..=0x39, 0x81..=0xfe, 0x30..=0x39, ..] => Seems::Gb18030,
+        _ => Seems::Other,
+    }
+}
+
+/// The delimiter that occurs most in the first line that is not blank, outside of quotes; a comma
+/// when two of them are even.
+fn delimiter_of(head: &[u8]) -> u8 {
+    let (mut commas, mut semicolons, mut tabs) = (0_usize, 0_usize, 0_usize);
+    let (mut quoted, mut may_open, mut seen) = (false, true, false);
+    for &byte in head {
+        if quoted {
+            quoted = byte != b'"';
+            may_open = !quoted; // a doubled quote opens again
+            continue;
+        }
+        match byte {
+            b'\n' if seen => break,
+            b'\n' | b'\r' => continue,
+            b'"' if may_open => quoted = true,
+            b',' => commas += 1,
+            b';' => semicolons += 1,
+            b'\t' => tabs += 1,
+            _ => {}
+        }
+        seen = true;
+        may_open = matches!(byte, b',' | b';' | b'\t');
+    }
+    if semicolons > commas.max(tabs) {
+        b';'
+    } else if tabs > commas.max(semicolons) {
+        b'\t'
+    } else {
+        b','
+    }
+}
+
+#[cfg(test)]
+#[path = "decode_tests.rs"]
+mod tests;
