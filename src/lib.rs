@@ -7,3 +7,4 @@ pub mod clock;
 pub mod gateway;
 pub mod ledger;
 pub mod order;
+pub mod secret;

@@ -4,6 +4,20 @@
 //! checked reply means. Nothing here knows the ledger, the pace or when to try again.
 
 mod classify;
+mod http;
+mod pem;
 pub mod reply;
+mod seal;
+mod sign;
+mod verify;
+mod wire;
 
 pub use classify::{Asking, classify};
+pub use http::{
+    Client, Exchange, Host, POOL_IDLE_SECONDS_MAX, Settings, SettingsFault, TIMEOUT_SECONDS_MAX,
+};
+pub use pem::{KeyCause, KeyFault, KeyPart, MODULUS_BITS_MIN, read_private_key_file};
+pub use seal::Sealer;
+pub use sign::{Signer, SignerParts, nonce};
+pub use verify::{PlatformKey, PlatformKeys, STALE_SECONDS_MAX, Verifier};
+pub use wire::{Hidden, ReplyHeaders};

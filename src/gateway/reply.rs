@@ -61,7 +61,7 @@ pub enum Body {
 }
 
 /// A 2xx of the submission or the query: the fields as they came, all of them optional.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Deserialize)]
 pub struct OrderReply {
     /// `mchid`
     pub mchid: Option<String>,

@@ -1,0 +1,472 @@
+//! The client: seals, signs, sends and verifies, in that order, once for each call.
+//!
+//! It never tries twice: every lost connection is its caller's to see, to sign anew and to count.
+//! It does not know the ledger, the pace, or what a reply means for its order.
+
+use std::error::Error;
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::Url;
+use reqwest::header::{
+    ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT,
+};
+
+use super::pem;
+use super::reply::{Checked, Lost, REPLY_BYTES_MAX};
+use super::seal::Sealer;
+use super::sign::{self, Signer, nonce};
+use super::verify::{PlatformKeys, Verifier};
+use super::wire::{self, Hidden, ReplyHeaders};
+use crate::clock::{Clock, WallMs};
+use crate::order::{CardNo, Order};
+
+/// How long a connection may idle before it is closed, in seconds: the gateway drops it after 8.
+pub const POOL_IDLE_SECONDS_MAX: u64 = 7;
+/// The longest timeout that can be set, in seconds.
+pub const TIMEOUT_SECONDS_MAX: u64 = 60;
+/// The longest wait for a connection, TLS included, in seconds; half the timeout where that is less.
+/// It must be shorter than the timeout: only then a connection that was never made is seen as one.
+pub const CONNECT_SECONDS_MAX: u64 = 5;
+/// Characters of the words about a connection.
+const WORDS_CHARS_MAX: usize = 300;
+
+const SERIAL: HeaderName = HeaderName::from_static("wechatpay-serial");
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const AGENT: &str = concat!("levy/", env!("CARGO_PKG_VERSION"));
+
+/// Where and how to send.
+#[derive(Clone)]
+pub struct Settings {
+    /// Scheme, host and port, without a path; `http://` only on loopback.
+    pub base_url: String,
+    /// The same of the standby host.
+    pub standby_url: Option<String>,
+    /// For one request, from the connection to the last byte of the reply.
+    pub timeout: Duration,
+    /// The proxy to go through, perhaps with a password. The environment's are ignored.
+    pub proxy: Option<String>,
+    /// The certificates (PEM) to trust instead of the system's.
+    pub ca_pem: Option<Vec<u8>>,
+    /// Connections that are kept open while idle, for each host.
+    pub idle_connections_max_per_host: usize,
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let proxy = self.proxy.as_ref().map(|_| "[redacted]");
+        f.debug_struct("Settings")
+            .field("base_url", &shown(&self.base_url))
+            .field("standby_url", &self.standby_url.as_deref().map(shown))
+            .field("timeout", &self.timeout)
+            .field("proxy", &proxy)
+            .field("ca_pem", &self.ca_pem.as_ref().map(Vec::len))
+            .field("idle", &self.idle_connections_max_per_host)
+            .finish()
+    }
+}
+
+/// A setting that cannot be used: which one, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SettingsFault {
+    /// Its name in the configuration file.
+    pub setting: &'static str,
+    /// What is wrong, and what may be done.
+    pub words: String,
+}
+
+impl fmt::Display for SettingsFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.setting, self.words)
+    }
+}
+
+impl Error for SettingsFault {}
+
+fn fault(setting: &'static str, words: impl Into<String>) -> SettingsFault {
+    SettingsFault {
+        setting,
+        words: words.into(),
+    }
+}
+
+/// Which host to send to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Host {
+    /// `base_url`.
+    Main,
+    /// `standby_url`; the main one where there is none.
+    Standby,
+}
+
+/// What came of one request.
+#[derive(Clone, Debug)]
+pub struct Exchange {
+    /// The reply as far as it can be trusted, or how it got lost.
+    pub checked: Checked,
+    /// From before the sealing to the last byte of the reply.
+    pub latency: Duration,
+    /// The time that was signed, in seconds since 1970.
+    pub request_timestamp: i64,
+    /// After a 401: the length and the first lines of what was signed, to be shown beside the
+    /// gateway's `sign_information`. Neither the query nor the body is in it.
+    pub signed_message_hint: Option<String>,
+    /// The reply's `Date`. Nobody signed it: for a warning about the clock, and nothing else.
+    pub date: Option<WallMs>,
+}
+
+/// The gateway, as its client sees it.
+pub struct Client {
+    http: reqwest::Client,
+    main: String,
+    standby: Option<String>,
+    signer: Signer,
+    sealer: Sealer,
+    sealing_id: HeaderValue,
+    verifier: Verifier,
+    clock: Arc<dyn Clock>,
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("main", &self.main)
+            .field("standby", &self.standby)
+            .field("signer", &self.signer)
+            .field("verifier", &self.verifier)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Status, headers and body, nothing of it checked.
+struct Raw {
+    status: u16,
+    headers: ReplyHeaders,
+    body: Vec<u8>,
+}
+
+impl Client {
+    /// Checks the settings; connects to nothing yet.
+    pub fn new(
+        settings: Settings,
+        signer: Signer,
+        keys: PlatformKeys,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, SettingsFault> {
+        let main = origin("gateway.base_url", &settings.base_url)?;
+        let standby = match &settings.standby_url {
+            None => None,
+            Some(url) => Some(origin("gateway.standby_url", url)?),
+        };
+        let origins: Vec<&String> = std::iter::once(&main).chain(&standby).collect();
+        let plain = origins.iter().filter(|o| o.starts_with("http://")).count();
+        let all_plain = plain == origins.len();
+        if settings.proxy.is_some() && plain > 0 {
+            return Err(fault(
+                "gateway.proxy",
+                "a proxy is for https:// only: http:// stays on this machine",
+            ));
+        }
+        let sealing_id = HeaderValue::from_str(keys.first().id())
+            .map_err(|_| fault("platform.public_key_id", "is no text for a header"))?;
+        Ok(Self {
+            http: http_client(&settings, all_plain)?,
+            main,
+            standby,
+            sealer: Sealer::new(keys.first()),
+            signer,
+            sealing_id,
+            verifier: Verifier::new(keys),
+            clock,
+        })
+    }
+
+    /// A standby host is set.
+    pub fn has_standby(&self) -> bool {
+        self.standby.is_some()
+    }
+
+    /// Submits an order, once. Its intent must be durable before this is called (law L1).
+    pub async fn submit(&self, order: &Order, host: Host) -> Exchange {
+        self.exchange(order, host, wire::submission).await
+    }
+
+    /// Asks for an order's state, once.
+    pub async fn query(&self, order: &Order, host: Host) -> Exchange {
+        self.exchange(order, host, wire::query).await
+    }
+
+    async fn exchange(
+        &self,
+        order: &Order,
+        host: Host,
+        write: fn(&Order, &str, Option<&str>) -> wire::Request,
+    ) -> Exchange {
+        let started = self.clock.monotonic();
+        let request_timestamp = self.clock.wall().unix_seconds();
+        let account = self.sealer.seal(order.content.account.reveal());
+        let card = order.content.card_no.as_ref().map(CardNo::reveal);
+        let card = card.map(|card| self.sealer.seal(card));
+        let request = write(order, &account, card.as_deref());
+        let nonce = nonce();
+        let hint = message_hint(&request, request_timestamp, &nonce);
+        let hidden = Hidden::of(order);
+        let raw = self
+            .send(request, host, request_timestamp, &nonce, hidden)
+            .await;
+        let latency = self.clock.monotonic().saturating_sub(started);
+        match raw {
+            Err(checked) => Exchange {
+                checked,
+                latency,
+                request_timestamp,
+                signed_message_hint: None,
+                date: None,
+            },
+            Ok(raw) => {
+                let reply = wire::parse(raw.status, &raw.headers, &raw.body, hidden);
+                let now = self.clock.wall();
+                Exchange {
+                    checked: self.verifier.check(&raw.headers, &raw.body, reply, now),
+                    latency,
+                    request_timestamp,
+                    signed_message_hint: (raw.status == 401).then_some(hint),
+                    date: raw.headers.date(),
+                }
+            }
+        }
+    }
+
+    async fn send(
+        &self,
+        request: wire::Request,
+        host: Host,
+        timestamp: i64,
+        nonce: &str,
+        hidden: Hidden<'_>,
+    ) -> Result<Raw, Checked> {
+        let not_sent = |words: &str| {
+            let words = format!("{}: {words}", self.origin(host));
+            Checked::NotSent(hidden.clean(&words, WORDS_CHARS_MAX))
+        };
+        let wire::Request {
+            method,
+            target,
+            body,
+        } = request;
+        let url = Url::parse(&format!("{}{target}", self.origin(host)))
+            .map_err(|_| not_sent("the request has no address"))?;
+        // What is signed is what is sent. It has only characters that no parser encodes again; if
+        // one did, nothing would be sent.
+        let query = url
+            .query()
+            .map_or(String::new(), |query| format!("?{query}"));
+        if format!("{}{query}", url.path()) != target {
+            return Err(not_sent(
+                "the address was written in another way than signed",
+            ));
+        }
+        let authorization = self
+            .signer
+            .authorization(method, &target, timestamp, nonce, &body);
+        let mut authorization = HeaderValue::try_from(authorization)
+            .map_err(|_| not_sent("the signature is no text for a header"))?;
+        authorization.set_sensitive(true);
+        let mut headers = HeaderMap::new();
+        headers.insert(AUTHORIZATION, authorization);
+        headers.insert(ACCEPT, JSON);
+        headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
+        headers.insert(SERIAL, self.sealing_id.clone());
+        let request = match method {
+            "POST" => {
+                headers.insert(CONTENT_TYPE, JSON);
+                self.http.post(url).body(body)
+            }
+            _ => self.http.get(url),
+        };
+        let response = request.headers(headers).send().await.map_err(|e| {
+            // `is_connect` is said of an error of hyper-util's connector (its `ErrorKind::Connect`:
+            // name, TCP, proxy's CONNECT, TLS) and of no error after it handed a connection out, so
+            // not a byte of the request has left (reqwest 0.13.5, hyper-util 0.1.21).
+            if e.is_connect() {
+                return not_sent(&words(e));
+            }
+            lost(e, hidden)
+        })?;
+        let status = response.status().as_u16();
+        let headers = response.headers().iter();
+        let headers = ReplyHeaders::of(headers.map(|(n, v)| (n.as_str(), v.as_bytes())));
+        let body = read_body(response, hidden).await?;
+        Ok(Raw {
+            status,
+            headers,
+            body,
+        })
+    }
+
+    fn origin(&self, host: Host) -> &str {
+        match host {
+            Host::Main => &self.main,
+            Host::Standby => self.standby.as_ref().unwrap_or(&self.main),
+        }
+    }
+}
+
+/// One connection carries one request at a time, and nothing is sent twice.
+///
+/// reqwest's own retries are off. hyper-util's `retry_canceled_requests` cannot be switched off from
+/// here; it sends a request on another connection only if hyper gave it back unstarted
+/// (`TrySendError::take_message`: still in the connection's queue when that closed), so nothing of
+/// it was written, and what then is sent is sent once. A test counts the arrivals.
+fn http_client(settings: &Settings, all_plain: bool) -> Result<reqwest::Client, SettingsFault> {
+    let timeout = settings.timeout;
+    if timeout.is_zero() || timeout > Duration::from_secs(TIMEOUT_SECONDS_MAX) {
+        let words = format!("must be above 0 and at most {TIMEOUT_SECONDS_MAX}");
+        return Err(fault("gateway.timeout_seconds", words));
+    }
+    let connect_timeout = Duration::from_secs(CONNECT_SECONDS_MAX).min(timeout / 2);
+    let mut builder = reqwest::Client::builder()
+        .no_proxy()
+        .http1_only()
+        .retry(reqwest::retry::never())
+        .redirect(reqwest::redirect::Policy::none())
+        .referer(false)
+        .timeout(timeout)
+        .connect_timeout(connect_timeout)
+        .pool_idle_timeout(Duration::from_secs(POOL_IDLE_SECONDS_MAX))
+        .pool_max_idle_per_host(settings.idle_connections_max_per_host);
+    if let Some(proxy) = &settings.proxy {
+        // The error would show the password.
+        let proxy = reqwest::Proxy::all(proxy.as_str()).map_err(|_| {
+            fault(
+                "gateway.proxy",
+                "must be an address such as http://host:port",
+            )
+        })?;
+        builder = builder.proxy(proxy);
+    }
+    match &settings.ca_pem {
+        Some(bundle) => {
+            let found = pem::certificates(bundle);
+            let found = found.iter().map(|der| reqwest::Certificate::from_der(der));
+            let found: Vec<_> = found.filter_map(Result::ok).collect();
+            if found.is_empty() {
+                return Err(fault("gateway.ca_file", "has no certificate (PEM)"));
+            }
+            builder = builder.tls_certs_only(found);
+        }
+        // Loopback needs no certificates, and a machine without any can still run the sandbox.
+        None if all_plain => builder = builder.tls_certs_only([]),
+        None => {}
+    }
+    builder
+        .build()
+        .map_err(|e| fault("gateway", format!("no TLS can be had: {}", words(e))))
+}
+
+/// Scheme, host and port of a URL that has nothing else.
+fn origin(setting: &'static str, url: &str) -> Result<String, SettingsFault> {
+    let url = url.trim();
+    let parsed =
+        Url::parse(url).map_err(|e| fault(setting, format!("{}: is no URL: {e}", shown(url))))?;
+    let bare = parsed.path() == "/" && parsed.query().is_none() && parsed.fragment().is_none();
+    let anonymous = parsed.username().is_empty() && parsed.password().is_none();
+    if !bare || !anonymous || !parsed.has_host() {
+        let words = "must be a scheme and a host, such as https://api.mch.weixin.qq.com, and no \
+                     path, query or user";
+        return Err(fault(setting, format!("{}: {words}", shown(url))));
+    }
+    match parsed.scheme() {
+        "https" => {}
+        "http" if is_loopback(&parsed) => {}
+        "http" => {
+            let words =
+                "http:// is for this machine only (127.0.0.1, ::1, localhost); use https://";
+            return Err(fault(setting, format!("{}: {words}", shown(url))));
+        }
+        _ => return Err(fault(setting, format!("{}: must be https://", shown(url)))),
+    }
+    Ok(parsed.origin().ascii_serialization())
+}
+
+fn is_loopback(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    match address.parse::<IpAddr>() {
+        Ok(address) => address.is_loopback(),
+        Err(_) => host == "localhost",
+    }
+}
+
+/// A URL without a user and a password that somebody may have put into it.
+fn shown(url: &str) -> &str {
+    match url.rsplit_once('@') {
+        Some((_, behind)) => behind,
+        None => url,
+    }
+}
+
+/// What was signed, without query and body: those hold what is sealed.
+fn message_hint(request: &wire::Request, timestamp: i64, nonce: &str) -> String {
+    let wire::Request {
+        method,
+        target,
+        body,
+    } = request;
+    let length = sign::message(method, target, timestamp, nonce, body).len();
+    let (path, query) = match target.split_once('?') {
+        Some((path, _)) => (path, "?…"),
+        None => (target.as_str(), ""),
+    };
+    format!("{length} bytes: {method}\\n{path}{query}\\n{timestamp}\\n…")
+}
+
+/// At most [`REPLY_BYTES_MAX`]. A connection whose reply was not read to its end is closed.
+async fn read_body(
+    mut response: reqwest::Response,
+    hidden: Hidden<'_>,
+) -> Result<Vec<u8>, Checked> {
+    let too_long = || {
+        let words = format!("the reply is longer than {REPLY_BYTES_MAX} bytes");
+        Checked::Lost(Lost::Broken(words))
+    };
+    if response.content_length().unwrap_or(0) > REPLY_BYTES_MAX as u64 {
+        return Err(too_long());
+    }
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|e| lost(e, hidden))? {
+        if body.len() + chunk.len() > REPLY_BYTES_MAX {
+            return Err(too_long());
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+fn lost(e: reqwest::Error, hidden: Hidden<'_>) -> Checked {
+    Checked::Lost(match e.is_timeout() {
+        true => Lost::TimedOut,
+        false => Lost::Broken(hidden.clean(&words(e), WORDS_CHARS_MAX)),
+    })
+}
+
+/// An error and its causes, without the URL: a query has the sealed account in it.
+fn words(e: reqwest::Error) -> String {
+    let e = e.without_url();
+    let mut words: Vec<String> = Vec::new();
+    let mut cause: Option<&dyn Error> = Some(&e);
+    while let Some(e) = cause {
+        let said = e.to_string();
+        // Some repeat their cause's words behind their own.
+        if !words.last().is_some_and(|last| last.contains(&said)) {
+            words.push(said);
+        }
+        cause = e.source();
+    }
+    words.join(": ")
+}
+
+#[cfg(test)]
+mod tests;
