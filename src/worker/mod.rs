@@ -3,6 +3,8 @@
 //! `engine` decides: a synchronous function from an event and a time to actions, without threads,
 //! sockets or clocks of its own. `run` is the loop around it, `send` the only place that submits.
 
+pub mod intake;
+
 use std::time::Duration;
 
 use crate::clock::WallMs;
