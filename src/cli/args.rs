@@ -62,7 +62,7 @@ pub enum Command {
 
 /// Where the settings and the memory are.
 #[derive(Args, Clone, Debug, Default)]
-pub struct Place {
+pub struct Where {
     /// Settings; ./levy.toml where that exists.
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
@@ -92,7 +92,7 @@ pub struct RunArgs {
     pub files: Vec<PathBuf>,
     /// Settings and ledger.
     #[command(flatten)]
-    pub place: Place,
+    pub at: Where,
     /// Make the ledger if there is none. A ledger that is lost has forgotten what was sent.
     #[arg(long)]
     pub create_ledger: bool,
@@ -135,7 +135,7 @@ pub struct RunArgs {
 }
 
 /// How the gateway in a box behaves.
-#[derive(Args, Clone, Debug, Default)]
+#[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
 #[command(next_help_heading = "The gateway in a box")]
 pub struct SandboxTuning {
     /// Milliseconds that each reply takes, drawn from A to B.
@@ -208,7 +208,7 @@ pub struct ExportArgs {
     pub batch: String,
     /// Settings and ledger.
     #[command(flatten)]
-    pub place: Place,
+    pub at: Where,
     /// Where the result goes; beside the input file if that was given, else in this directory.
     #[arg(long, value_name = "RESULT.csv")]
     pub out: Option<PathBuf>,
@@ -239,7 +239,7 @@ pub struct CancelArgs {
     pub order: bool,
     /// Settings and ledger.
     #[command(flatten)]
-    pub place: Place,
+    pub at: Where,
     /// Say nothing if all goes well.
     #[arg(long)]
     pub quiet: bool,
@@ -259,7 +259,7 @@ Nothing that exists is overwritten.")]
 pub struct InitArgs {
     /// Settings and ledger.
     #[command(flatten)]
-    pub place: Place,
+    pub at: Where,
 }
 
 /// `levy sandbox`.

@@ -9,7 +9,6 @@ use std::ffi::OsString;
 use std::fmt;
 use std::fs;
 use std::io;
-use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -18,6 +17,7 @@ use serde::Deserialize;
 use super::args::HOLD_DAYS_MAX;
 use crate::ledger::HOLD_DAYS_DEFAULT;
 use crate::order::{AMOUNT_FEN_MAX, Merchant};
+use crate::secret::Secret;
 
 /// The settings file that is taken where none is named.
 pub const CONFIG_FILE_DEFAULT: &str = "levy.toml";
@@ -46,7 +46,7 @@ impl std::error::Error for ConfigFault {}
 
 type Result<T> = std::result::Result<T, ConfigFault>;
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct Raw {
     merchant: RawMerchant,
@@ -58,7 +58,7 @@ struct Raw {
     holds: RawHolds,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct RawMerchant {
     mchid: Option<String>,
@@ -67,7 +67,7 @@ struct RawMerchant {
     private_key: Option<String>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct RawPlatform {
     public_key_id: Option<String>,
@@ -76,7 +76,7 @@ struct RawPlatform {
     keys: Vec<RawPlatformKey>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct RawPlatformKey {
     public_key_id: Option<String>,
@@ -84,7 +84,7 @@ struct RawPlatformKey {
     certificate: Option<String>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct RawGateway {
     base_url: Option<String>,
@@ -94,26 +94,26 @@ struct RawGateway {
     ca_file: Option<String>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct RawPace {
     per_merchant_qps: Option<i64>,
     max_in_flight: Option<i64>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct RawLedger {
     url: Option<String>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct RawLimits {
     amount_fen_max: Option<i64>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct RawHolds {
     days: Option<i64>,
@@ -167,8 +167,7 @@ impl Key {
     }
 }
 
-/// Checked settings.
-#[derive(Debug)]
+/// Checked settings. It has no debug print: a proxy's address may hold a password.
 pub struct Config {
     /// The file that they came from, if there was one.
     pub file: Option<PathBuf>,
@@ -190,7 +189,8 @@ pub struct Config {
     gateway: RawGateway,
 }
 
-/// Everything that a connection to the gateway needs; files are named, not read.
+/// Everything that a connection to the gateway needs; files are named, not read, and addresses are
+/// checked where the connection is made.
 #[derive(Debug)]
 pub struct Connection {
     /// The caller.
@@ -203,12 +203,12 @@ pub struct Connection {
     pub private_key: PathBuf,
     /// The platform's keys; the first seals.
     pub platform: Vec<PlatformKey>,
-    /// `https://…`, or `http://` on this machine.
+    /// As it was given.
     pub base_url: String,
     /// The standby host, if there is one.
     pub standby_url: Option<String>,
     /// A proxy, if there is one.
-    pub proxy: Option<String>,
+    pub proxy: Option<Secret<String>>,
     /// More authorities to trust, if there are any.
     pub ca_file: Option<PathBuf>,
 }
@@ -231,7 +231,6 @@ pub enum PlatformKey {
 }
 
 /// Where each setting came from.
-#[derive(Debug)]
 struct Source {
     file: Option<PathBuf>,
     /// Relative paths begin here: beside the file, or where levy was started.
@@ -465,7 +464,13 @@ impl Config {
         Merchant::parse(mchid).map_err(|words| self.source.fault("merchant", "mchid", words))
     }
 
-    /// What a connection needs, complete and in form.
+    /// A fault of a setting that was seen only where it was used; `setting` is `section.name`.
+    pub fn fault(&self, setting: &str, words: &str) -> ConfigFault {
+        let (section, name) = setting.split_once('.').unwrap_or((setting, ""));
+        self.source.fault(section, name, words)
+    }
+
+    /// What a connection needs, complete.
     pub fn connection(&self) -> Result<Connection> {
         let source = &self.source;
         let merchant = &self.merchant;
@@ -478,40 +483,22 @@ impl Config {
             let words = "must be given, or certificate, which tells it";
             return Err(source.missing("merchant", "serial_no", words));
         }
-        if let Some(serial) = &merchant.serial_no
-            && (serial.is_empty() || !serial.bytes().all(|b| b.is_ascii_hexdigit()))
-        {
-            let words = "must be the certificate's serial number, in hexadecimal digits";
-            return Err(source.fault("merchant", "serial_no", words));
-        }
         let gateway = &self.gateway;
-        let base_url = match &gateway.base_url {
-            Some(url) => host_url(url).map_err(|w| source.fault("gateway", "base_url", &w))?,
-            None => BASE_URL_DEFAULT.into(),
-        };
+        let base_url = gateway.base_url.as_deref().unwrap_or(BASE_URL_DEFAULT);
         let standby_url = match &gateway.standby_url {
-            Some(url) => {
-                Some(host_url(url).map_err(|w| source.fault("gateway", "standby_url", &w))?)
-            }
+            Some(url) => Some(url.clone()),
             // The standby host is WeChat Pay's; it stands in for nobody else's.
             None => (base_url == BASE_URL_DEFAULT).then(|| STANDBY_URL_DEFAULT.into()),
         };
-        if let Some(proxy) = &gateway.proxy
-            && !proxy.starts_with("http://")
-            && !proxy.starts_with("https://")
-        {
-            let words = "must begin with http:// or https://";
-            return Err(source.fault("gateway", "proxy", words));
-        }
         Ok(Connection {
             mchid,
             serial_no: merchant.serial_no.clone(),
             certificate: merchant.certificate.as_ref().map(|f| source.path(f)),
             private_key: source.path(private_key),
             platform: self.platform_keys()?,
-            base_url,
+            base_url: base_url.into(),
             standby_url,
-            proxy: gateway.proxy.clone(),
+            proxy: gateway.proxy.clone().map(Secret::new),
             ca_file: gateway.ca_file.as_ref().map(|f| source.path(f)),
         })
     }
@@ -558,36 +545,6 @@ impl Config {
             }
         }
     }
-}
-
-/// `https://host[:port]`, or `http://` where the host is this machine.
-fn host_url(text: &str) -> std::result::Result<String, String> {
-    let url = text.strip_suffix('/').unwrap_or(text);
-    let (plain, authority) = match (url.strip_prefix("http://"), url.strip_prefix("https://")) {
-        (Some(rest), _) => (true, rest),
-        (None, Some(rest)) => (false, rest),
-        (None, None) => return Err("must begin with https://".into()),
-    };
-    let odd = |c: char| c.is_whitespace() || c.is_control() || "/?#@\\".contains(c);
-    if authority.is_empty() || authority.contains(odd) {
-        return Err(
-            "must be a scheme and a host alone, such as https://api.mch.weixin.qq.com".into(),
-        );
-    }
-    let host = match authority.strip_prefix('[').and_then(|a| a.split_once(']')) {
-        Some((six, _)) => six,
-        None => authority
-            .rsplit_once(':')
-            .map_or(authority, |(host, _)| host),
-    };
-    let loopback = host == "localhost"
-        || host
-            .parse::<IpAddr>()
-            .is_ok_and(|address| address.is_loopback());
-    if plain && !loopback {
-        return Err("http:// is for this machine alone (127.0.0.1); use https://".into());
-    }
-    Ok(url.into())
 }
 
 #[cfg(test)]
