@@ -8,6 +8,7 @@ pub mod clock;
 pub mod gateway;
 pub mod ledger;
 pub mod order;
+pub mod pace;
 pub mod report;
 pub mod secret;
 pub mod worker;

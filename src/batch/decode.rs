@@ -94,11 +94,11 @@ enum State {
 }
 
 enum Step {
-    /// The byte is no part of a record (a blank line, the CR of CRLF).
+    /// The CR of CRLF.
     Drop,
     /// The byte goes on to `csv`.
     Keep,
-    /// The byte ends a record.
+    /// The byte ends a line that is a record, or a blank one.
     End,
 }
 
@@ -295,12 +295,12 @@ impl<R: Read> Filter<R> {
         Ok(Step::Keep)
     }
 
+    /// Of a blank line too: `csv` skips those.
     fn end_of_line(&mut self) -> Step {
-        let blank = self.state == State::StartRecord;
         self.record.last = self.line;
         self.line += 1;
         self.state = State::StartRecord;
-        if blank { Step::Drop } else { Step::End }
+        Step::End
     }
 
     fn end_of_file(&mut self) -> Result<(), Stop> {
@@ -424,5 +424,4 @@ fn delimiter_of(head: &[u8]) -> u8 {
 }
 
 #[cfg(test)]
-#[path = "decode_tests.rs"]
 mod tests;

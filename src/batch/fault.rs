@@ -210,10 +210,10 @@ impl FileFault {
                 "if it was saved as UTF-16, save it as CSV UTF-8; else it is damaged".into()
             }
             BareReturn { .. } => "end lines with LF or CRLF".into(),
-            OpenQuote { .. } => {
-                "close it, or write a quote that belongs to the text as two, in a quoted cell"
-                    .into()
-            }
+            OpenQuote { .. } => format!(
+                "close it (a cell has at most {} bytes), or double a quote that belongs to the text",
+                super::CELL_BYTES_MAX
+            ),
             CellTooLong { .. } => format!("a cell has at most {} bytes", super::CELL_BYTES_MAX),
             RowTooLong => format!("a row has at most {} bytes", super::ROW_BYTES_MAX),
             FieldCount { last_line, .. } if self.line != Some(*last_line) => {

@@ -389,8 +389,10 @@ pub struct RecentSend {
     pub merchant: crate::order::Merchant,
     /// When its intent was written.
     pub claimed_at: WallMs,
-    /// When its reply came, if one was recorded.
+    /// When its reply came, or it was given up, if that was recorded.
     pub answered_at: Option<WallMs>,
+    /// It was given up: the gateway may count it later.
+    pub given_up: bool,
 }
 
 /// What accepting a batch did.
@@ -551,7 +553,10 @@ pub trait Ledger: Send {
         after: OrderId,
         limit: u32,
     ) -> LedgerResult<Vec<Job>>;
-    /// Sends since a moment, of all lanes.
+    /// The `n`-th (from 1) order of a batch that was never sent, in input order; none if there are
+    /// fewer.
+    fn nth_pending(&mut self, batch: BatchId, n: u64) -> LedgerResult<Option<OrderId>>;
+    /// Sends since a moment, of all lanes, but for those that were never connected.
     fn recent_sends(&mut self, since: WallMs) -> LedgerResult<Vec<RecentSend>>;
     /// The latest time that the gateway signed.
     fn latest_signed_at(&mut self) -> LedgerResult<Option<WallMs>>;

@@ -286,5 +286,4 @@ pub fn grouped(count: u64) -> String {
 }
 
 #[cfg(test)]
-#[path = "summary_tests.rs"]
 mod tests;

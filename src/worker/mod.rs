@@ -3,12 +3,17 @@
 //! `engine` decides: a synchronous function from an event and a time to actions, without threads,
 //! sockets or clocks of its own. `run` is the loop around it, `send` the only place that submits.
 
+pub mod engine;
 pub mod intake;
+pub mod limits;
+
+mod brakes;
+mod step;
 
 use std::time::Duration;
 
 use crate::clock::WallMs;
-use crate::ledger::RunId;
+use crate::ledger::{OrderId, RunId};
 
 /// What a run is told.
 #[derive(Clone, Debug)]
@@ -25,8 +30,8 @@ pub struct RunSettings {
     pub outage_wait: Duration,
     /// No new send after this moment.
     pub until: Option<WallMs>,
-    /// Only so many unsent orders are sent.
-    pub limit: Option<u64>,
+    /// Unsent orders after this one are left alone (`--limit`).
+    pub last_fresh: Option<OrderId>,
     /// Whether there is a standby host.
     pub standby: bool,
     /// The run's number in the journal.
