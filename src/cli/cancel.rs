@@ -35,7 +35,11 @@ pub fn cancel(args: &CancelArgs) -> Result<Exit, Failure> {
 }
 
 fn told(words: &str, done: &Cancelled) -> String {
-    let fen = done.withdrawn.iter().map(|(_, fen)| u128::from(fen.get())).sum();
+    let fen = done
+        .withdrawn
+        .iter()
+        .map(|(_, fen)| u128::from(fen.get()))
+        .sum();
     let mut text = format!(
         "{words}: {} orders withdrawn, {} yuan; they will never be sent",
         grouped(done.withdrawn.len() as u64),
@@ -63,7 +67,10 @@ mod tests {
     fn what_was_withdrawn_and_what_was_left_is_told() {
         let no = |n: usize| OrderNo::parse(&format!("A{n}")).unwrap();
         let done = Cancelled {
-            withdrawn: vec![(no(1), Fen::new(150).unwrap()), (no(2), Fen::new(50).unwrap())],
+            withdrawn: vec![
+                (no(1), Fen::new(150).unwrap()),
+                (no(2), Fen::new(50).unwrap()),
+            ],
             left: (10..32).map(|n| (no(n), State::Success)).collect(),
         };
         let text = told("batch 3 (a.csv)", &done);

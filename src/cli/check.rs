@@ -165,9 +165,16 @@ impl Desk {
                 Status::Conflict | Status::Held => {
                     self.fault(&format!("{place}: {}: {}", row.status, row.note));
                 }
-                Status::Pending | Status::Success | Status::Processing | Status::Unknown
-                | Status::Failed | Status::Closed | Status::Rejected | Status::Invalid
-                | Status::Cancelled | Status::Expired => {
+                Status::Pending
+                | Status::Success
+                | Status::Processing
+                | Status::Unknown
+                | Status::Failed
+                | Status::Closed
+                | Status::Rejected
+                | Status::Invalid
+                | Status::Cancelled
+                | Status::Expired => {
                     if let Some(first) = &row.duplicate_of {
                         self.fault(&format!("{place}: repeat of {first}: adds nothing"));
                     }

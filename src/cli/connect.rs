@@ -41,8 +41,9 @@ pub fn client(config: &Config, clock: Arc<dyn Clock>) -> Result<Arc<Client>, Fai
 
 fn signer(config: &Config, connection: &Connection) -> Result<Signer, Failure> {
     let file = &connection.private_key;
-    let key = read_private_key_file(file)
-        .map_err(|fault| Failure::Config(config.fault("merchant.private_key", &fault.to_string())))?;
+    let key = read_private_key_file(file).map_err(|fault| {
+        Failure::Config(config.fault("merchant.private_key", &fault.to_string()))
+    })?;
     let certificate = match &connection.certificate {
         Some(file) => Some(read(config, "merchant.certificate", file)?),
         None => None,

@@ -38,9 +38,14 @@ pub fn init(args: &InitArgs) -> Result<Exit, Failure> {
     let _lock = RunLock::take(&store.path)?;
     store.open(true)?;
     let (ledger, caller) = (store.path.display(), store.config.caller()?);
-    say(&format!("{}: settings and keys hold together", file.display()));
+    say(&format!(
+        "{}: settings and keys hold together",
+        file.display()
+    ));
     match existed {
-        true => say(&format!("{ledger}: the ledger was there already, and is merchant {caller}'s")),
+        true => say(&format!(
+            "{ledger}: the ledger was there already, and is merchant {caller}'s"
+        )),
         false => say(&format!(
             "{ledger}: the ledger, made for merchant {caller}. It remembers what was sent: back it \
              up, and never put an old copy back."
@@ -54,7 +59,9 @@ pub fn init(args: &InitArgs) -> Result<Exit, Failure> {
 fn write_example(file: &Path) -> Result<bool, Failure> {
     match OpenOptions::new().write(true).create_new(true).open(file) {
         Err(e) if e.kind() == ErrorKind::AlreadyExists => Ok(false),
-        Err(e) => Err(anyhow::Error::new(e).context(file.display().to_string()).into()),
+        Err(e) => Err(anyhow::Error::new(e)
+            .context(file.display().to_string())
+            .into()),
         Ok(mut new) => {
             new.write_all(EXAMPLE.as_bytes())
                 .and_then(|()| new.sync_all())

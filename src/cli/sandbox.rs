@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::Write;
+use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -11,27 +12,22 @@ use super::args::{SandboxArgs, SandboxLimit, SandboxTuning};
 use super::failure::{Exit, Failure};
 use super::signals;
 use super::store::SANDBOX_CALLER;
+use crate::ledger::LedgerError;
 use crate::report::progress::say;
-use crate::sandbox::{self, Material};
+use crate::sandbox::{self, Material, SandboxFault};
 
 /// The first line of the settings that `levy sandbox` writes, and writes over.
 const MARK: &str = "# Written by levy sandbox; written anew at its every start.";
 
 /// Runs it.
 pub fn sandbox(args: &SandboxArgs) -> Result<Exit, Failure> {
-    if !args.listen.ip().is_loopback() {
-        return Err(Failure::Usage(format!(
-            "--listen {}: the gateway in a box listens on this machine alone (127.0.0.1)",
-            args.listen
-        )));
-    }
     let options = options(&args.dir, Some(args.listen), &args.tuning)?;
     let runtime = super::run::runtime()?;
     let mut stop = signals::listen(&runtime)?;
     runtime.block_on(async {
         let running = sandbox::start(options).await.map_err(fault)?;
         let material = sandbox::material(&args.dir).map_err(fault)?;
-        let settings = settings(&material, running.base_url())?;
+        let settings = settings(&material, &running.base_url())?;
         let file = args.dir.join("levy.toml");
         let written = write_settings(&file, &settings)?;
         say("no real money moves: this is a gateway in a box");
@@ -54,16 +50,76 @@ pub fn sandbox(args: &SandboxArgs) -> Result<Exit, Failure> {
 /// Options of the gateway in a box, from what was typed.
 pub fn options(
     dir: &Path,
-    listen: Option<std::net::SocketAddr>,
+    listen: Option<SocketAddr>,
     tuning: &SandboxTuning,
 ) -> Result<sandbox::Options, Failure> {
-    let _ = (dir, listen, tuning, SandboxLimit::Off, SANDBOX_CALLER);
-    todo!()
+    let mut options = sandbox::Options {
+        dir: dir.to_path_buf(),
+        caller_mchid: SANDBOX_CALLER.into(),
+        ..sandbox::Options::default()
+    };
+    if let Some(listen) = listen {
+        options.listen = listen;
+    }
+    if let Some((low, high)) = tuning.sandbox_latency_ms {
+        options.latency_ms = low..=high;
+    }
+    if let Some(limit) = tuning.sandbox_limit {
+        options.per_merchant_per_second = match limit {
+            SandboxLimit::PerSecond(requests) => Some(requests),
+            SandboxLimit::Off => None,
+        };
+    }
+    if let Some(seed) = tuning.sandbox_seed {
+        options.seed = seed;
+    }
+    if let Some(text) = &tuning.sandbox_faults {
+        options.faults = faults(text)
+            .map_err(|words| Failure::Usage(format!("--sandbox-faults {text}: {words}")))?;
+    }
+    Ok(options)
+}
+
+/// Reads `lose-after=0.2,error-500=0.1`.
+fn faults(text: &str) -> Result<sandbox::Faults, String> {
+    let mut faults = sandbox::Faults::default();
+    for part in text.split(',') {
+        let (name, chance) = part
+            .split_once('=')
+            .ok_or_else(|| format!("{part:?} is not FAULT=CHANCE"))?;
+        let slot = match name {
+            "lose-before" => &mut faults.lose_before,
+            "lose-after" => &mut faults.lose_after,
+            "error-500" => &mut faults.error_500,
+            "throttle" => &mut faults.throttle,
+            "ill-signed" => &mut faults.ill_signed,
+            _ => {
+                return Err(format!(
+                    "{name:?} is no fault; there are lose-before, lose-after, error-500, throttle \
+                     and ill-signed"
+                ));
+            }
+        };
+        *slot = match chance.parse() {
+            Ok(chance) if (0.0..=1.0).contains(&chance) => chance,
+            _ => return Err(format!("{name}: {chance:?} is no chance from 0 to 1")),
+        };
+    }
+    Ok(faults)
 }
 
 /// A fault of the gateway in a box, as a failure of levy.
-pub fn fault(fault: sandbox::SandboxFault) -> Failure {
-    Failure::Other(anyhow::anyhow!("the gateway in a box: {fault}"))
+pub fn fault(fault: SandboxFault) -> Failure {
+    match fault {
+        SandboxFault::NotLoopback(_) | SandboxFault::Setting { .. } => {
+            Failure::Usage(fault.to_string())
+        }
+        SandboxFault::Listen { .. } => Failure::Usage(fault.to_string()),
+        SandboxFault::Busy(_) => Failure::Ledger(LedgerError::Held(fault.to_string())),
+        SandboxFault::File { .. } | SandboxFault::Key { .. } | SandboxFault::Books { .. } => {
+            Failure::Other(anyhow::anyhow!("the gateway in a box: {fault}"))
+        }
+    }
 }
 
 /// Settings that lead to it. Paths are absolute, so that the file can be copied.
@@ -113,4 +169,45 @@ fn write_settings(file: &Path, text: &str) -> Result<bool, Failure> {
         .and_then(|mut out| out.write_all(text.as_bytes()))
         .with_context(|| file.display().to_string())?;
     Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn faults_by_chance_are_read_or_refused_in_words() {
+        let read = faults("lose-after=0.2,error-500=0.1,throttle=0.05,ill-signed=1").unwrap();
+        let want = sandbox::Faults {
+            lose_after: 0.2,
+            error_500: 0.1,
+            throttle: 0.05,
+            ill_signed: 1.0,
+            ..sandbox::Faults::default()
+        };
+        assert_eq!(read, want);
+        for (text, says) in [
+            ("lose-after", "is not FAULT=CHANCE"),
+            ("lost=0.1", "\"lost\" is no fault"),
+            ("throttle=2", "no chance from 0 to 1"),
+            ("throttle=NaN", "no chance from 0 to 1"),
+            ("throttle=-0.1", "no chance from 0 to 1"),
+            ("", "is not FAULT=CHANCE"),
+        ] {
+            let words = faults(text).unwrap_err();
+            assert!(words.contains(says), "{text}: {words}");
+        }
+    }
+
+    #[test]
+    fn settings_of_others_are_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("levy.toml");
+        let ours = format!("{MARK}\n[merchant]\n");
+        assert!(write_settings(&file, &ours).unwrap());
+        assert!(write_settings(&file, &ours).unwrap(), "ours again");
+        fs::write(&file, "[merchant]\n").unwrap();
+        assert!(!write_settings(&file, &ours).unwrap());
+        assert_eq!(fs::read_to_string(&file).unwrap(), "[merchant]\n");
+    }
 }

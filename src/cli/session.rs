@@ -101,7 +101,7 @@ impl Session {
         let running = runtime
             .block_on(boxed::start(options))
             .map_err(sandbox::fault)?;
-        let client = client_of_box(&dir, running.base_url(), &store.config, clock.clone())?;
+        let client = client_of_box(&dir, &running.base_url(), &store.config, clock.clone())?;
         let ledger = store.open(true)?;
         say(&format!(
             "no real money moves: this run speaks to a gateway in a box, kept in {}",
@@ -148,7 +148,11 @@ fn make_directory(dir: &Path) -> Result<(), Failure> {
         .recursive(true)
         .mode(0o700)
         .create(dir)
-        .map_err(|e| anyhow::Error::new(e).context(dir.display().to_string()).into())
+        .map_err(|e| {
+            anyhow::Error::new(e)
+                .context(dir.display().to_string())
+                .into()
+        })
 }
 
 fn client_of_box(

@@ -60,16 +60,9 @@ impl Store {
 
     /// Opens the ledger to write in it; its lock is the caller's business.
     pub fn open(&self, create: bool) -> Result<Box<dyn Ledger>, Failure> {
-        let caller = match self.environment {
-            Environment::Real => self.config.caller()?.as_str().to_owned(),
-            Environment::Sandbox => SANDBOX_CALLER.to_owned(),
-        };
         let options = OpenOptions {
             path: self.path.clone(),
-            binding: Binding {
-                caller,
-                environment: self.environment,
-            },
+            binding: self.binding()?,
             create,
             allow_network_file_system: self.force_network_file_system,
         };
@@ -78,7 +71,19 @@ impl Store {
 
     /// Opens the ledger to look at it.
     pub fn look(&self) -> Result<Box<dyn Ledger>, Failure> {
-        Ok(Box::new(SqliteLedger::open_read_only(&self.path)?))
+        let ledger = SqliteLedger::open_read_only(&self.path, &self.binding()?)?;
+        Ok(Box::new(ledger))
+    }
+
+    fn binding(&self) -> Result<Binding, Failure> {
+        let caller = match self.environment {
+            Environment::Real => self.config.caller()?.as_str().to_owned(),
+            Environment::Sandbox => SANDBOX_CALLER.to_owned(),
+        };
+        Ok(Binding {
+            caller,
+            environment: self.environment,
+        })
     }
 }
 

@@ -93,7 +93,10 @@ fn by_digest(ledger: &mut dyn Ledger, text: &str) -> Result<Option<Batch>, Failu
         let Some(batch) = ledger.batch(BatchId(id))? else {
             break;
         };
-        if !data_encoding::HEXLOWER.encode(&batch.head.digest).starts_with(&prefix) {
+        if !data_encoding::HEXLOWER
+            .encode(&batch.head.digest)
+            .starts_with(&prefix)
+        {
             continue;
         }
         if let Some(other) = &found {
