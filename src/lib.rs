@@ -10,5 +10,6 @@ pub mod ledger;
 pub mod order;
 pub mod pace;
 pub mod report;
+pub mod sandbox;
 pub mod secret;
 pub mod worker;
