@@ -12,7 +12,7 @@ use super::failure::{Exit, Failure};
 use super::store::variables;
 use crate::batch::{InputRow, Rules};
 use crate::clock::{Clock, SystemClock};
-use crate::ledger::sqlite::SqliteLedger;
+use crate::ledger::SqliteLedger;
 use crate::ledger::{Accepted, Ledger};
 use crate::order::{ReductionType, Status, yuan};
 use crate::report::summary::grouped;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::args::Where;
 use super::config::{self, Config};
 use super::failure::Failure;
-use crate::ledger::sqlite::{OpenOptions, SqliteLedger};
+use crate::ledger::{OpenOptions, SqliteLedger};
 use crate::ledger::{Binding, Environment, Ledger};
 
 /// The directory of the gateway in a box, beside the input.

@@ -4,6 +4,8 @@
 //! checked reply means. Nothing here knows the ledger, the pace or when to try again.
 
 mod classify;
+#[cfg(test)]
+mod fixtures;
 mod http;
 mod pem;
 pub mod reply;

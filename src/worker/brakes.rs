@@ -10,17 +10,9 @@ use super::limits::{
     STANDBY_FOR, UNAUTHORIZED_IN_A_ROW_MAX, UNCONNECTED_IN_A_ROW_MAX,
 };
 use crate::clock::Mono;
+use crate::gateway::Host;
 use crate::gateway::reply::{Body, Checked, Lost, Reply, SignatureFault};
 use crate::order::{Doubt, Meaning};
-
-/// Which host is spoken to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Host {
-    /// `base_url`
-    Main,
-    /// `standby_url`
-    Standby,
-}
 
 /// Whether requests may go out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

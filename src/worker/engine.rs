@@ -17,11 +17,12 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::time::Duration;
 
-use super::brakes::{Brakes, Gate, Host};
+use super::brakes::{Brakes, Gate};
 use super::limits::{DECK_PAGE_MAX, DECK_TOTAL, WINDOW_MS};
 use super::step::Tries;
 use super::{Progress, RunReport, RunSettings, Stop};
 use crate::clock::{Mono, WallMs};
+use crate::gateway::Host;
 use crate::gateway::reply::Checked;
 use crate::ledger::{
     AttemptId, Claimed, Job, LaneWork, OrderId, Phase, RecentSend, Write, Written,

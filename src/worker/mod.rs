@@ -8,7 +8,11 @@ pub mod intake;
 pub mod limits;
 
 mod brakes;
+mod run;
+mod send;
 mod step;
+
+pub use run::run;
 
 use std::time::Duration;
 
