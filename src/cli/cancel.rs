@@ -28,7 +28,8 @@ pub fn cancel(args: &CancelArgs) -> Result<Exit, Failure> {
     if !args.quiet {
         say(&told(&words, &done));
     }
-    Ok(match done.withdrawn.is_empty() && !done.left.is_empty() {
+    let sent = done.left.iter().any(|(_, state)| !state.is_unsent());
+    Ok(match done.withdrawn.is_empty() && sent {
         true => Exit::NeedsPerson,
         false => Exit::Done,
     })
@@ -40,11 +41,15 @@ fn told(words: &str, done: &Cancelled) -> String {
         .iter()
         .map(|(_, fen)| u128::from(fen.get()))
         .sum();
-    let mut text = format!(
-        "{words}: {} orders withdrawn, {} yuan; they will never be sent",
-        grouped(done.withdrawn.len() as u64),
-        yuan(fen)
-    );
+    let mut text = match done.withdrawn.len() {
+        0 => format!("{words}: nothing to withdraw"),
+        1 => format!("{words}: 1 order withdrawn, {} yuan; it will never be sent", yuan(fen)),
+        count => format!(
+            "{words}: {} orders withdrawn, {} yuan; they will never be sent",
+            grouped(count as u64),
+            yuan(fen)
+        ),
+    };
     for (no, state) in done.left.iter().take(NAMED_MAX) {
         text.push_str(&format!("\nleft alone: {no} is {state}"));
     }

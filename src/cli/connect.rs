@@ -9,10 +9,9 @@ use std::sync::Arc;
 use super::config::{Config, Connection, PlatformKey};
 use super::failure::Failure;
 use crate::clock::Clock;
-use crate::gateway::http::{Client, Settings};
-use crate::gateway::pem::read_private_key_file;
-use crate::gateway::sign::{Signer, SignerParts};
-use crate::gateway::verify::{PlatformKey as Key, PlatformKeys};
+use crate::gateway::{
+    Client, PlatformKey as Key, PlatformKeys, Settings, Signer, SignerParts, read_private_key_file,
+};
 
 /// Bytes of a certificate's or public key's file, at most.
 const PEM_BYTES_MAX: u64 = 1024 * 1024;

@@ -15,10 +15,9 @@ use super::failure::Failure;
 use super::store::{self, Store};
 use super::{connect, sandbox, signals};
 use crate::clock::SystemClock;
-use crate::gateway::http::{Client, Settings};
-use crate::gateway::pem::read_private_key_file;
-use crate::gateway::sign::{Signer, SignerParts};
-use crate::gateway::verify::{PlatformKey, PlatformKeys};
+use crate::gateway::{
+    Client, PlatformKey, PlatformKeys, Settings, Signer, SignerParts, read_private_key_file,
+};
 use crate::ledger::lock::RunLock;
 use crate::ledger::{Environment, Ledger};
 use crate::report::progress::say;

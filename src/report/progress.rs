@@ -2,10 +2,11 @@
 //!
 //! Silent where nobody looks (cron, a pipe, `--quiet`); alerts are shown always. It decides nothing.
 
+use std::fmt;
 use std::io::{IsTerminal, Write, stderr};
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use crate::worker::{Observer, Progress};
 
@@ -14,7 +15,7 @@ const TICK: Duration = Duration::from_millis(250);
 /// Draws a second, at most.
 const DRAWS_PER_SECOND: u8 = 8;
 const TEMPLATE: &str =
-    "{elapsed_precise} [{bar:30}] {pos}/{len} orders, {per_sec}, {msg}, {eta} left";
+    "{elapsed_precise} [{bar:30}] {pos}/{len} orders, {rate}, {msg}, {eta} left";
 
 /// What a person hears of a run while it goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +40,9 @@ impl Screen {
             let target = ProgressDrawTarget::stderr_with_hz(DRAWS_PER_SECOND);
             let bar = ProgressBar::with_draw_target(Some(orders), target);
             if let Ok(style) = ProgressStyle::with_template(TEMPLATE) {
+                let style = style.with_key("rate", |state: &ProgressState, words: &mut dyn fmt::Write| {
+                    let _ = write!(words, "{:.0}/s", state.per_sec());
+                });
                 bar.set_style(style.progress_chars("=> "));
             }
             bar.enable_steady_tick(TICK);
