@@ -18,8 +18,10 @@ pub use classify::{Asking, classify};
 pub use http::{
     Client, Exchange, Host, POOL_IDLE_SECONDS_MAX, Settings, SettingsFault, TIMEOUT_SECONDS_MAX,
 };
-pub use pem::{KeyCause, KeyFault, KeyPart, MODULUS_BITS_MIN, read_private_key_file};
-pub use seal::Sealer;
+pub use pem::{
+    KEY_FILE_BYTES_MAX, KeyCause, KeyFault, KeyPart, MODULUS_BITS_MIN, read_private_key_file,
+};
+pub use seal::{SEALED_TEXTS_MAX, Sealer};
 pub use sign::{Signer, SignerParts, nonce};
 pub use verify::{PlatformKey, PlatformKeys, STALE_SECONDS_MAX, Verifier};
 pub use wire::{Hidden, ReplyHeaders};

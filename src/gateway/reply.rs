@@ -23,6 +23,12 @@ impl<T> Verified<T> {
         Self { inner, signed_at }
     }
 
+    /// For tests that stand in for the gateway.
+    #[cfg(test)]
+    pub(crate) fn for_test(inner: T, signed_at: WallMs) -> Self {
+        Self { inner, signed_at }
+    }
+
     /// The gateway's own time, as it signed it.
     pub fn signed_at(&self) -> WallMs {
         self.signed_at

@@ -4,6 +4,13 @@
 //! orders and verdicts, not files, HTTP or pace. Every method is synchronous: the run hands writes
 //! to one thread ([`writer::Writer`]), which groups them into one commit.
 
+pub mod lock;
+mod sqlite;
+pub mod writer;
+
+#[cfg(test)]
+mod laws;
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -12,6 +19,8 @@ use crate::order::{
     Asked, Content, ContentDigest, Event, Fen, Field, NextAction, Order, OrderNo, State, Status,
     Weak,
 };
+
+pub use sqlite::{OpenOptions, SqliteLedger};
 
 /// Days within which another order for the same debt holds a new one, unless set otherwise.
 pub const HOLD_DAYS_DEFAULT: u32 = 40;

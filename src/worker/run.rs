@@ -13,7 +13,7 @@ use super::{Observer, RunReport, RunSettings, Stop};
 use crate::clock::Clock;
 use crate::gateway::Client;
 use crate::ledger::writer::{Command, Done, Writer};
-use crate::ledger::{Ledger, LedgerError, LedgerResult, Scope};
+use crate::ledger::{Ledger, LedgerError, LedgerResult, Phase, Scope};
 use crate::pace::AFTER_GIVING_UP;
 
 /// The observer is told of progress this often, at most.
@@ -204,8 +204,6 @@ impl Loop<'_> {
         }
     }
 }
-
-use crate::ledger::Phase;
 
 fn deck_tag(lane: usize, phase: Phase) -> u64 {
     let phase = match phase {

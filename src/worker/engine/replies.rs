@@ -202,7 +202,7 @@ impl Engine {
         let last = active.last.take();
         if self.stopping || self.lanes[ix].stopped {
             active.last = last;
-            self.finish(id);
+            self.finish_at(id, now);
             return;
         }
         let step = match &last {
@@ -268,9 +268,6 @@ impl Engine {
         let Some(active) = self.jobs.remove(&id) else {
             return;
         };
-        if self.canary == Some(id) && self.stopping {
-            self.canary = None;
-        }
         let lane = &mut self.lanes[active.lane];
         lane.unsent.remove(&id);
         self.progress.done += 1;

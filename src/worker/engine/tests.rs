@@ -1,1 +1,721 @@
+//! Whole runs in simulated time: the real engine, the real ledger, a gateway with its own books.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::*;
+use crate::gateway::reply::{Body, ErrorReply, Lost, OrderReply, Reply as Http, Verified};
+use crate::ledger::SqliteLedger;
+use crate::ledger::{BatchHead, BatchId, Ledger, RunId, Scope, StagedOrder, StagedRow, Totals};
+use crate::order::{Account, Content, Fen, OrderNo, Reason, ReductionType, Status};
+
+const DAY_MS: i64 = 24 * 3_600_000;
+
+/// What the gateway does with one request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Does {
+    /// What the interface's document says.
+    Right,
+    LostBefore,
+    LostAfter,
+    Unconnected,
+    ServerError,
+    ServerErrorAfter,
+    Throttled,
+    IllSigned,
+    Unauthorized,
+    Forbidden,
+    ParamError,
+    ParamErrorUnsigned,
+    NotEnough,
+    Processing,
+    Silent,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Book {
+    Debited,
+    Closed,
+    Processing,
+}
+
+type Script = Box<dyn FnMut(&OrderNo, Asked, u32) -> Does>;
+
+struct World {
+    ledger: SqliteLedger,
+    now: Now,
+    books: BTreeMap<String, (Book, u32)>,
+    touched: BTreeSet<String>,
+    sends: Vec<(Mono, String, Asked)>,
+    counts: BTreeMap<(String, Asked2), u32>,
+    script: Script,
+    latency: Duration,
+    seed: u64,
+}
+
+/// [`Asked`] with an order, for the maps.
+type Asked2 = &'static str;
+
+fn merchant(n: u32) -> Merchant {
+    Merchant::parse(&format!("19000{n:05}")).unwrap()
+}
+
+fn row(ordinal: u64, lane: u32) -> StagedRow {
+    let content = Content {
+        merchant: merchant(lane),
+        account: Account::parse(&format!("8609cb22e1774a50a930e414cc{ordinal:08}")).unwrap(),
+        reduction_type: ReductionType::JudicialDeduction,
+        amount: Fen::new(ordinal).unwrap(),
+        reason: Some(Reason::parse("案件号7").unwrap()),
+        card_no: None,
+        sgn_no: None,
+        req_scene: None,
+    };
+    StagedRow {
+        ordinal,
+        line: ordinal + 1,
+        cells: vec![ordinal.to_string()],
+        amount: Some(content.amount),
+        asked: Ok(StagedOrder {
+            no: Some(OrderNo::parse(&format!("N{ordinal:06}")).unwrap()),
+            content,
+            returned: None,
+        }),
+    }
+}
+
+impl World {
+    fn new(rows: u64, lanes: u32, script: Script) -> (Self, BatchId) {
+        let mut ledger = SqliteLedger::scratch().unwrap();
+        let rows: Vec<StagedRow> = (1..=rows)
+            .map(|n| row(n, (n % u64::from(lanes)) as u32))
+            .collect();
+        ledger.stage(&rows).unwrap();
+        let head = BatchHead {
+            digest: [7; 32],
+            file: "batch.csv".into(),
+            header: vec!["n".into()],
+            delimiter: b',',
+        };
+        let now = Now {
+            mono: Duration::ZERO,
+            wall: WallMs(1_790_000_000_000),
+        };
+        let (batch, _) = ledger.accept(&head, now.wall, 40).unwrap();
+        let world = Self {
+            ledger,
+            now,
+            books: BTreeMap::new(),
+            touched: BTreeSet::new(),
+            sends: Vec::new(),
+            counts: BTreeMap::new(),
+            script,
+            latency: Duration::from_millis(20),
+            seed: 1,
+        };
+        (world, batch.id)
+    }
+
+    fn settings(&mut self) -> RunSettings {
+        let run: RunId = self.ledger.begin_run(self.now.wall).unwrap();
+        RunSettings {
+            per_merchant_qps: 100,
+            max_in_flight: 256,
+            timeout: Duration::from_secs(10),
+            wait: Duration::from_secs(120),
+            outage_wait: Duration::from_secs(600),
+            until: None,
+            last_fresh: None,
+            standby: false,
+            run,
+            seed: self.seed,
+        }
+    }
+
+    fn engine(&mut self, scope: Scope, settings: RunSettings) -> Engine {
+        let work = self.ledger.lanes(scope).unwrap();
+        let recent = self
+            .ledger
+            .recent_sends(self.now.wall.plus_ms(-60_000))
+            .unwrap();
+        let latest = self.ledger.latest_signed_at().unwrap();
+        Engine::new(settings, work, &recent, latest, self.now)
+    }
+
+    fn run(&mut self, scope: Scope) -> RunReport {
+        let settings = self.settings();
+        self.run_with(scope, settings, u64::MAX).expect("it ends")
+    }
+
+    /// Runs until the end, or dies after so many steps: then nothing of the engine is left, and
+    /// what was on the wire has happened or not.
+    fn run_with(
+        &mut self,
+        scope: Scope,
+        settings: RunSettings,
+        steps_max: u64,
+    ) -> Option<RunReport> {
+        let mut engine = self.engine(scope, settings);
+        let mut wire: BTreeMap<(Mono, u64), Reply> = BTreeMap::new();
+        let mut steps = 0;
+        for turn in 0..10_000_000_u64 {
+            let actions = engine.poll(self.now);
+            let quiet = actions.is_empty();
+            let mut writes = Vec::new();
+            for action in actions {
+                steps += 1;
+                if steps > steps_max {
+                    return None;
+                }
+                match action {
+                    Action::Deck {
+                        lane,
+                        merchant,
+                        phase,
+                        after,
+                        limit,
+                    } => {
+                        let jobs = self
+                            .ledger
+                            .deck(scope, phase, &merchant, after, limit)
+                            .unwrap();
+                        engine.on(Event::Deck { lane, phase, jobs }, self.now);
+                    }
+                    Action::Write(write) => writes.push(write),
+                    Action::Send { claimed, .. } => {
+                        let (at, reply) = self.gateway(Sent::of(*claimed));
+                        wire.insert((at, turn * 1000 + steps), reply);
+                    }
+                    Action::Notice(_) | Action::Alert(_) => {}
+                }
+            }
+            if !writes.is_empty() {
+                for written in self.ledger.write(writes).unwrap() {
+                    engine.on(Event::Written(written), self.now);
+                }
+                continue;
+            }
+            if !quiet {
+                continue;
+            }
+            if engine.finished() {
+                assert!(wire.is_empty(), "nothing is left on the wire");
+                return Some(engine.into_report());
+            }
+            let wake = engine.wake_at(self.now);
+            let reply = wire.first_key_value().map(|(&(at, _), _)| at);
+            let next = [wake, reply].into_iter().flatten().min();
+            let next = next.expect("it waits for something").max(self.now.mono);
+            self.pass(next - self.now.mono);
+            while let Some(entry) = wire.first_entry() {
+                if entry.key().0 > self.now.mono {
+                    break;
+                }
+                engine.on(Event::Reply(Box::new(entry.remove())), self.now);
+            }
+        }
+        panic!("it does not end");
+    }
+
+    fn pass(&mut self, by: Duration) {
+        // The wall has milliseconds; it is carried along exactly.
+        self.now.mono += by;
+        self.now.wall = WallMs(1_790_000_000_000 + self.now.mono.as_millis() as i64);
+    }
+
+    fn gateway(&mut self, sent: Sent) -> (Mono, Reply) {
+        let no = sent.job.order.no.clone();
+        self.sends.push((self.now.mono, no.to_string(), sent.asked));
+        let nth = self
+            .counts
+            .entry((no.to_string(), sent.asked.as_str()))
+            .or_default();
+        *nth += 1;
+        let nth = *nth;
+        let does = (self.script)(&no, sent.asked, nth);
+        if does != Does::Unconnected {
+            self.touched.insert(no.to_string());
+        }
+        let timeout = Duration::from_secs(10);
+        let (latency, checked) = match does {
+            Does::Unconnected => (self.latency, Checked::NotSent("refused".into())),
+            Does::LostBefore => (self.latency, Checked::Lost(Lost::Broken("reset".into()))),
+            Does::Silent => (timeout, Checked::Lost(Lost::TimedOut)),
+            Does::LostAfter => {
+                self.process(&sent, Book::Debited);
+                (self.latency, Checked::Lost(Lost::Broken("reset".into())))
+            }
+            Does::ServerError => (self.latency, self.error(500, "SYSTEM_ERROR", true)),
+            Does::ServerErrorAfter => {
+                self.process(&sent, Book::Debited);
+                (self.latency, self.error(500, "SYSTEM_ERROR", true))
+            }
+            Does::Throttled => (self.latency, self.error(429, "RATELIMIT_EXCEEDED", true)),
+            Does::Unauthorized => (self.latency, self.error(401, "SIGN_ERROR", false)),
+            Does::Forbidden => (self.latency, self.error(403, "NO_AUTH", true)),
+            Does::ParamError => (self.latency, self.error(400, "PARAM_ERROR", true)),
+            Does::ParamErrorUnsigned => (self.latency, self.error(400, "PARAM_ERROR", false)),
+            Does::NotEnough => {
+                let said = self.process(&sent, Book::Closed);
+                (self.latency, said)
+            }
+            Does::Processing => {
+                let said = self.process(&sent, Book::Processing);
+                (self.latency, said)
+            }
+            Does::IllSigned => {
+                let said = self.process(&sent, Book::Debited);
+                let Checked::Verified(reply) = said else {
+                    panic!("200 is signed")
+                };
+                let reply = (*reply).clone();
+                let fault = crate::gateway::reply::SignatureFault::Mismatch;
+                (self.latency, Checked::IllSigned { reply, fault })
+            }
+            Does::Right => {
+                let said = self.process(&sent, Book::Debited);
+                (self.latency, said)
+            }
+        };
+        let reply = Reply {
+            sent,
+            checked,
+            latency,
+            hint: None,
+        };
+        (self.now.mono + latency, reply)
+    }
+
+    /// The books decide; `would` is what a new order would become.
+    fn process(&mut self, sent: &Sent, would: Book) -> Checked {
+        let no = sent.job.order.no.to_string();
+        let known = self.books.contains_key(&no);
+        if sent.asked == Asked::Query && !known {
+            self.books.insert(no.clone(), (Book::Closed, 0));
+            return self.state(sent, "FAILED", Some("RECEIPT_NOT_EXIST_CLOSED"));
+        }
+        let (book, debits) = self.books.entry(no).or_insert((would.clone(), 0));
+        if !known && *book == Book::Debited {
+            *debits += 1;
+        }
+        match (book.clone(), sent.asked, known) {
+            (Book::Debited, _, _) => self.state(sent, "SUCCESS", None),
+            (Book::Processing, _, _) => self.state(sent, "PROCESSING", None),
+            (Book::Closed, Asked::Query, _) => {
+                self.state(sent, "FAILED", Some("BALANCE_NOT_ENOUGH"))
+            }
+            (Book::Closed, Asked::Submission, false) => self.error(403, "NOT_ENOUGH", true),
+            (Book::Closed, Asked::Submission, true) => self.error(400, "ALREADY_EXISTS", true),
+        }
+    }
+
+    fn state(&self, sent: &Sent, state: &str, reason: Option<&str>) -> Checked {
+        let fields = OrderReply {
+            out_request_no: Some(sent.job.order.no.to_string()),
+            amount: Some(sent.job.order.content.amount.get()),
+            state: Some(state.into()),
+            fail_reason: reason.map(Into::into),
+            ..OrderReply::default()
+        };
+        self.http(200, Body::Order(fields), true)
+    }
+
+    fn error(&self, status: u16, code: &str, signed: bool) -> Checked {
+        let error = ErrorReply {
+            code: code.into(),
+            ..ErrorReply::default()
+        };
+        self.http(status, Body::Error(error), signed)
+    }
+
+    fn http(&self, status: u16, body: Body, signed: bool) -> Checked {
+        let reply = Http {
+            status,
+            request_id: None,
+            retry_after_seconds: None,
+            body,
+        };
+        if signed {
+            Checked::Verified(Verified::for_test(reply, self.now.wall))
+        } else {
+            Checked::Unsigned(reply)
+        }
+    }
+
+    fn totals(&mut self, batch: BatchId) -> Totals {
+        self.ledger.totals(batch).unwrap()
+    }
+
+    fn statuses(&mut self, batch: BatchId) -> BTreeMap<&'static str, u64> {
+        let totals = self.totals(batch);
+        totals
+            .by_status
+            .iter()
+            .map(|(status, rows, _)| (status.as_str(), *rows))
+            .collect()
+    }
+
+    /// No number was debited twice, and the ledger says SUCCESS of what the books debited.
+    fn audit(&mut self, batch: BatchId) {
+        let mut wrong = Vec::new();
+        let books = &self.books;
+        self.ledger
+            .rows(batch, &mut |row| {
+                let no = row.order.as_ref().unwrap().no.to_string();
+                let (book, debits) = books.get(&no).cloned().unwrap_or((Book::Closed, 0));
+                if debits > 1 || (row.status == Status::Success) != (book == Book::Debited) {
+                    wrong.push((no, row.status, book, debits));
+                }
+                Ok(())
+            })
+            .unwrap();
+        assert!(wrong.is_empty(), "{wrong:?}");
+    }
+
+    fn most_in_a_second(&self) -> usize {
+        let at: Vec<Mono> = self.sends.iter().map(|send| send.0).collect();
+        (0..at.len())
+            .map(|i| {
+                at[i..]
+                    .iter()
+                    .take_while(|&&t| t <= at[i] + Duration::from_secs(1))
+                    .count()
+            })
+            .max()
+            .unwrap_or(0)
+    }
+}
+
+fn always(does: Does) -> Script {
+    Box::new(move |_, _, _| does)
+}
+
+fn to_submissions(first: Does) -> Script {
+    Box::new(move |_, asked, nth| match asked {
+        Asked::Submission if nth == 1 => first,
+        _ => Does::Right,
+    })
+}
+
+#[test]
+fn a_lane_is_sent_in_input_order_at_its_pace() {
+    let (mut world, batch) = World::new(1_000, 1, always(Does::Right));
+    let report = world.run(Scope::Batch(batch));
+    assert_eq!((report.stop, report.attempts), (None, 1_000));
+    let numbers: Vec<&String> = world.sends.iter().map(|send| &send.1).collect();
+    assert!(numbers.is_sorted(), "first sends go in input order");
+    assert!(world.most_in_a_second() <= 100);
+    // The canary goes alone; then 100 permits, each busy for a second and the latency.
+    let (first, last) = (world.sends[100].0, world.sends[999].0);
+    let got = 899_000_000 / (last - first).as_micros() as u64;
+    assert!(got * 1_021 >= 100 * 990, "{got} a second");
+    world.audit(batch);
+    assert_eq!(world.statuses(batch), BTreeMap::from([("SUCCESS", 1_000)]));
+    let again = world.run(Scope::Batch(batch));
+    assert_eq!(
+        (again.attempts, again.intents),
+        (0, 0),
+        "nothing is left to send"
+    );
+}
+
+#[test]
+fn l3_whatever_gets_lost_is_asked_again_under_its_own_number_and_ends_as_the_books_say() {
+    for first in [
+        Does::LostBefore,
+        Does::LostAfter,
+        Does::ServerError,
+        Does::ServerErrorAfter,
+        Does::Throttled,
+        Does::IllSigned,
+        Does::Silent,
+        Does::Unconnected,
+    ] {
+        let mut script = to_submissions(first);
+        let script: Script = Box::new(move |no, asked, nth| {
+            // The canary is answered, and no more than some are hit.
+            let hit = no.as_str() != "N000001" && no.as_str().ends_with('3');
+            if hit {
+                script(no, asked, nth)
+            } else {
+                Does::Right
+            }
+        });
+        let (mut world, batch) = World::new(60, 3, script);
+        let report = world.run(Scope::Batch(batch));
+        assert_eq!(report.stop, None, "{first:?}");
+        world.audit(batch);
+        let statuses = world.statuses(batch);
+        assert_eq!(statuses, BTreeMap::from([("SUCCESS", 60)]), "{first:?}");
+        let queries = world.sends.iter().filter(|send| send.2 == Asked::Query);
+        assert_eq!(
+            queries.count(),
+            0,
+            "{first:?}: a query could close the number"
+        );
+    }
+}
+
+#[test]
+fn a_close_is_proven_by_one_query() {
+    let script: Script = Box::new(|no, asked, _| {
+        if no.as_str().ends_with('5') && asked == Asked::Submission {
+            Does::NotEnough
+        } else {
+            Does::Right
+        }
+    });
+    let (mut world, batch) = World::new(20, 2, script);
+    world.run(Scope::Batch(batch));
+    let statuses = world.statuses(batch);
+    assert_eq!(statuses, BTreeMap::from([("CLOSED", 2), ("SUCCESS", 18)]));
+    let queries = world.sends.iter().filter(|send| send.2 == Asked::Query);
+    assert_eq!(queries.count(), 2);
+    let actions = world.totals(batch).by_action;
+    assert!(
+        actions.contains(&(crate::order::NextAction::Reissue, 2)),
+        "{actions:?}"
+    );
+}
+
+#[test]
+fn an_unreachable_gateway_touches_no_number_and_gives_the_order_back() {
+    let (mut world, batch) = World::new(50, 5, always(Does::Unconnected));
+    let report = world.run(Scope::Batch(batch));
+    assert!(matches!(report.stop, Some(Stop::Canary(_))), "{report:?}");
+    assert_eq!(report.attempts, 6);
+    assert_eq!(world.statuses(batch), BTreeMap::from([("PENDING", 50)]));
+    assert!(report.intents > 0);
+}
+
+#[test]
+fn a_wrong_setting_touches_one_number() {
+    for (does, stop) in [
+        (Does::Unauthorized, "Unauthorized"),
+        (Does::IllSigned, "Canary"),
+        (Does::Silent, "Canary"),
+    ] {
+        let (mut world, batch) = World::new(50, 5, always(does));
+        let report = world.run(Scope::Batch(batch));
+        let name = format!("{:?}", report.stop);
+        assert!(name.contains(stop), "{does:?}: {name}");
+        assert_eq!(world.touched.len(), 1, "{does:?}");
+    }
+}
+
+#[test]
+fn one_refusal_for_all_stops_the_run_after_ten_numbers_sent_one_by_one() {
+    for does in [Does::ParamError, Does::ParamErrorUnsigned, Does::Forbidden] {
+        let (mut world, batch) = World::new(200, 40, always(does));
+        let report = world.run(Scope::Batch(batch));
+        assert!(matches!(report.stop, Some(Stop::Refusals(_))), "{report:?}");
+        assert_eq!(world.touched.len(), 10, "{does:?}");
+    }
+}
+
+#[test]
+fn a_bad_first_row_does_not_stop_the_rest() {
+    let script: Script = Box::new(|no, _, _| {
+        if no.as_str() < "N000004" {
+            Does::ParamErrorUnsigned
+        } else {
+            Does::Right
+        }
+    });
+    let (mut world, batch) = World::new(50, 5, script);
+    let report = world.run(Scope::Batch(batch));
+    assert_eq!(report.stop, None);
+    let statuses = world.statuses(batch);
+    assert_eq!(statuses, BTreeMap::from([("REJECTED", 3), ("SUCCESS", 47)]));
+}
+
+#[test]
+fn processing_is_followed_for_the_wait_and_left_to_the_next_run() {
+    let script: Script = Box::new(|no, _, nth| match no.as_str() {
+        "N000002" if nth == 1 => Does::Processing,
+        _ => Does::Right,
+    });
+    let (mut world, batch) = World::new(3, 1, script);
+    world.run(Scope::Batch(batch));
+    let statuses = world.statuses(batch);
+    assert_eq!(
+        statuses,
+        BTreeMap::from([("PROCESSING", 1), ("SUCCESS", 2)])
+    );
+    let polls = world.sends.iter().filter(|send| send.2 == Asked::Query);
+    assert_eq!(polls.count(), 7, "after 2, 4, 8, 15, 30, 30 and 30 s");
+    world.books.insert("N000002".into(), (Book::Debited, 1));
+    world.run(Scope::Open);
+    world.audit(batch);
+}
+
+#[test]
+fn a_forbidden_merchant_stops_alone() {
+    let script: Script = Box::new(|no, _, _| {
+        // Every fifth order is of the lane 0.
+        let n: u32 = no.as_str()[1..].parse().unwrap();
+        if n.is_multiple_of(5) {
+            Does::Forbidden
+        } else {
+            Does::Right
+        }
+    });
+    let (mut world, batch) = World::new(100, 5, script);
+    let report = world.run(Scope::Batch(batch));
+    assert_eq!(report.stopped_lanes.len(), 1);
+    assert_eq!(world.statuses(batch)["SUCCESS"], 80);
+    world.audit(batch);
+}
+
+#[test]
+fn a_throttled_lane_holds_no_other_back() {
+    let script: Script = Box::new(|no, _, nth| {
+        let n: u32 = no.as_str()[1..].parse().unwrap();
+        if n.is_multiple_of(5) && nth <= 3 {
+            Does::Throttled
+        } else {
+            Does::Right
+        }
+    });
+    let (mut world, batch) = World::new(500, 5, script);
+    world.run(Scope::Batch(batch));
+    assert_eq!(world.statuses(batch)["SUCCESS"], 500);
+    let free =
+        |send: &&(Mono, String, Asked)| !send.1[1..].parse::<u32>().unwrap().is_multiple_of(5);
+    let last = world.sends.iter().filter(free).map(|send| send.0).max();
+    assert!(last.unwrap() < Duration::from_secs(3), "{last:?}");
+}
+
+#[test]
+fn l4_past_the_window_only_the_query_is_used() {
+    let (mut world, batch) = World::new(3, 1, to_submissions(Does::LostAfter));
+    // The canary gets no reply at once, then dies.
+    let settings = world.settings();
+    assert!(world.run_with(Scope::Batch(batch), settings, 4).is_none());
+    assert_eq!(world.sends.len(), 1);
+    let sent = world.sends[0].1.clone();
+    world.pass(Duration::from_millis((30 * DAY_MS) as u64));
+    let before = world.sends.len();
+    world.run(Scope::Batch(batch));
+    let later: Vec<_> = world.sends[before..]
+        .iter()
+        .filter(|s| s.1 == sent)
+        .collect();
+    assert!(
+        !later.is_empty() && later.iter().all(|s| s.2 == Asked::Query),
+        "{later:?}"
+    );
+    world.audit(batch);
+}
+
+#[test]
+fn a_stop_ends_new_sends_and_the_next_run_goes_on() {
+    let (mut world, batch) = World::new(400, 1, always(Does::Right));
+    let mut settings = world.settings();
+    settings.until = Some(world.now.wall.plus_ms(2_000));
+    let report = world
+        .run_with(Scope::Batch(batch), settings, u64::MAX)
+        .unwrap();
+    assert_eq!(report.stop, Some(Stop::Until));
+    let sent = world.sends.len() as u64;
+    assert!(sent < 400);
+    let statuses = world.statuses(batch);
+    assert_eq!(
+        statuses,
+        BTreeMap::from([("PENDING", 400 - sent), ("SUCCESS", sent)])
+    );
+    world.run(Scope::Batch(batch));
+    assert_eq!(world.statuses(batch), BTreeMap::from([("SUCCESS", 400)]));
+    assert_eq!(world.sends.len(), 400, "nothing was sent twice");
+}
+
+#[test]
+fn only_the_first_unsent_orders_are_sent_where_that_was_asked() {
+    let (mut world, batch) = World::new(100, 5, always(Does::Right));
+    let mut settings = world.settings();
+    settings.last_fresh = world.ledger.nth_pending(batch, 7).unwrap();
+    world
+        .run_with(Scope::Batch(batch), settings, u64::MAX)
+        .unwrap();
+    let numbers: BTreeSet<&str> = world.sends.iter().map(|send| &*send.1).collect();
+    assert_eq!(numbers.len(), 7);
+    assert_eq!(numbers.last(), Some(&"N000007"));
+}
+
+#[test]
+fn an_outage_is_probed_and_then_given_up() {
+    let script: Script = Box::new(|no, _, _| {
+        if no.as_str() < "N000030" {
+            Does::Right
+        } else {
+            Does::ServerError
+        }
+    });
+    let (mut world, batch) = World::new(500, 1, script);
+    let report = world.run(Scope::Batch(batch));
+    assert!(matches!(report.stop, Some(Stop::Outage(_))), "{report:?}");
+    // 20 in a row, those that were on the wire, and a probe every 30 s for ten minutes.
+    assert!(
+        world.sends.len() < 29 + 20 + 30 + 21,
+        "{}",
+        world.sends.len()
+    );
+}
+
+#[test]
+fn l9_a_run_that_dies_at_any_step_ends_as_if_nothing_had_happened() {
+    let mut chance = 42_u64;
+    let mut next = move || {
+        chance ^= chance << 13;
+        chance ^= chance >> 7;
+        chance ^= chance << 17;
+        chance
+    };
+    for case in 0..60 {
+        let mut dice = next() | 1;
+        let script: Script = Box::new(move |_, asked, _| {
+            dice ^= dice << 13;
+            dice ^= dice >> 7;
+            dice ^= dice << 17;
+            match dice % 20 {
+                0..=2 => Does::LostAfter,
+                3 => Does::LostBefore,
+                4 => Does::ServerErrorAfter,
+                5 => Does::ServerError,
+                6 => Does::IllSigned,
+                7 => Does::Throttled,
+                8 if asked == Asked::Submission => Does::NotEnough,
+                _ => Does::Right,
+            }
+        });
+        let (mut world, batch) = World::new(120, 4, script);
+        for _ in 0..3 {
+            let settings = world.settings();
+            let steps = next() % 400;
+            if world
+                .run_with(Scope::Batch(batch), settings, steps)
+                .is_some()
+            {
+                break;
+            }
+        }
+        for _ in 0..30 {
+            world.run(Scope::Batch(batch));
+            let open = |(status, _, _): &(Status, u64, u128)| {
+                matches!(
+                    status,
+                    Status::Pending | Status::Unknown | Status::Processing
+                )
+            };
+            if !world.totals(batch).by_status.iter().any(open) {
+                break;
+            }
+        }
+        let statuses = world.statuses(batch);
+        let settled = ["SUCCESS", "CLOSED", "FAILED"];
+        assert!(
+            statuses.keys().all(|s| settled.contains(s)),
+            "case {case}: {statuses:?}"
+        );
+        world.audit(batch);
+    }
+}

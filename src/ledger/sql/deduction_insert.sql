@@ -1,0 +1,1 @@
+INSERT INTO deduction (superseded_by) VALUES (NULL)

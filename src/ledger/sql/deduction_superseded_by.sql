@@ -1,0 +1,1 @@
+SELECT superseded_by FROM deduction WHERE deduction_id = ?1

@@ -1,0 +1,1 @@
+SELECT * FROM job ORDER BY order_id

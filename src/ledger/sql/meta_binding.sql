@@ -1,0 +1,1 @@
+SELECT caller, environment FROM meta

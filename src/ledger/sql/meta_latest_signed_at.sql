@@ -1,0 +1,1 @@
+SELECT latest_signed_at_ms FROM meta

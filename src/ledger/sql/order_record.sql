@@ -1,0 +1,7 @@
+-- A final order shows the reply that settled it, whatever comes later.
+UPDATE orders
+SET settled_at_ms = CASE WHEN state = ?3 THEN settled_at_ms ELSE ?4 END,
+    shown_attempt =
+        CASE WHEN state IN ('SUCCESS', 'FAILED', 'CLOSED_PROVEN') THEN shown_attempt ELSE ?5 END,
+    state = ?3, weak = ?6, maybe_accepted = ?7, first_sent_at_ms = ?8, alerts = alerts + ?9
+WHERE order_id = ?1 AND state = ?2

@@ -1,0 +1,1 @@
+INSERT INTO run (started_at_ms) VALUES (?1)

@@ -1,0 +1,215 @@
+-- The ledger, version 1. Times are milliseconds since 1970, amounts are fen. docs/LEDGER.md tells
+-- what each table is for; the CHECKs and triggers repeat the laws, so that the database is their
+-- last reader.
+
+CREATE TABLE meta (
+    only_row INTEGER PRIMARY KEY CONSTRAINT meta_only_row CHECK (only_row = 1),
+    caller TEXT NOT NULL,
+    environment TEXT NOT NULL
+        CONSTRAINT meta_environment CHECK (environment IN ('REAL', 'SANDBOX')),
+    created_at_ms INTEGER NOT NULL,
+    latest_signed_at_ms INTEGER
+) STRICT;
+
+CREATE TABLE run (
+    run_id INTEGER PRIMARY KEY,
+    started_at_ms INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE batch (
+    batch_id INTEGER PRIMARY KEY,
+    digest BLOB NOT NULL CONSTRAINT batch_is_its_bytes UNIQUE
+        CONSTRAINT batch_digest_length CHECK (length(digest) = 32),
+    file TEXT NOT NULL,
+    header TEXT NOT NULL,
+    delimiter INTEGER NOT NULL CONSTRAINT batch_delimiter CHECK (delimiter IN (9, 44, 59)),
+    row_count INTEGER NOT NULL CONSTRAINT batch_has_rows CHECK (row_count > 0),
+    accepted_at_ms INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE deduction (
+    deduction_id INTEGER PRIMARY KEY,
+    superseded_by INTEGER REFERENCES deduction (deduction_id)
+        CONSTRAINT deduction_supersedes_another CHECK (superseded_by <> deduction_id)
+) STRICT;
+
+CREATE TABLE batch_row (
+    batch_id INTEGER NOT NULL REFERENCES batch (batch_id),
+    ordinal INTEGER NOT NULL CONSTRAINT batch_row_ordinal CHECK (ordinal > 0),
+    line INTEGER NOT NULL,
+    cells TEXT NOT NULL,
+    amount_fen INTEGER CONSTRAINT batch_row_amount CHECK (amount_fen BETWEEN 1 AND 10000000000000),
+    kind TEXT NOT NULL CONSTRAINT batch_row_kind CHECK (kind IN ('ORDER', 'INVALID', 'CONFLICT')),
+    deduction_id INTEGER REFERENCES deduction (deduction_id),
+    -- Where the row's deduction came first, if not in this row.
+    repeat_of_batch INTEGER REFERENCES batch (batch_id),
+    repeat_of_line INTEGER,
+    note TEXT,
+    CONSTRAINT batch_row_key PRIMARY KEY (batch_id, ordinal),
+    CONSTRAINT batch_row_has_order CHECK ((kind = 'ORDER') = (deduction_id IS NOT NULL)),
+    CONSTRAINT batch_row_repeat CHECK (
+        (repeat_of_batch IS NULL) = (repeat_of_line IS NULL)
+        AND (repeat_of_batch IS NULL OR kind = 'ORDER'))
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX batch_row_deduction ON batch_row (deduction_id) WHERE deduction_id IS NOT NULL;
+
+CREATE TABLE orders (
+    order_id INTEGER PRIMARY KEY,
+    out_request_no TEXT NOT NULL CONSTRAINT orders_number UNIQUE
+        CONSTRAINT orders_number_length CHECK (length(out_request_no) BETWEEN 1 AND 32),
+    deduction_id INTEGER NOT NULL REFERENCES deduction (deduction_id),
+    generation INTEGER NOT NULL CONSTRAINT orders_generation CHECK (generation > 0),
+    -- The row that asked for it first.
+    batch_id INTEGER NOT NULL REFERENCES batch (batch_id),
+    ordinal INTEGER NOT NULL,
+    merchant TEXT NOT NULL,
+    account TEXT NOT NULL,
+    reduction_type TEXT NOT NULL CONSTRAINT orders_reduction_type
+        CHECK (reduction_type IN ('FINANCIAL_PENALTY', 'JUDICIAL_DEDUCTION')),
+    amount_fen INTEGER NOT NULL
+        CONSTRAINT orders_amount CHECK (amount_fen BETWEEN 1 AND 10000000000000),
+    reason TEXT,
+    card_no TEXT,
+    sgn_no TEXT,
+    req_scene TEXT,
+    content_digest BLOB NOT NULL
+        CONSTRAINT orders_digest_length CHECK (length(content_digest) = 32),
+    hold_key BLOB NOT NULL CONSTRAINT orders_hold_key_length CHECK (length(hold_key) = 16),
+    state TEXT NOT NULL CONSTRAINT orders_state CHECK (state IN (
+        'PENDING', 'HELD', 'CONFLICT', 'CANCELLED', 'UNKNOWN', 'PROCESSING', 'CLOSED', 'REJECTED',
+        'EXPIRED', 'SUCCESS', 'FAILED', 'CLOSED_PROVEN')),
+    weak TEXT NOT NULL DEFAULT '' CONSTRAINT orders_weak CHECK (weak IN ('', 'SAID', 'REFUSED')),
+    attempts INTEGER NOT NULL DEFAULT 0 CONSTRAINT orders_attempts CHECK (attempts >= 0),
+    maybe_accepted INTEGER NOT NULL DEFAULT 0
+        CONSTRAINT orders_maybe_accepted CHECK (maybe_accepted BETWEEN 0 AND attempts),
+    proof_runs INTEGER NOT NULL DEFAULT 0 CONSTRAINT orders_proof_runs CHECK (proof_runs >= 0),
+    alerts INTEGER NOT NULL DEFAULT 0 CONSTRAINT orders_alerts CHECK (alerts >= 0),
+    first_sent_at_ms INTEGER,
+    -- When it became final, expired or was withdrawn.
+    settled_at_ms INTEGER,
+    created_at_ms INTEGER NOT NULL,
+    held_by INTEGER REFERENCES orders (order_id),
+    -- The row that asked for its number with another content.
+    frozen_by_batch INTEGER REFERENCES batch (batch_id),
+    frozen_by_ordinal INTEGER,
+    -- The attempt whose reply is shown.
+    shown_attempt INTEGER REFERENCES attempt (attempt_id),
+    CONSTRAINT orders_chain UNIQUE (deduction_id, generation),
+    CONSTRAINT orders_unsent_never_sent CHECK (
+        state NOT IN ('PENDING', 'HELD', 'CONFLICT', 'CANCELLED')
+        OR (first_sent_at_ms IS NULL AND maybe_accepted = 0)),
+    CONSTRAINT orders_sent_has_first_send CHECK (
+        state IN ('PENDING', 'HELD', 'CONFLICT', 'CANCELLED') OR first_sent_at_ms IS NOT NULL)
+) STRICT;
+
+-- Law L5: at most one order of a deduction is alive.
+CREATE UNIQUE INDEX orders_one_alive ON orders (deduction_id)
+    WHERE state NOT IN ('FAILED', 'CLOSED_PROVEN', 'CANCELLED');
+CREATE INDEX orders_holding ON orders (hold_key)
+    WHERE state IN ('PENDING', 'UNKNOWN', 'PROCESSING', 'CLOSED', 'SUCCESS', 'EXPIRED');
+CREATE INDEX orders_pending ON orders (batch_id, merchant, order_id) WHERE state = 'PENDING';
+CREATE INDEX orders_open ON orders (merchant, order_id)
+    WHERE state IN ('UNKNOWN', 'PROCESSING', 'CLOSED');
+
+CREATE TABLE attempt (
+    attempt_id INTEGER PRIMARY KEY,
+    order_id INTEGER NOT NULL REFERENCES orders (order_id),
+    run_id INTEGER NOT NULL REFERENCES run (run_id),
+    asked TEXT NOT NULL CONSTRAINT attempt_asked CHECK (asked IN ('SUBMISSION', 'QUERY')),
+    claimed_at_ms INTEGER NOT NULL,
+    state_before TEXT NOT NULL
+) STRICT;
+
+CREATE INDEX attempt_order ON attempt (order_id);
+CREATE INDEX attempt_claimed_at ON attempt (claimed_at_ms);
+
+CREATE TABLE reply (
+    attempt_id INTEGER PRIMARY KEY REFERENCES attempt (attempt_id),
+    at_ms INTEGER NOT NULL,
+    latency_ms INTEGER NOT NULL,
+    trust TEXT NOT NULL CONSTRAINT reply_trust
+        CHECK (trust IN ('VERIFIED', 'UNSIGNED', 'ILL_SIGNED', 'LOST', 'NOT_SENT')),
+    maybe_accepted INTEGER NOT NULL
+        CONSTRAINT reply_maybe_accepted CHECK (maybe_accepted IN (0, 1)),
+    meaning TEXT NOT NULL,
+    http_status INTEGER,
+    code TEXT,
+    message TEXT,
+    request_id TEXT,
+    signed_at_ms INTEGER,
+    state TEXT,
+    fail_reason TEXT,
+    quota_change_no TEXT,
+    success_time TEXT,
+    fail_time TEXT,
+    alert TEXT
+) STRICT;
+
+-- An order as the engine needs it.
+CREATE VIEW job AS
+SELECT order_id, out_request_no, merchant, account, reduction_type, amount_fen, reason, card_no,
+    sgn_no, req_scene, content_digest, state, weak, maybe_accepted, first_sent_at_ms, proof_runs,
+    batch_id, deduction_id
+FROM orders;
+
+CREATE TRIGGER orders_number_stands_for_one_content
+BEFORE UPDATE OF order_id, out_request_no, deduction_id, generation, batch_id, ordinal, merchant,
+    account, reduction_type, amount_fen, reason, card_no, sgn_no, req_scene, content_digest,
+    hold_key, created_at_ms ON orders
+BEGIN
+    SELECT RAISE(ABORT, 'L2: an order''s number and content never change');
+END;
+
+CREATE TRIGGER orders_final_never_changes
+BEFORE UPDATE OF state ON orders
+WHEN OLD.state IN ('SUCCESS', 'FAILED', 'CLOSED_PROVEN') AND NEW.state <> OLD.state
+BEGIN
+    SELECT RAISE(ABORT, 'L3: a final state never changes');
+END;
+
+CREATE TRIGGER orders_settled_by_a_verified_reply
+BEFORE UPDATE OF state ON orders
+WHEN NEW.state IN ('SUCCESS', 'FAILED', 'CLOSED_PROVEN') AND NEW.state <> OLD.state
+    AND NOT EXISTS (
+        SELECT 1 FROM reply JOIN attempt USING (attempt_id)
+        WHERE reply.attempt_id = NEW.shown_attempt AND attempt.order_id = NEW.order_id
+            AND reply.trust = 'VERIFIED')
+BEGIN
+    SELECT RAISE(ABORT, 'L3: only a verified reply settles an order');
+END;
+
+CREATE TRIGGER orders_stay BEFORE DELETE ON orders
+BEGIN
+    SELECT RAISE(ABORT, 'L2: an order is never forgotten');
+END;
+
+CREATE TRIGGER batch_row_stays BEFORE DELETE ON batch_row
+BEGIN
+    SELECT RAISE(ABORT, 'L7: a row is never forgotten');
+END;
+
+CREATE TRIGGER batch_row_never_changes BEFORE UPDATE ON batch_row
+BEGIN
+    SELECT RAISE(ABORT, 'L7: a row never changes');
+END;
+
+CREATE TRIGGER attempt_stays BEFORE DELETE ON attempt
+BEGIN
+    SELECT RAISE(ABORT, 'the journal is append-only');
+END;
+
+CREATE TRIGGER attempt_never_changes BEFORE UPDATE ON attempt
+BEGIN
+    SELECT RAISE(ABORT, 'the journal is append-only');
+END;
+
+CREATE TRIGGER reply_stays BEFORE DELETE ON reply
+BEGIN
+    SELECT RAISE(ABORT, 'the journal is append-only');
+END;
+
+CREATE TRIGGER reply_never_changes BEFORE UPDATE ON reply
+BEGIN
+    SELECT RAISE(ABORT, 'the journal is append-only');
+END;

@@ -1,0 +1,1 @@
+SELECT COUNT(*), COALESCE(MAX(ordinal), 0), COUNT(own_no) FROM temp.staged

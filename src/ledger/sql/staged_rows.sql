@@ -1,0 +1,3 @@
+SELECT ordinal, line, cells, amount_fen, fault, own_no, derived_no, returned, merchant, account,
+    reduction_type, reason, card_no, sgn_no, req_scene, content_digest, hold_key
+FROM temp.staged ORDER BY ordinal

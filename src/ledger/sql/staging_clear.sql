@@ -1,0 +1,3 @@
+DELETE FROM temp.staged;
+DELETE FROM temp.blank;
+DELETE FROM temp.clash;

@@ -1,0 +1,51 @@
+-- What must hold whatever happened: a sentence and how often it is broken.
+SELECT 'batches whose rows are not all there' AS what, COUNT(*) AS broken FROM batch
+WHERE row_count <> (SELECT COUNT(*) FROM batch_row WHERE batch_row.batch_id = batch.batch_id)
+    OR row_count <> (SELECT MAX(ordinal) FROM batch_row WHERE batch_row.batch_id = batch.batch_id)
+UNION ALL
+SELECT 'rows whose deduction has no order', COUNT(*) FROM batch_row
+WHERE deduction_id IS NOT NULL AND NOT EXISTS (
+    SELECT 1 FROM orders WHERE orders.deduction_id = batch_row.deduction_id AND generation = 1)
+UNION ALL
+SELECT 'orders whose row does not show them', COUNT(*) FROM orders
+WHERE NOT EXISTS (
+    SELECT 1 FROM batch_row
+    WHERE batch_row.batch_id = orders.batch_id AND batch_row.ordinal = orders.ordinal
+        AND batch_row.deduction_id = orders.deduction_id)
+UNION ALL
+SELECT 'orders whose attempts are not those of the journal', COUNT(*) FROM orders
+WHERE attempts <> (SELECT COUNT(*) FROM attempt WHERE attempt.order_id = orders.order_id)
+UNION ALL
+SELECT 'orders whose submissions that may have been accepted are not those of the journal', COUNT(*)
+FROM orders
+WHERE maybe_accepted <> (
+    SELECT COUNT(*) FROM attempt LEFT JOIN reply ON reply.attempt_id = attempt.attempt_id
+    WHERE attempt.order_id = orders.order_id AND attempt.asked = 'SUBMISSION'
+        AND COALESCE(reply.maybe_accepted, 1) = 1)
+UNION ALL
+SELECT 'orders that are final without a verified reply', COUNT(*) FROM orders
+WHERE state IN ('SUCCESS', 'FAILED', 'CLOSED_PROVEN') AND NOT EXISTS (
+    SELECT 1 FROM reply JOIN attempt ON attempt.attempt_id = reply.attempt_id
+    WHERE reply.attempt_id = orders.shown_attempt AND attempt.order_id = orders.order_id
+        AND reply.trust = 'VERIFIED')
+UNION ALL
+SELECT 'orders that count as never sent, and have a send in the journal', COUNT(*) FROM orders
+WHERE state IN ('PENDING', 'HELD', 'CONFLICT', 'CANCELLED') AND EXISTS (
+    SELECT 1 FROM attempt LEFT JOIN reply ON reply.attempt_id = attempt.attempt_id
+    WHERE attempt.order_id = orders.order_id AND COALESCE(reply.trust, 'LOST') <> 'NOT_SENT')
+UNION ALL
+SELECT 'deductions with more than one order alive', COUNT(*) FROM (
+    SELECT deduction_id FROM orders WHERE state NOT IN ('FAILED', 'CLOSED_PROVEN', 'CANCELLED')
+    GROUP BY deduction_id HAVING COUNT(*) > 1)
+UNION ALL
+SELECT 'orders issued again without proof that the one before is dead', COUNT(*) FROM orders AS o
+WHERE generation > 1 AND NOT EXISTS (
+    SELECT 1 FROM orders AS before
+    WHERE before.deduction_id = o.deduction_id AND before.generation = o.generation - 1
+        AND before.content_digest = o.content_digest
+        AND before.state IN ('FAILED', 'CLOSED_PROVEN', 'CANCELLED'))
+UNION ALL
+SELECT 'superseded deductions that are alive', COUNT(*) FROM deduction
+WHERE superseded_by IS NOT NULL AND EXISTS (
+    SELECT 1 FROM orders WHERE orders.deduction_id = deduction.deduction_id
+        AND state NOT IN ('FAILED', 'CLOSED_PROVEN', 'CANCELLED'))

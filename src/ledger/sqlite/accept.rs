@@ -1,0 +1,278 @@
+//! Accepting a batch: from staged rows to orders, in input order and in one transaction.
+//!
+//! Rows are streamed, never collected: a batch of a million takes no more memory than one of ten.
+
+mod decide;
+
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{Connection, Row, Transaction, TransactionBehavior, params};
+
+use super::{read, sql, stage};
+use crate::clock::WallMs;
+use crate::ledger::{Accepted, Batch, BatchHead, BatchId, DeductionId, LedgerError, LedgerResult};
+use crate::order::State;
+use decide::Decision;
+
+const MS_PER_DAY: i64 = 86_400_000;
+
+/// Turns the staged rows into a batch.
+pub(super) fn accept(
+    conn: &mut Connection,
+    head: &BatchHead,
+    at: WallMs,
+    hold_days: u32,
+) -> LedgerResult<(Batch, Accepted)> {
+    conn.execute_batch(sql::STAGING)?;
+    let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    if let Some(batch) = read::batch_by_digest(&tx, &head.digest)? {
+        return Err(LedgerError::Refused(format!(
+            "{} was accepted already, as batch {}",
+            head.file, batch.id
+        )));
+    }
+    let (rows, last, numbered): (i64, i64, i64) = tx.query_row(sql::STAGED_COUNT, [], |row| {
+        Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+    })?;
+    if rows == 0 {
+        return Err(LedgerError::Refused(format!("{} has no rows", head.file)));
+    }
+    if rows != last {
+        return Err(LedgerError::Broken(format!(
+            "{} has {last} rows, but {rows} were staged",
+            head.file
+        )));
+    }
+    // Derived numbers cannot clash among themselves: content and ordinal make them.
+    if numbered > 0 {
+        tx.execute_batch(sql::CLASH_FILL)?;
+    }
+    let batch = insert_batch(&tx, head, rows, at)?;
+    let mut acceptance = Acceptance {
+        tx: &tx,
+        batch: batch.id,
+        at,
+        hold_since: at.plus_ms(-i64::from(hold_days).saturating_mul(MS_PER_DAY)),
+        may_clash: numbered > 0,
+        tally: Accepted::default(),
+    };
+    let mut statement = tx.prepare_cached(sql::STAGED_ROWS)?;
+    let mut staged = statement.query([])?;
+    while let Some(row) = staged.next()? {
+        acceptance.row(&Staged::read(row)?)?;
+    }
+    let tally = acceptance.tally;
+    drop(staged);
+    drop(statement);
+    tx.commit()?;
+    stage::clear(conn)?;
+    Ok((batch, tally))
+}
+
+fn insert_batch(
+    tx: &Transaction<'_>,
+    head: &BatchHead,
+    rows: i64,
+    at: WallMs,
+) -> LedgerResult<Batch> {
+    let header = serde_json::to_string(&head.header).expect("texts");
+    let id = tx.prepare_cached(sql::BATCH_INSERT)?.insert(params![
+        &head.digest[..],
+        head.file,
+        header,
+        head.delimiter,
+        rows,
+        at.0
+    ])?;
+    Ok(Batch {
+        id: BatchId(id),
+        head: head.clone(),
+        rows: rows as u64,
+        accepted_at: at,
+    })
+}
+
+/// A staged row: what decides, read; the rest is copied column by column.
+struct Staged<'r> {
+    row: &'r Row<'r>,
+    ordinal: i64,
+    line: i64,
+    fault: Option<String>,
+    own_no: Option<String>,
+    derived_no: Option<String>,
+    returned: Option<String>,
+    digest: [u8; 32],
+}
+
+/// Columns of `staged_rows.sql` that are copied.
+mod column {
+    pub const CELLS: usize = 2;
+    pub const AMOUNT: usize = 3;
+    pub const MERCHANT: usize = 8;
+    pub const DIGEST: usize = 15;
+    pub const HOLD_KEY: usize = 16;
+}
+
+impl<'r> Staged<'r> {
+    fn read(row: &'r Row<'r>) -> LedgerResult<Self> {
+        let fault: Option<String> = row.get(4)?;
+        let digest = match fault {
+            Some(_) => [0; 32],
+            None => row.get(column::DIGEST)?,
+        };
+        Ok(Self {
+            row,
+            ordinal: row.get(0)?,
+            line: row.get(1)?,
+            fault,
+            own_no: row.get(5)?,
+            derived_no: row.get(6)?,
+            returned: row.get(7)?,
+            digest,
+        })
+    }
+
+    /// A column as it is.
+    fn raw(&self, index: usize) -> LedgerResult<ToSqlOutput<'_>> {
+        let value: ValueRef<'_> = self.row.get_ref(index)?;
+        Ok(ToSqlOutput::Borrowed(value))
+    }
+}
+
+/// A batch that is being accepted.
+struct Acceptance<'t> {
+    tx: &'t Transaction<'t>,
+    batch: BatchId,
+    at: WallMs,
+    /// Settled orders that were created and settled before hold no other.
+    hold_since: WallMs,
+    may_clash: bool,
+    tally: Accepted,
+}
+
+/// Where a row's deduction came first.
+struct FirstPlace {
+    batch: i64,
+    line: i64,
+}
+
+impl Acceptance<'_> {
+    fn row(&mut self, staged: &Staged<'_>) -> LedgerResult<()> {
+        self.tally.rows += 1;
+        match self.decide(staged)? {
+            Decision::Invalid(note) => {
+                self.tally.invalid += 1;
+                self.insert_row(staged, "INVALID", None, None, Some(&note))
+            }
+            Decision::Conflict(note) => {
+                self.tally.conflicts += 1;
+                self.insert_row(staged, "CONFLICT", None, None, Some(&note))
+            }
+            Decision::Repeat(deduction) => {
+                self.tally.repeats += 1;
+                let first = self.first_place(deduction)?;
+                self.insert_row(staged, "ORDER", Some(deduction), Some(first), None)
+            }
+            Decision::New { no, supersedes } => self.new_order(staged, &no, supersedes),
+        }
+    }
+
+    fn new_order(
+        &mut self,
+        staged: &Staged<'_>,
+        no: &str,
+        supersedes: Option<DeductionId>,
+    ) -> LedgerResult<()> {
+        let id = self.tx.prepare_cached(sql::DEDUCTION_INSERT)?.insert([])?;
+        let deduction = DeductionId(id);
+        if let Some(old) = supersedes {
+            let mut statement = self.tx.prepare_cached(sql::DEDUCTION_SUPERSEDE)?;
+            one_row(statement.execute([old.0, id])?, "a superseded deduction")?;
+        }
+        self.insert_row(staged, "ORDER", Some(deduction), None, None)?;
+        let held_by = self.holding(staged)?;
+        let state = match held_by {
+            Some(_) => State::Held,
+            None => State::Pending,
+        };
+        let copied = |i: usize| staged.raw(column::MERCHANT + i);
+        self.tx.prepare_cached(sql::ORDER_INSERT)?.execute(params![
+            no,
+            id,
+            1,
+            self.batch.0,
+            staged.ordinal,
+            copied(0)?,
+            copied(1)?,
+            copied(2)?,
+            staged.raw(column::AMOUNT)?,
+            copied(3)?,
+            copied(4)?,
+            copied(5)?,
+            copied(6)?,
+            &staged.digest[..],
+            staged.raw(column::HOLD_KEY)?,
+            state.as_str(),
+            self.at.0,
+            held_by,
+        ])?;
+        self.tally.orders += 1;
+        self.tally.held += u64::from(state == State::Held);
+        Ok(())
+    }
+
+    /// An order for the same debt that is alive or succeeded.
+    fn holding(&self, staged: &Staged<'_>) -> LedgerResult<Option<i64>> {
+        let mut statement = self.tx.prepare_cached(sql::ORDER_HOLDING)?;
+        let mut rows =
+            statement.query(params![staged.raw(column::HOLD_KEY)?, self.hold_since.0])?;
+        match rows.next()? {
+            Some(row) => Ok(Some(row.get(0)?)),
+            None => Ok(None),
+        }
+    }
+
+    fn insert_row(
+        &self,
+        staged: &Staged<'_>,
+        kind: &str,
+        deduction: Option<DeductionId>,
+        first: Option<FirstPlace>,
+        note: Option<&str>,
+    ) -> LedgerResult<()> {
+        self.tx
+            .prepare_cached(sql::BATCH_ROW_INSERT)?
+            .execute(params![
+                self.batch.0,
+                staged.ordinal,
+                staged.line,
+                staged.raw(column::CELLS)?,
+                staged.raw(column::AMOUNT)?,
+                kind,
+                deduction.map(|d| d.0),
+                first.as_ref().map(|first| first.batch),
+                first.as_ref().map(|first| first.line),
+                note,
+            ])?;
+        Ok(())
+    }
+
+    fn first_place(&self, deduction: DeductionId) -> LedgerResult<FirstPlace> {
+        let mut statement = self.tx.prepare_cached(sql::PLACE_OF_DEDUCTION)?;
+        Ok(statement.query_row([deduction.0], |row| {
+            Ok(FirstPlace {
+                batch: row.get(0)?,
+                line: row.get(2)?,
+            })
+        })?)
+    }
+}
+
+/// A guarded update must find the row that it was meant for.
+pub(super) fn one_row(changed: usize, what: &str) -> LedgerResult<()> {
+    if changed == 1 {
+        return Ok(());
+    }
+    Err(LedgerError::Broken(format!(
+        "{what} stands otherwise than it was just read"
+    )))
+}

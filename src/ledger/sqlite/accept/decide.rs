@@ -1,0 +1,303 @@
+//! What becomes of one staged row: section 3 of the specification, as a ladder.
+
+use rusqlite::{OptionalExtension, Row, params};
+
+use super::{Acceptance, Staged, one_row};
+use crate::clock::WallMs;
+use crate::ledger::sqlite::{convert, sql};
+use crate::ledger::{Admission, DeductionId, LedgerError, LedgerResult};
+use crate::order::{Content, ContentDigest, Event, State};
+
+/// The ordinal under which a changed row that had a number of its own gets a derived one: out of
+/// reach of the ordinals of blank-number rows, so that it never takes the number of one.
+const CHANGED_ROW_ORDINAL: u32 = 1 << 31;
+
+/// What becomes of a row.
+pub(super) enum Decision {
+    /// It claims nothing; why.
+    Invalid(String),
+    /// It is never sent; why, and what may be done.
+    Conflict(String),
+    /// It is an order that was there already.
+    Repeat(DeductionId),
+    /// It is a new deduction.
+    New {
+        /// Its first order's number.
+        no: String,
+        /// The deduction that it takes the place of.
+        supersedes: Option<DeductionId>,
+    },
+}
+
+/// An order that the ledger has.
+struct Known {
+    id: i64,
+    no: String,
+    deduction: DeductionId,
+    digest: [u8; 32],
+    state: State,
+}
+
+impl Acceptance<'_> {
+    pub(super) fn decide(&self, row: &Staged<'_>) -> LedgerResult<Decision> {
+        if let Some(fault) = &row.fault {
+            return Ok(Decision::Invalid(fault.clone()));
+        }
+        let claimed = match (&row.own_no, &row.returned) {
+            (Some(own), _) => Some(own),
+            (None, None) => row.derived_no.as_ref(),
+            (None, Some(_)) => None,
+        };
+        if let Some(no) = claimed
+            && let Some(other) = self.clash(no, row)?
+        {
+            return self.clashing(row, no, other);
+        }
+        if let Some(returned) = &row.returned {
+            return self.returned(row, returned);
+        }
+        let no =
+            claimed.ok_or_else(|| LedgerError::Broken("a staged row without number".into()))?;
+        self.numbered(row, no, None)
+    }
+
+    /// A number that nothing else in this file contradicts.
+    fn numbered(
+        &self,
+        row: &Staged<'_>,
+        no: &str,
+        supersedes: Option<DeductionId>,
+    ) -> LedgerResult<Decision> {
+        let known = self.by_no(no)?;
+        match (self.admit(row, known.as_ref())?, known) {
+            (Admission::Repeat, Some(known)) => Ok(Decision::Repeat(known.deduction)),
+            (Admission::Conflict(field), Some(known)) => {
+                self.freeze(row, &known)?;
+                let place = self.place(known.deduction)?;
+                Ok(Decision::Conflict(format!(
+                    "the number {no} is taken by {place}, whose {} differs: clear the number or \
+                     give another",
+                    field.as_str()
+                )))
+            }
+            (Admission::New | Admission::Repeat | Admission::Conflict(_), _) => Ok(Decision::New {
+                no: no.to_owned(),
+                supersedes,
+            }),
+        }
+    }
+
+    /// A number with two contents in this file: no row of it is sent, except as a repeat of what the
+    /// ledger had before.
+    fn clashing(&self, row: &Staged<'_>, no: &str, other: i64) -> LedgerResult<Decision> {
+        let known = self.by_no(no)?;
+        match self.admit(row, known.as_ref())? {
+            Admission::New => {
+                let (line, content) = self.staged_content(other)?;
+                let field = self.field_that_differs(row, &content)?;
+                Ok(Decision::Conflict(format!(
+                    "the number {no} stands for another deduction in line {line} of this file, \
+                     whose {field} differs: clear the number or give another"
+                )))
+            }
+            Admission::Repeat | Admission::Conflict(_) => self.numbered(row, no, None),
+        }
+    }
+
+    /// A row that came back from a result.
+    fn returned(&self, row: &Staged<'_>, returned: &str) -> LedgerResult<Decision> {
+        let Some(old) = self.by_no(returned)? else {
+            return Ok(Decision::Invalid(format!(
+                "levy_out_request_no: this ledger does not know {returned}; clear the row's levy_ \
+                 columns to make it a deduction of its own, or use the ledger that it came from"
+            )));
+        };
+        let own = match &row.own_no {
+            Some(own) if own == returned => None,
+            Some(own) => match self.by_no(own)? {
+                // The input's own number may be that of an earlier order of the chain.
+                Some(known) if known.deduction == old.deduction => None,
+                Some(_) | None => Some(own.as_str()),
+            },
+            None => None,
+        };
+        if own.is_none() && row.digest == old.digest {
+            return Ok(Decision::Repeat(old.deduction));
+        }
+        self.changed(row, &old, own)
+    }
+
+    /// A row that came back changed: a new deduction in place of the old one, if that is provably
+    /// out of the world.
+    fn changed(&self, row: &Staged<'_>, old: &Known, own: Option<&str>) -> LedgerResult<Decision> {
+        if let Some(by) = self.superseded_by(old.deduction)? {
+            return self.changed_before(row, old, own, by);
+        }
+        let no = match (own, &row.derived_no) {
+            (Some(own), _) => own.to_owned(),
+            (None, Some(derived)) => derived.clone(),
+            (None, None) => ContentDigest(row.digest)
+                .derived_no(CHANGED_ROW_ORDINAL)
+                .as_str()
+                .to_owned(),
+        };
+        let taken = self.by_no(&no)?;
+        match (self.admit(row, taken.as_ref())?, taken) {
+            (Admission::Repeat, Some(taken)) => {
+                let place = self.place(taken.deduction)?;
+                return Ok(Decision::Conflict(format!(
+                    "the row changes {} into what is {no} in {place} already: to deduct that once \
+                     more give the row another number of its own; else take the row out",
+                    old.no
+                )));
+            }
+            (Admission::Conflict(_), Some(_)) => return self.numbered(row, &no, None),
+            (Admission::New | Admission::Repeat | Admission::Conflict(_), _) => {}
+        }
+        let newest = self.newest(old.deduction)?;
+        if newest.state.is_unsent() {
+            self.withdraw(&newest)?;
+        } else if !newest.state.is_proven_dead() {
+            return Ok(Decision::Conflict(format!(
+                "the row was changed, but {} is {}: only what was never sent or is proven to have \
+                 failed can be replaced. If this is another deduction, clear the row's levy_ columns",
+                newest.no, newest.state
+            )));
+        }
+        Ok(Decision::New {
+            no,
+            supersedes: Some(old.deduction),
+        })
+    }
+
+    /// The row's order was superseded before: by this very change, or by another.
+    fn changed_before(
+        &self,
+        row: &Staged<'_>,
+        old: &Known,
+        own: Option<&str>,
+        by: DeductionId,
+    ) -> LedgerResult<Decision> {
+        let newest = self.newest(by)?;
+        let same_number = match own {
+            None => true,
+            Some(own) => self.by_no(own)?.is_some_and(|known| known.deduction == by),
+        };
+        if same_number && newest.digest == row.digest {
+            return Ok(Decision::Repeat(by));
+        }
+        let place = self.place(by)?;
+        Ok(Decision::Conflict(format!(
+            "the row was changed, but {} was replaced already by {} in {place}: change that one, or \
+             clear the row's levy_ columns to make it a deduction of its own",
+            old.no, newest.no
+        )))
+    }
+
+    /// Law L2: what the ledger says to this number and content.
+    fn admit(&self, row: &Staged<'_>, known: Option<&Known>) -> LedgerResult<Admission> {
+        let Some(known) = known else {
+            return Ok(Admission::New);
+        };
+        if known.digest == row.digest {
+            return Ok(Admission::Repeat);
+        }
+        let mut statement = self.tx.prepare_cached(sql::ORDER_CONTENT)?;
+        let mut rows = statement.query([known.id])?;
+        let found = rows.next()?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
+        let theirs = convert::content(found, 1, known.id)?;
+        let (_, ours) = self.staged_content(row.ordinal)?;
+        match ours.difference(&theirs) {
+            Some(field) => Ok(Admission::Conflict(field)),
+            None => Err(convert::strange("content's digest", known.id)),
+        }
+    }
+
+    fn field_that_differs(&self, row: &Staged<'_>, other: &Content) -> LedgerResult<&'static str> {
+        let (_, ours) = self.staged_content(row.ordinal)?;
+        Ok(ours.difference(other).map_or("content", |f| f.as_str()))
+    }
+
+    /// A number that was asked for with two contents is not sent for either.
+    fn freeze(&self, row: &Staged<'_>, known: &Known) -> LedgerResult<()> {
+        let Some(frozen) = known.state.next(Event::Frozen) else {
+            return Ok(());
+        };
+        let mut statement = self.tx.prepare_cached(sql::ORDER_FREEZE)?;
+        let changed = statement.execute(params![
+            known.id,
+            known.state.as_str(),
+            frozen.as_str(),
+            self.batch.0,
+            row.ordinal
+        ])?;
+        one_row(changed, &known.no)
+    }
+
+    fn withdraw(&self, known: &Known) -> LedgerResult<()> {
+        let Some(next) = known.state.next(Event::Withdrawn) else {
+            return Ok(());
+        };
+        let WallMs(at) = self.at;
+        let mut statement = self.tx.prepare_cached(sql::ORDER_WITHDRAW)?;
+        let changed =
+            statement.execute(params![known.id, known.state.as_str(), next.as_str(), at])?;
+        one_row(changed, &known.no)
+    }
+
+    /// The first row of this file that gives the number to another content.
+    fn clash(&self, no: &str, row: &Staged<'_>) -> LedgerResult<Option<i64>> {
+        if !self.may_clash {
+            return Ok(None);
+        }
+        let mut statement = self.tx.prepare_cached(sql::CLASH_OTHER)?;
+        Ok(statement
+            .query_row(params![no, &row.digest[..]], |row| row.get(0))
+            .optional()?)
+    }
+
+    fn staged_content(&self, ordinal: i64) -> LedgerResult<(i64, Content)> {
+        let mut statement = self.tx.prepare_cached(sql::STAGED_CONTENT)?;
+        let mut rows = statement.query([ordinal])?;
+        let row = rows.next()?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
+        Ok((row.get(0)?, convert::content(row, 1, ordinal)?))
+    }
+
+    fn by_no(&self, no: &str) -> LedgerResult<Option<Known>> {
+        let mut statement = self.tx.prepare_cached(sql::ORDER_BY_NO)?;
+        let mut rows = statement.query([no])?;
+        rows.next()?.map(known).transpose()
+    }
+
+    fn newest(&self, deduction: DeductionId) -> LedgerResult<Known> {
+        let mut statement = self.tx.prepare_cached(sql::ORDER_NEWEST)?;
+        let mut rows = statement.query([deduction.0])?;
+        known(rows.next()?.ok_or(rusqlite::Error::QueryReturnedNoRows)?)
+    }
+
+    fn superseded_by(&self, deduction: DeductionId) -> LedgerResult<Option<DeductionId>> {
+        let mut statement = self.tx.prepare_cached(sql::DEDUCTION_SUPERSEDED_BY)?;
+        let by: Option<i64> = statement.query_row([deduction.0], |row| row.get(0))?;
+        Ok(by.map(DeductionId))
+    }
+
+    /// `FILE:LINE`, where a deduction came first.
+    fn place(&self, deduction: DeductionId) -> LedgerResult<String> {
+        let mut statement = self.tx.prepare_cached(sql::PLACE_OF_DEDUCTION)?;
+        Ok(statement.query_row([deduction.0], |row| {
+            let (file, line): (String, i64) = (row.get(1)?, row.get(2)?);
+            Ok(format!("{file}:{line}"))
+        })?)
+    }
+}
+
+fn known(row: &Row<'_>) -> LedgerResult<Known> {
+    let id: i64 = row.get(0)?;
+    Ok(Known {
+        id,
+        no: row.get(1)?,
+        deduction: DeductionId(row.get(2)?),
+        digest: row.get(3)?,
+        state: convert::state(&row.get::<_, String>(4)?, id)?,
+    })
+}

@@ -1,0 +1,184 @@
+//! The ledger in one SQLite file: WAL, every commit synced, every write in one IMMEDIATE
+//! transaction. `docs/LEDGER.md` has the schema.
+//!
+//! The only home of `rusqlite`. It does not take the run's lock (that is `lock`), and it knows
+//! neither files of rows nor HTTP.
+
+mod accept;
+mod convert;
+mod open;
+mod place;
+mod read;
+mod result;
+mod sql;
+mod stage;
+#[cfg(test)]
+mod tests;
+mod verify;
+mod write;
+
+use std::path::Path;
+
+use rusqlite::{Connection, ErrorCode, TransactionBehavior};
+
+pub use open::OpenOptions;
+pub(in crate::ledger) use place::FILE_MODE;
+
+use super::{
+    Accepted, Batch, BatchHead, BatchId, Binding, CancelTarget, Cancelled, Job, LaneWork, Ledger,
+    LedgerError, LedgerResult, OrderId, Phase, RecentSend, ResultRow, RunId, Scope, StagedRow,
+    Totals, Write, Written,
+};
+use crate::clock::WallMs;
+use crate::order::{ContentDigest, Merchant, OrderNo};
+
+/// A ledger in a SQLite file.
+#[derive(Debug)]
+pub struct SqliteLedger {
+    conn: Connection,
+}
+
+impl SqliteLedger {
+    /// Opens a ledger for writing, and makes or migrates it where that is allowed.
+    ///
+    /// `Missing` if there is none; `Refused` if it is not levy's, not this caller's, of a newer
+    /// schema, readable by others or on a network file system; `Broken` if it is damaged.
+    pub fn open(options: &OpenOptions) -> LedgerResult<Self> {
+        open::open(options).map(|conn| Self { conn })
+    }
+
+    /// Opens a ledger to read it beside a run; every write is an error.
+    pub fn open_read_only(path: &Path, binding: &Binding) -> LedgerResult<Self> {
+        open::open_read_only(path, binding).map(|conn| Self { conn })
+    }
+
+    /// An empty ledger that vanishes with this value, to try out a batch in.
+    pub fn scratch() -> LedgerResult<Self> {
+        open::scratch().map(|conn| Self { conn })
+    }
+
+    /// Goes through the whole ledger: SQLite's own checks, then what must hold whatever happened.
+    /// Says in words what does not; empty if all is well.
+    pub fn verify(&mut self) -> LedgerResult<Vec<String>> {
+        verify::verify(&mut self.conn)
+    }
+}
+
+impl Ledger for SqliteLedger {
+    fn find_batch(&mut self, digest: &[u8; 32]) -> LedgerResult<Option<Batch>> {
+        read::batch_by_digest(&self.conn, digest)
+    }
+
+    fn batch(&mut self, id: BatchId) -> LedgerResult<Option<Batch>> {
+        read::batch_by_id(&self.conn, id)
+    }
+
+    fn stage_clear(&mut self) -> LedgerResult<()> {
+        stage::clear(&self.conn)
+    }
+
+    fn stage(&mut self, rows: &[StagedRow]) -> LedgerResult<()> {
+        stage::stage(&mut self.conn, rows)
+    }
+
+    fn accept(
+        &mut self,
+        head: &BatchHead,
+        at: WallMs,
+        hold_days: u32,
+    ) -> LedgerResult<(Batch, Accepted)> {
+        accept::accept(&mut self.conn, head, at, hold_days)
+    }
+
+    fn begin_run(&mut self, at: WallMs) -> LedgerResult<RunId> {
+        let tx = self
+            .conn
+            .transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let run = tx.prepare_cached(sql::RUN_INSERT)?.insert([at.0])?;
+        tx.commit()?;
+        Ok(RunId(run))
+    }
+
+    fn lanes(&mut self, scope: Scope) -> LedgerResult<Vec<LaneWork>> {
+        read::lanes(&self.conn, scope)
+    }
+
+    fn deck(
+        &mut self,
+        scope: Scope,
+        phase: Phase,
+        merchant: &Merchant,
+        after: OrderId,
+        limit: u32,
+    ) -> LedgerResult<Vec<Job>> {
+        read::deck(&self.conn, scope, phase, merchant, after, limit)
+    }
+
+    fn nth_pending(&mut self, batch: BatchId, n: u64) -> LedgerResult<Option<OrderId>> {
+        read::nth_pending(&self.conn, batch, n)
+    }
+
+    fn recent_sends(&mut self, since: WallMs) -> LedgerResult<Vec<RecentSend>> {
+        read::recent_sends(&self.conn, since)
+    }
+
+    fn latest_signed_at(&mut self) -> LedgerResult<Option<WallMs>> {
+        let mut statement = self.conn.prepare_cached(sql::META_LATEST_SIGNED_AT)?;
+        let latest: Option<i64> = statement.query_row([], |row| row.get(0))?;
+        Ok(latest.map(WallMs))
+    }
+
+    fn write(&mut self, writes: Vec<Write>) -> LedgerResult<Vec<Written>> {
+        write::write(&mut self.conn, writes)
+    }
+
+    fn rows(
+        &mut self,
+        batch: BatchId,
+        each: &mut dyn FnMut(ResultRow) -> std::io::Result<()>,
+    ) -> LedgerResult<()> {
+        result::rows(&self.conn, batch, each)
+    }
+
+    fn totals(&mut self, batch: BatchId) -> LedgerResult<Totals> {
+        result::totals(&self.conn, batch)
+    }
+
+    fn cancel(&mut self, target: &CancelTarget, at: WallMs) -> LedgerResult<Cancelled> {
+        write::cancel(&mut self.conn, target, at)
+    }
+
+    fn content_of(&mut self, no: &OrderNo) -> LedgerResult<Option<ContentDigest>> {
+        read::content_of(&self.conn, no)
+    }
+}
+
+impl From<rusqlite::Error> for LedgerError {
+    fn from(e: rusqlite::Error) -> Self {
+        LedgerError::Broken(words(&e))
+    }
+}
+
+/// A SQLite error in words, with what may be done about it. SQLite's own messages name tables and
+/// constraints, never values.
+fn words(e: &rusqlite::Error) -> String {
+    let rusqlite::Error::SqliteFailure(failure, message) = e else {
+        return e.to_string();
+    };
+    let detail = message.clone().unwrap_or_else(|| failure.to_string());
+    match failure.code {
+        ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => format!(
+            "another process has been writing to it for more than {} ms",
+            open::BUSY_TIMEOUT_MS
+        ),
+        ErrorCode::DiskFull => "no space is left on its disk; free some and run again".into(),
+        ErrorCode::SystemIoFailure => format!("its disk failed ({detail})"),
+        ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => format!(
+            "its file is damaged ({detail}); restore it from a backup, and never begin a new one \
+             instead"
+        ),
+        ErrorCode::ReadOnly => format!("it cannot be written to ({detail})"),
+        ErrorCode::ConstraintViolation => format!("a rule was about to be broken ({detail})"),
+        _ => detail,
+    }
+}

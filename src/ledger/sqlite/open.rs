@@ -1,0 +1,253 @@
+//! Opening a ledger: everything that can be wrong with the file is found here, before a byte of it
+//! is trusted or changed.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior, params};
+
+use super::place::{self, Found};
+use super::sql;
+use crate::clock::{Clock, SystemClock};
+use crate::ledger::{Binding, Environment, LedgerError, LedgerResult};
+
+/// `application_id` of a levy ledger: `LEVY`.
+pub(super) const APPLICATION_ID: i32 = 0x4C45_5659;
+/// Milliseconds that a statement waits for another process's write.
+pub(super) const BUSY_TIMEOUT_MS: u64 = 10_000;
+/// The oldest SQLite that does not have the bug which could damage a WAL on reset.
+const SQLITE_VERSION_MIN: i32 = 3_051_003;
+/// KiB of pages of the ledger that are held in memory at most.
+const CACHE_KIB: i32 = 24 * 1024;
+/// KiB of pages of the staging that are held in memory at most.
+const TEMP_CACHE_KIB: i32 = 12 * 1024;
+/// Bytes of the WAL that are kept after a checkpoint.
+const WAL_KEPT_BYTES: i64 = 64 * 1024 * 1024;
+/// Statements that are kept prepared.
+const STATEMENTS_CACHED_MAX: usize = 64;
+
+/// How to open a ledger.
+#[derive(Clone, Debug)]
+pub struct OpenOptions {
+    /// The file; symbolic links are followed.
+    pub path: PathBuf,
+    /// Whose it is.
+    pub binding: Binding,
+    /// Make a new one if there is none.
+    pub create: bool,
+    /// Take a file system on which locks and syncs are not reliable.
+    pub allow_network_file_system: bool,
+}
+
+/// Opens for writing, makes or migrates it where that is allowed.
+pub(super) fn open(options: &OpenOptions) -> LedgerResult<Connection> {
+    let real = match place::find(&options.path)? {
+        Found::File(real) => real,
+        Found::Nothing(path) if options.create => place::make(&path)?,
+        Found::Nothing(path) => return Err(place::missing(&path)),
+    };
+    let bytes = place::check_file(&real)?;
+    place::check_file_system(&real, options.allow_network_file_system)?;
+    if bytes == 0 && !options.create {
+        return Err(place::missing(&real));
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut conn = connect(&real, flags)?;
+    match inspect(&conn, &real)? {
+        Inspected::Fresh if !options.create => return Err(place::missing(&real)),
+        Inspected::Fresh => {
+            settle(&conn)?;
+            migrate(&mut conn, 0, sql::MIGRATIONS, Some(&options.binding))?;
+        }
+        Inspected::Version(version) => {
+            settle(&conn)?;
+            migrate(&mut conn, version, sql::MIGRATIONS, None)?;
+        }
+    }
+    check_binding(&conn, &real, &options.binding)?;
+    Ok(conn)
+}
+
+/// Opens for reading alone; neither makes nor migrates.
+pub(super) fn open_read_only(path: &Path, binding: &Binding) -> LedgerResult<Connection> {
+    let real = match place::find(path)? {
+        Found::File(real) => real,
+        Found::Nothing(path) => return Err(place::missing(&path)),
+    };
+    if place::check_file(&real)? == 0 {
+        return Err(place::missing(&real));
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = connect(&real, flags)?;
+    match inspect(&conn, &real)? {
+        Inspected::Fresh => return Err(place::missing(&real)),
+        Inspected::Version(version) if (version as usize) < sql::MIGRATIONS.len() => {
+            return Err(LedgerError::Refused(format!(
+                "the ledger {} was made by an older levy: `levy run` or `levy resume` brings it up \
+                 to date",
+                real.display()
+            )));
+        }
+        Inspected::Version(_) => {}
+    }
+    check_binding(&conn, &real, binding)?;
+    Ok(conn)
+}
+
+/// A ledger that nobody sees and that is gone with its connection. It has a file that SQLite
+/// unlinks at once rather than memory, so that a batch of any size can be checked in it.
+pub(super) fn scratch() -> LedgerResult<Connection> {
+    let mut conn = Connection::open("")?;
+    prepare(&conn)?;
+    conn.pragma_update(None, "synchronous", "OFF")?;
+    let binding = Binding {
+        caller: String::new(),
+        environment: Environment::Sandbox,
+    };
+    migrate(&mut conn, 0, sql::MIGRATIONS, Some(&binding))?;
+    Ok(conn)
+}
+
+fn connect(real: &Path, flags: OpenFlags) -> LedgerResult<Connection> {
+    let number = rusqlite::version_number();
+    if number < SQLITE_VERSION_MIN {
+        return Err(LedgerError::Refused(format!(
+            "SQLite {} can damage a ledger; 3.51.3 is needed at least",
+            rusqlite::version()
+        )));
+    }
+    let conn = Connection::open_with_flags(real, flags).map_err(|e| {
+        LedgerError::Refused(format!(
+            "the ledger {} cannot be opened: {}",
+            real.display(),
+            super::words(&e)
+        ))
+    })?;
+    prepare(&conn)?;
+    Ok(conn)
+}
+
+/// Settings that change nothing in the file.
+fn prepare(conn: &Connection) -> LedgerResult<()> {
+    conn.busy_timeout(Duration::from_millis(BUSY_TIMEOUT_MS))?;
+    conn.set_prepared_statement_cache_capacity(STATEMENTS_CACHED_MAX);
+    conn.pragma_update(None, "foreign_keys", "ON")?;
+    conn.pragma_update(None, "trusted_schema", "OFF")?;
+    conn.pragma_update(None, "cell_size_check", "ON")?;
+    conn.pragma_update(None, "temp_store", "FILE")?;
+    conn.pragma_update(None, "cache_size", -CACHE_KIB)?;
+    conn.pragma_update(Some("temp"), "cache_size", -TEMP_CACHE_KIB)?;
+    Ok(())
+}
+
+/// Settings that write to the file; only after it is known to be levy's.
+fn settle(conn: &Connection) -> LedgerResult<()> {
+    let mode: String =
+        conn.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
+    if mode != "wal" {
+        return Err(LedgerError::Broken(format!(
+            "SQLite would not use a write-ahead log, but {mode}"
+        )));
+    }
+    conn.pragma_update(None, "synchronous", "FULL")?;
+    conn.pragma_update_and_check(None, "journal_size_limit", WAL_KEPT_BYTES, |_| Ok(()))?;
+    Ok(())
+}
+
+/// What a file is by its header.
+enum Inspected {
+    /// Nothing was ever written to it.
+    Fresh,
+    /// A levy ledger of this schema version.
+    Version(i32),
+}
+
+fn inspect(conn: &Connection, real: &Path) -> LedgerResult<Inspected> {
+    let path = real.display();
+    let read = || -> rusqlite::Result<(i32, i32, i64)> {
+        Ok((
+            conn.pragma_query_value(None, "application_id", |row| row.get(0))?,
+            conn.pragma_query_value(None, "user_version", |row| row.get(0))?,
+            conn.query_row("SELECT COUNT(*) FROM sqlite_schema", [], |row| row.get(0))?,
+        ))
+    };
+    let (application, version, things) = match read() {
+        Ok(read) => read,
+        Err(e) if e.sqlite_error_code() == Some(rusqlite::ErrorCode::NotADatabase) => {
+            return Err(LedgerError::Refused(format!(
+                "{path} is no ledger: it is no SQLite file, or it is damaged from its first byte on"
+            )));
+        }
+        Err(e) => return Err(e.into()),
+    };
+    if application == 0 && version == 0 && things == 0 {
+        return Ok(Inspected::Fresh);
+    }
+    if application != APPLICATION_ID {
+        return Err(LedgerError::Refused(format!(
+            "{path} is no ledger of levy's, but another program's SQLite file"
+        )));
+    }
+    if version < 1 {
+        return Err(LedgerError::Broken(format!(
+            "{path} says that its schema is version {version}"
+        )));
+    }
+    if version as usize > sql::MIGRATIONS.len() {
+        return Err(LedgerError::Refused(format!(
+            "the ledger {path} was made by a newer levy (schema {version}; this one knows {}): use \
+             that one",
+            sql::MIGRATIONS.len()
+        )));
+    }
+    Ok(Inspected::Version(version))
+}
+
+/// Applies the migrations after `version`, each in a transaction of its own; a new ledger is bound
+/// in its first.
+pub(super) fn migrate(
+    conn: &mut Connection,
+    version: i32,
+    migrations: &[&str],
+    bind: Option<&Binding>,
+) -> LedgerResult<()> {
+    for (index, migration) in migrations.iter().enumerate().skip(version as usize) {
+        let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        tx.execute_batch(migration)?;
+        if index == 0 {
+            let bind =
+                bind.ok_or_else(|| LedgerError::Broken("a ledger without an owner".into()))?;
+            tx.execute(
+                sql::META_INSERT,
+                params![
+                    bind.caller,
+                    bind.environment.as_str(),
+                    SystemClock::default().wall().0
+                ],
+            )?;
+        }
+        tx.pragma_update(None, "application_id", APPLICATION_ID)?;
+        tx.pragma_update(None, "user_version", (index + 1) as i32)?;
+        tx.commit()?;
+    }
+    Ok(())
+}
+
+fn check_binding(conn: &Connection, real: &Path, wanted: &Binding) -> LedgerResult<()> {
+    let found: Option<(String, String)> = conn
+        .query_row(sql::META_BINDING, [], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let (caller, environment) = found.ok_or_else(|| {
+        LedgerError::Broken(format!("{} does not say whose it is", real.display()))
+    })?;
+    if caller == wanted.caller && environment == wanted.environment.as_str() {
+        return Ok(());
+    }
+    Err(LedgerError::Refused(format!(
+        "the ledger {} belongs to merchant {caller} ({environment}), and this is merchant {} ({}): \
+         name the right ledger or the right configuration",
+        real.display(),
+        wanted.caller,
+        wanted.environment.as_str()
+    )))
+}

@@ -1,0 +1,303 @@
+//! A batch's rows and sums, as the result shows them.
+
+use rusqlite::{Connection, OptionalExtension, Row};
+
+use super::{convert, read, sql};
+use crate::clock::WallMs;
+use crate::ledger::{BatchId, LedgerError, LedgerResult, ReplyFacts, ResultRow, RowOrder, Totals};
+use crate::order::{NextAction, OrderNo, State, Status};
+
+/// What `totals_*.sql` split amounts at.
+const SPLIT_FEN: u128 = 1_000_000;
+
+/// Streams a batch's rows; reads only, so it holds no lock that a writer waits for.
+pub(super) fn rows(
+    conn: &Connection,
+    batch: BatchId,
+    each: &mut dyn FnMut(ResultRow) -> std::io::Result<()>,
+) -> LedgerResult<()> {
+    let mut statement = conn.prepare_cached(sql::RESULT_ROWS)?;
+    let mut rows = statement.query([batch.0])?;
+    while let Some(row) = rows.next()? {
+        let shown = result_row(conn, row)?;
+        each(shown)
+            .map_err(|e| LedgerError::Broken(format!("the rows could not be written out: {e}")))?;
+    }
+    Ok(())
+}
+
+/// What a row is: none of our orders, or the newest of its deduction.
+#[derive(Clone, Copy)]
+enum Shown {
+    Invalid,
+    Conflict,
+    Order {
+        state: State,
+        proof_runs: u32,
+        superseded: bool,
+    },
+}
+
+impl Shown {
+    fn read(
+        kind: &str,
+        state: Option<&str>,
+        proof_runs: Option<u32>,
+        superseded: bool,
+    ) -> LedgerResult<Self> {
+        match (kind, state, proof_runs) {
+            ("INVALID", _, _) => Ok(Self::Invalid),
+            ("CONFLICT", _, _) => Ok(Self::Conflict),
+            (_, Some(state), Some(proof_runs)) => Ok(Self::Order {
+                state: convert::state(state, 0)?,
+                proof_runs,
+                superseded,
+            }),
+            _ => Err(LedgerError::Broken("a row without its order".into())),
+        }
+    }
+
+    fn status(self) -> Status {
+        match self {
+            Self::Invalid => Status::Invalid,
+            Self::Conflict => Status::Conflict,
+            Self::Order { state, .. } => Status::of(state),
+        }
+    }
+
+    fn next_action(self) -> NextAction {
+        match self {
+            Self::Invalid => NextAction::FixRow,
+            Self::Conflict => NextAction::Review,
+            // Another deduction has taken its place: issuing it again would deduct both.
+            Self::Order {
+                superseded: true, ..
+            } => NextAction::None,
+            Self::Order {
+                state, proof_runs, ..
+            } => NextAction::of(state, proof_runs),
+        }
+    }
+}
+
+fn result_row(conn: &Connection, row: &Row<'_>) -> LedgerResult<ResultRow> {
+    let ordinal: i64 = row.get("ordinal")?;
+    let kind: String = row.get("kind")?;
+    let state: Option<String> = row.get("state")?;
+    let superseded_by: Option<i64> = row.get("superseded_by")?;
+    let shown = Shown::read(
+        &kind,
+        state.as_deref(),
+        row.get("proof_runs")?,
+        superseded_by.is_some(),
+    )?;
+    let duplicate_of = match row.get::<_, Option<String>>("first_file")? {
+        Some(file) => Some(format!("{file}:{}", row.get::<_, i64>("repeat_of_line")?)),
+        None => None,
+    };
+    let order = match shown {
+        Shown::Invalid | Shown::Conflict => None,
+        Shown::Order { state, .. } => Some(row_order(row, state)?),
+    };
+    let cells: String = row.get("cells")?;
+    let amount: Option<i64> = row.get("amount_fen")?;
+    Ok(ResultRow {
+        ordinal: ordinal as u64,
+        line: row.get::<_, i64>("line")? as u64,
+        cells: read::texts(&cells, &format!("text of row {ordinal}"))?,
+        amount: amount.map(|fen| convert::fen(fen, 0)).transpose()?,
+        status: shown.status(),
+        next_action: shown.next_action(),
+        note: note(conn, row, shown, duplicate_of.as_deref(), superseded_by)?,
+        duplicate_of,
+        order,
+    })
+}
+
+fn row_order(row: &Row<'_>, state: State) -> LedgerResult<RowOrder> {
+    let id: i64 = row.get("order_id")?;
+    let no: String = row.get("out_request_no")?;
+    let settled = state.is_final() || state == State::Cancelled;
+    let settled_at: Option<i64> = row.get("settled_at_ms")?;
+    Ok(RowOrder {
+        no: convert::parsed(&no, OrderNo::parse, "number", id)?,
+        reply: reply(row, id)?,
+        attempts: row.get("attempts")?,
+        first_sent_at: row.get::<_, Option<i64>>("first_sent_at_ms")?.map(WallMs),
+        settled_at: settled_at.filter(|_| settled).map(WallMs),
+    })
+}
+
+fn reply(row: &Row<'_>, order: i64) -> LedgerResult<Option<ReplyFacts>> {
+    let Some(trust) = row.get::<_, Option<String>>("trust")? else {
+        return Ok(None);
+    };
+    Ok(Some(ReplyFacts {
+        trust: convert::trust(&trust, order)?,
+        http_status: row.get("http_status")?,
+        code: row.get("code")?,
+        message: row.get("message")?,
+        request_id: row.get("request_id")?,
+        signed_at: row.get::<_, Option<i64>>("signed_at_ms")?.map(WallMs),
+        state: row.get("reply_state")?,
+        fail_reason: row.get("fail_reason")?,
+        quota_change_no: row.get("quota_change_no")?,
+        success_time: row.get("success_time")?,
+        fail_time: row.get("fail_time")?,
+    }))
+}
+
+/// Everything that a person should know of the row.
+fn note(
+    conn: &Connection,
+    row: &Row<'_>,
+    shown: Shown,
+    duplicate_of: Option<&str>,
+    superseded_by: Option<i64>,
+) -> LedgerResult<String> {
+    let mut notes: Vec<String> = Vec::new();
+    notes.extend(row.get::<_, Option<String>>("note")?);
+    if let Some(place) = duplicate_of {
+        notes.push(format!(
+            "not sent: already in {place}; to deduct again give it a number of its own"
+        ));
+    }
+    let state = match shown {
+        Shown::Invalid | Shown::Conflict => None,
+        Shown::Order { state, .. } => Some(state),
+    };
+    if let (Some(State::Held), Some(by)) = (state, row.get::<_, Option<i64>>("held_by")?) {
+        let (no, place) = place_of_order(conn, by)?;
+        notes.push(format!(
+            "looks like {no} in {place} (same merchant, account, type, amount and reason): release \
+             it by its number if it is another deduction"
+        ));
+    }
+    let frozen_by = (
+        row.get::<_, Option<i64>>("frozen_by_batch")?,
+        row.get::<_, Option<i64>>("frozen_by_ordinal")?,
+    );
+    if let (Some(State::Conflict), (Some(batch), Some(ordinal))) = (state, frozen_by) {
+        let place = place_of_row(conn, batch, ordinal)?;
+        notes.push(format!(
+            "its number was asked for with another content in {place}: neither is sent; clear the \
+             number or give another"
+        ));
+    }
+    if let Some(by) = superseded_by
+        && let Some(place) = place_of_deduction(conn, by)?
+    {
+        notes.push(format!("replaced by {place}"));
+    }
+    if row.get::<_, Option<i64>>("alerts")?.unwrap_or(0) > 0 {
+        notes.extend(alerts(conn, row.get("order_id")?)?);
+    }
+    Ok(notes.join("; "))
+}
+
+fn place_of_order(conn: &Connection, order: i64) -> LedgerResult<(String, String)> {
+    let mut statement = conn.prepare_cached(sql::PLACE_OF_ORDER)?;
+    Ok(statement.query_row([order], |row| {
+        let (file, line): (String, i64) = (row.get(1)?, row.get(2)?);
+        Ok((row.get(0)?, format!("{file}:{line}")))
+    })?)
+}
+
+fn place_of_row(conn: &Connection, batch: i64, ordinal: i64) -> LedgerResult<String> {
+    let mut statement = conn.prepare_cached(sql::PLACE_OF_ROW)?;
+    Ok(statement.query_row([batch, ordinal], |row| {
+        let (file, line): (String, i64) = (row.get(0)?, row.get(1)?);
+        Ok(format!("{file}:{line}"))
+    })?)
+}
+
+fn place_of_deduction(conn: &Connection, deduction: i64) -> LedgerResult<Option<String>> {
+    let mut statement = conn.prepare_cached(sql::PLACE_OF_DEDUCTION)?;
+    Ok(statement
+        .query_row([deduction], |row| {
+            let (file, line): (String, i64) = (row.get(1)?, row.get(2)?);
+            Ok(format!("{file}:{line}"))
+        })
+        .optional()?)
+}
+
+fn alerts(conn: &Connection, order: i64) -> LedgerResult<Vec<String>> {
+    let mut statement = conn.prepare_cached(sql::ORDER_ALERTS)?;
+    let alerts = statement.query_map([order], |row| row.get(0))?;
+    Ok(alerts.collect::<rusqlite::Result<_>>()?)
+}
+
+/// A batch's sums.
+pub(super) fn totals(conn: &Connection, batch: BatchId) -> LedgerResult<Totals> {
+    // Both halves see one moment.
+    let tx = conn.unchecked_transaction()?;
+    let mut totals = Totals::default();
+    totals_of_rows(&tx, batch, &mut totals)?;
+    totals_of_orders(&tx, batch, &mut totals)?;
+    Ok(totals)
+}
+
+fn totals_of_rows(conn: &Connection, batch: BatchId, totals: &mut Totals) -> LedgerResult<()> {
+    let mut by_status = [(0_u64, 0_u128); Status::ALL.len()];
+    let mut by_action = [0_u64; NextAction::ALL.len()];
+    let mut statement = conn.prepare_cached(sql::TOTALS_OF_ROWS)?;
+    let mut rows = statement.query([batch.0])?;
+    while let Some(row) = rows.next()? {
+        let state: Option<String> = row.get(1)?;
+        let kind: String = row.get(0)?;
+        let shown = Shown::read(&kind, state.as_deref(), row.get(2)?, row.get(3)?)?;
+        let count = row.get::<_, i64>(4)? as u64;
+        let of_status = &mut by_status[index(Status::ALL, shown.status())];
+        of_status.0 += count;
+        of_status.1 += sum(row, 7)?;
+        by_action[index(NextAction::ALL, shown.next_action())] += count;
+        totals.rows += count;
+        totals.unreadable_amounts += count - row.get::<_, i64>(5)? as u64;
+        totals.repeats += row.get::<_, i64>(6)? as u64;
+    }
+    totals.by_status = Status::ALL
+        .iter()
+        .zip(by_status)
+        .filter(|(_, (rows, _))| *rows > 0)
+        .map(|(status, (rows, fen))| (*status, rows, fen))
+        .collect();
+    totals.by_action = NextAction::ALL
+        .iter()
+        .zip(by_action)
+        .filter(|(_, rows)| *rows > 0)
+        .map(|(action, rows)| (*action, rows))
+        .collect();
+    Ok(())
+}
+
+fn totals_of_orders(conn: &Connection, batch: BatchId, totals: &mut Totals) -> LedgerResult<()> {
+    let mut statement = conn.prepare_cached(sql::TOTALS_OF_ORDERS)?;
+    let mut rows = statement.query([batch.0])?;
+    while let Some(row) = rows.next()? {
+        let state = convert::state(&row.get::<_, String>(0)?, 0)?;
+        totals.orders += row.get::<_, i64>(1)? as u64;
+        totals.attempts += row.get::<_, i64>(2)? as u64;
+        let fen = sum(row, 3)?;
+        match state {
+            State::Success => totals.deducted_fen += fen,
+            State::Failed | State::ClosedProven | State::Cancelled | State::Rejected => {
+                totals.dead_fen += fen;
+            }
+            State::Pending | State::Held | State::Conflict | State::Unknown => {
+                totals.open_fen += fen;
+            }
+            State::Processing | State::Closed | State::Expired => totals.open_fen += fen,
+        }
+    }
+    Ok(())
+}
+
+/// Two columns: millions of fen, and the rest.
+fn sum(row: &Row<'_>, first: usize) -> LedgerResult<u128> {
+    let (millions, rest): (i64, i64) = (row.get(first)?, row.get(first + 1)?);
+    Ok(millions as u128 * SPLIT_FEN + rest as u128)
+}
+
+fn index<T: PartialEq>(all: &[T], one: T) -> usize {
+    all.iter().position(|t| *t == one).expect("one of all")
+}

@@ -1,0 +1,274 @@
+//! A run's writes: intents, replies and missed proofs, a group of them in one transaction.
+
+use rusqlite::{Connection, Transaction, TransactionBehavior, params};
+
+use super::accept::one_row;
+use super::{convert, sql};
+use crate::clock::WallMs;
+use crate::ledger::{
+    Answer, Ask, AttemptId, BatchId, CancelTarget, Cancelled, Claimed, Job, LedgerError,
+    LedgerResult, OrderId, Standing, Trust, Write, Written,
+};
+use crate::order::{Asked, Event, OrderNo, State};
+
+/// Commits a group. On any error the whole group is rolled back.
+pub(super) fn write(conn: &mut Connection, writes: Vec<Write>) -> LedgerResult<Vec<Written>> {
+    let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let mut written = Vec::with_capacity(writes.len());
+    for write in writes {
+        written.push(match write {
+            Write::Claim(ask) => claim(&tx, ask)?,
+            Write::Record(answer) => record(&tx, &answer)?,
+            Write::ProofMissed(order) => {
+                let changed = tx
+                    .prepare_cached(sql::ORDER_PROOF_MISSED)?
+                    .execute([order.0])?;
+                one_row(changed, &format!("order {order}"))?;
+                Written::Noted(order)
+            }
+        });
+    }
+    // Only here do the permissions to send come into the world: with the commit (law L1).
+    tx.commit()?;
+    Ok(written)
+}
+
+fn claim(tx: &Transaction<'_>, ask: Ask) -> LedgerResult<Written> {
+    let found = job(tx, ask.job.id)?;
+    let Standing {
+        state: before,
+        maybe_accepted: earlier_sends,
+        first_sent_at,
+        ..
+    } = found.standing;
+    if found.order != ask.job.order || before != ask.job.standing.state {
+        return Ok(Written::Refused(found.id, found.standing));
+    }
+    let Some(state) = before.next(Event::Claimed(ask.asked)) else {
+        return Ok(Written::Refused(found.id, found.standing));
+    };
+    let attempt = tx.prepare_cached(sql::ATTEMPT_INSERT)?.insert(params![
+        found.id.0,
+        ask.run.0,
+        ask.asked.as_str(),
+        ask.at.0,
+        before.as_str()
+    ])?;
+    let mut standing = Standing {
+        state,
+        ..found.standing
+    };
+    if ask.asked == Asked::Submission {
+        standing.maybe_accepted += 1;
+        standing.first_sent_at = earliest(first_sent_at, ask.at);
+    }
+    let changed = tx.prepare_cached(sql::ORDER_CLAIM)?.execute(params![
+        found.id.0,
+        before.as_str(),
+        state.as_str(),
+        standing.maybe_accepted,
+        standing.first_sent_at.map(|at| at.0)
+    ])?;
+    one_row(changed, &format!("order {}", found.id))?;
+    let job = Job {
+        id: found.id,
+        order: ask.job.order,
+        standing,
+    };
+    let attempt = AttemptId(attempt);
+    let claimed = Claimed::new(attempt, job, ask.asked, before, earlier_sends);
+    Ok(Written::Claimed(Box::new(claimed)))
+}
+
+fn record(tx: &Transaction<'_>, answer: &Answer) -> LedgerResult<Written> {
+    check_answer(tx, answer)?;
+    let found = job(tx, answer.order)?.standing;
+    let standing = after(&found, answer);
+    insert_reply(tx, answer)?;
+    let settles = standing.state.is_final() || standing.state == State::Expired;
+    let changed = tx.prepare_cached(sql::ORDER_RECORD)?.execute(params![
+        answer.order.0,
+        found.state.as_str(),
+        standing.state.as_str(),
+        settles.then_some(answer.at.0),
+        answer.attempt.0,
+        standing.weak.as_str(),
+        standing.maybe_accepted,
+        standing.first_sent_at.map(|at| at.0),
+        i64::from(answer.alert.is_some()),
+    ])?;
+    one_row(changed, &format!("order {}", answer.order))?;
+    if let Some(signed_at) = signed_at(answer) {
+        tx.prepare_cached(sql::META_SIGNED_AT)?
+            .execute([signed_at.0])?;
+    }
+    Ok(Written::Recorded(answer.order, standing))
+}
+
+/// An answer must be one to its attempt, and only a verified one may settle or accept.
+fn check_answer(tx: &Transaction<'_>, answer: &Answer) -> LedgerResult<()> {
+    let mut statement = tx.prepare_cached(sql::ATTEMPT_BY_ID)?;
+    let (order, asked, before): (i64, String, String) = statement
+        .query_row([answer.attempt.0], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })?;
+    let wrong = |what: &str| {
+        Err(LedgerError::Broken(format!(
+            "an answer to attempt {} of order {order} {what}",
+            answer.attempt
+        )))
+    };
+    if order != answer.order.0 || asked != answer.asked.as_str() {
+        return wrong("names another order or interface");
+    }
+    match answer.event {
+        Event::NotSent { before: named } if named.as_str() != before => {
+            wrong("gives back another state than the order had")
+        }
+        Event::NotSent { .. } if answer.facts.trust != Trust::NotSent => {
+            wrong("says that nothing was sent, and yet something came")
+        }
+        Event::Succeeded | Event::Failed { .. } | Event::Accepted
+            if answer.facts.trust != Trust::Verified =>
+        {
+            wrong("settles it without a verified reply")
+        }
+        Event::Claimed(_) | Event::Frozen | Event::Released | Event::Withdrawn => {
+            wrong("is no answer")
+        }
+        Event::NotSent { .. }
+        | Event::Succeeded
+        | Event::Failed { .. }
+        | Event::Accepted
+        | Event::CloseClaimed
+        | Event::Refused
+        | Event::Unsettled
+        | Event::WindowPassed => Ok(()),
+    }
+}
+
+/// Where the order stands after the answer.
+fn after(found: &Standing, answer: &Answer) -> Standing {
+    let submission = answer.asked == Asked::Submission;
+    let given_back = u32::from(submission && !answer.may_have_been_accepted);
+    let maybe_accepted = found.maybe_accepted.saturating_sub(given_back);
+    let mut state = found.state.next(answer.event).unwrap_or(found.state);
+    if state.is_unsent() && maybe_accepted > 0 {
+        // Another submission of it is out.
+        state = found.state;
+    }
+    let first_sent_at = match (state.is_unsent(), signed_at(answer)) {
+        // Only an order of which nothing was ever sent gets here.
+        (true, _) => None,
+        (false, Some(signed)) if submission => earliest(found.first_sent_at, signed),
+        (false, Some(_) | None) => found.first_sent_at,
+    };
+    Standing {
+        state,
+        weak: if found.state.is_final() {
+            found.weak
+        } else {
+            answer.weak
+        },
+        maybe_accepted,
+        first_sent_at,
+        proof_runs: found.proof_runs,
+    }
+}
+
+fn insert_reply(tx: &Transaction<'_>, answer: &Answer) -> LedgerResult<()> {
+    let facts = &answer.facts;
+    tx.prepare_cached(sql::REPLY_INSERT)?.execute(params![
+        answer.attempt.0,
+        answer.at.0,
+        i64::try_from(answer.latency_ms).unwrap_or(i64::MAX),
+        facts.trust.as_str(),
+        answer.may_have_been_accepted,
+        answer.meaning,
+        facts.http_status,
+        facts.code,
+        facts.message,
+        facts.request_id,
+        facts.signed_at.map(|at| at.0),
+        facts.state,
+        facts.fail_reason,
+        facts.quota_change_no,
+        facts.success_time,
+        facts.fail_time,
+        answer.alert,
+    ])?;
+    Ok(())
+}
+
+/// The gateway's time, if it can be believed.
+fn signed_at(answer: &Answer) -> Option<WallMs> {
+    match answer.facts.trust {
+        Trust::Verified => answer.facts.signed_at,
+        Trust::Unsigned | Trust::IllSigned | Trust::Lost | Trust::NotSent => None,
+    }
+}
+
+fn earliest(known: Option<WallMs>, at: WallMs) -> Option<WallMs> {
+    Some(known.map_or(at, |known| known.min(at)))
+}
+
+fn job(tx: &Transaction<'_>, id: OrderId) -> LedgerResult<Job> {
+    let mut statement = tx.prepare_cached(sql::JOB_BY_ID)?;
+    let mut rows = statement.query([id.0])?;
+    match rows.next()? {
+        Some(row) => convert::job(row),
+        None => Err(LedgerError::Broken(format!("there is no order {id}"))),
+    }
+}
+
+/// Withdraws what was never sent, in one transaction.
+pub(super) fn cancel(
+    conn: &mut Connection,
+    target: &CancelTarget,
+    at: WallMs,
+) -> LedgerResult<Cancelled> {
+    let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let mut cancelled = Cancelled::default();
+    {
+        let mut statement = match target {
+            CancelTarget::Batch(_) => tx.prepare_cached(sql::ORDERS_OF_BATCH)?,
+            CancelTarget::Number(_) => tx.prepare_cached(sql::ORDERS_OF_NUMBER)?,
+        };
+        let mut rows = match target {
+            CancelTarget::Batch(BatchId(id)) => {
+                if super::read::batch_by_id(&tx, BatchId(*id))?.is_none() {
+                    return Err(unknown(&format!("batch {id}")));
+                }
+                statement.query([id])?
+            }
+            CancelTarget::Number(no) => statement.query([no.as_str()])?,
+        };
+        let mut withdraw = tx.prepare_cached(sql::ORDER_WITHDRAW)?;
+        while let Some(row) = rows.next()? {
+            let id: i64 = row.get(0)?;
+            let no = convert::parsed(&row.get::<_, String>(1)?, OrderNo::parse, "number", id)?;
+            let state = convert::state(&row.get::<_, String>(3)?, id)?;
+            let Some(next) = state.next(Event::Withdrawn) else {
+                cancelled.left.push((no, state));
+                continue;
+            };
+            let changed = withdraw.execute(params![id, state.as_str(), next.as_str(), at.0])?;
+            one_row(changed, no.as_str())?;
+            cancelled
+                .withdrawn
+                .push((no, convert::fen(row.get(2)?, id)?));
+        }
+    }
+    if let CancelTarget::Number(no) = target
+        && cancelled.withdrawn.is_empty()
+        && cancelled.left.is_empty()
+    {
+        return Err(unknown(&format!("the number {no}")));
+    }
+    tx.commit()?;
+    Ok(cancelled)
+}
+
+fn unknown(what: &str) -> LedgerError {
+    LedgerError::Refused(format!("this ledger does not know {what}"))
+}
