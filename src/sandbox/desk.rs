@@ -4,7 +4,6 @@
 //! Everything happens under one lock, in the order of arrival. It knows neither HTTP nor
 //! cryptography: what it says is put into words by `answer`.
 
-use std::collections::{HashMap, HashSet, VecDeque};
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
@@ -14,7 +13,7 @@ use super::Options;
 use super::books::Interface;
 use super::chance::Chance;
 use super::fault::SandboxFault;
-use super::limits::{LANES_MAX, NONCE_KEPT_SECONDS, RATE_WINDOW_US};
+use super::gate::{Nonces, Rates};
 use super::script::{Becomes, Delivery, FailReason, Outcome, Script, Step, Which};
 use super::shelf::{
     self, ARRIVALS_FILE, Content, Entry, Filed, Journal, Line, Parties, ReasonWord, Shelf, State,
@@ -67,8 +66,7 @@ pub(super) struct Desk {
     shelf: Shelf,
     arrivals: Option<File>,
     nonces: Nonces,
-    rates: HashMap<(Box<str>, bool), VecDeque<i64>>,
-    per_second: Option<usize>,
+    rates: Rates,
     chance: Chance,
     balance_fen: u64,
     unbooked: u64,
@@ -93,8 +91,7 @@ impl Desk {
             shelf,
             arrivals,
             nonces: Nonces::default(),
-            rates: HashMap::new(),
-            per_second: options.per_merchant_per_second.map(|n| n as usize),
+            rates: Rates::new(options.per_merchant_per_second),
             chance: Chance::new(options.seed, options.faults),
             balance_fen: options.balance_fen,
             unbooked: 0,
@@ -129,7 +126,7 @@ impl Desk {
             self.log(at_us, who, "401")?;
             return Ok(None);
         }
-        if !self.within_rate(who, at_us) {
+        if !self.rates.admits(who, at_us) {
             self.log(at_us, who, "over-limit")?;
             return Ok(Some(Said {
                 what: What::Refused(over_limit()),
@@ -159,33 +156,6 @@ impl Desk {
             who.number.unwrap_or("-"),
         );
         file.write_all(line.as_bytes())
-    }
-
-    /// Counts by arrival, submissions and queries together, the balance apart.
-    fn within_rate(&mut self, who: &Caller<'_>, at_us: i64) -> bool {
-        let (Some(limit), Some(merchant)) = (self.per_second, who.merchant) else {
-            return true;
-        };
-        if self.rates.len() >= LANES_MAX {
-            self.rates.retain(|_, counted| {
-                counted
-                    .back()
-                    .is_some_and(|last| at_us - last < RATE_WINDOW_US)
-            });
-        }
-        let lane = (merchant.into(), who.interface == Interface::Balance);
-        let counted = self.rates.entry(lane).or_default();
-        while counted
-            .front()
-            .is_some_and(|first| at_us - first >= RATE_WINDOW_US)
-        {
-            counted.pop_front();
-        }
-        let within = counted.len() < limit;
-        if within {
-            counted.push_back(at_us);
-        }
-        within
     }
 
     fn write(&mut self, lines: &[Line]) -> io::Result<()> {
@@ -519,30 +489,4 @@ fn changed() -> Refusal {
 
 fn other_parties() -> Refusal {
     Refusal::business(400, "INVALID_REQUEST", 268_498_689, "查询参数与单据不一致")
-}
-
-/// Nonces of the last minutes, as digests: half a million of them are a few megabytes.
-#[derive(Default)]
-struct Nonces {
-    seen: HashSet<u128>,
-    order: VecDeque<(i64, u128)>,
-}
-
-impl Nonces {
-    fn is_new(&mut self, nonce: &str, at_us: i64) -> bool {
-        let kept_us = NONCE_KEPT_SECONDS * 1_000_000;
-        while let Some((seen, old)) = self.order.front().copied() {
-            if at_us - seen <= kept_us {
-                break;
-            }
-            self.order.pop_front();
-            self.seen.remove(&old);
-        }
-        let nonce = shelf::fingerprint(&[nonce]);
-        let new = self.seen.insert(nonce);
-        if new {
-            self.order.push_back((at_us, nonce));
-        }
-        new
-    }
 }

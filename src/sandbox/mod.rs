@@ -13,6 +13,7 @@ pub mod books;
 mod chance;
 mod desk;
 mod fault;
+mod gate;
 mod keys;
 mod limits;
 mod script;
