@@ -3,11 +3,13 @@
 //! Money moves once: `docs/SPEC.md` has the nine laws, `docs/ARCHITECTURE.md` the map.
 
 pub mod batch;
+pub mod cli;
 pub mod clock;
 pub mod gateway;
 pub mod ledger;
 pub mod order;
 pub mod pace;
+pub mod report;
 pub mod sandbox;
 pub mod secret;
 pub mod worker;

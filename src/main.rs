@@ -1,3 +1,7 @@
-//! levy's command.
+//! levy's command; `levy::cli` does the work.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    levy::cli::main()
+}

@@ -4,6 +4,7 @@
 //! sockets or clocks of its own. `run` is the loop around it, `send` the only place that submits.
 
 pub mod engine;
+pub mod intake;
 pub mod limits;
 
 mod brakes;

@@ -1,0 +1,389 @@
+//! What can be typed: subcommands and flags, as types.
+//!
+//! clap checks the form of each value; whether they make sense together is the command's business.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Seconds that `--wait` and `--outage-wait` take at most: a day.
+const WAIT_SECONDS_MAX: i64 = 86_400;
+/// Days that `--hold-days` takes at most: ten years.
+pub const HOLD_DAYS_MAX: i64 = 3_650;
+
+/// Court-ordered and penalty deductions on WeChat Pay (特殊减额), as a batch.
+///
+/// levy reads a CSV of deductions, checks all of it, submits each row once under a paced limit per
+/// merchant, and writes a result CSV. What it promised is in a ledger: the same command given again
+/// continues where it stopped, and deducts nothing twice.
+#[derive(Debug, Parser)]
+#[command(
+    name = "levy",
+    version,
+    max_term_width = 100,
+    after_help = "\
+Examples:
+  levy run sample_batch.csv --sandbox --wait 10    try it: no account, no network, no real money
+  levy init                                        write levy.toml, make the ledger
+  levy check night.csv                             every fault of a file; sends nothing
+  levy run night.csv --yes                         the nightly batch
+
+Exit codes:
+  0   every row is done
+  1   levy itself failed: disk, ledger, a bug
+  2   usage, configuration, keys or the file are wrong; nothing was sent
+  3   finished, and some rows need a person
+  4   not finished: give the same command again
+  75  another run holds the ledger"
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Deduct what the files ask for, and write a result beside each.
+    Run(Box<RunArgs>),
+    /// Say everything that is wrong with a file; send nothing.
+    Check(CheckArgs),
+    /// Write a batch's result again, from the ledger.
+    Export(ExportArgs),
+    /// Withdraw what was never sent.
+    Cancel(CancelArgs),
+    /// Write an example levy.toml, check the keys, and make the ledger.
+    Init(InitArgs),
+    /// Run the gateway in a box by itself, until Ctrl-C.
+    Sandbox(SandboxArgs),
+}
+
+/// Where the settings and the memory are.
+#[derive(Args, Clone, Debug, Default)]
+pub struct Where {
+    /// Settings; ./levy.toml where that exists.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The ledger's file, in place of `[ledger] url`.
+    #[arg(long, value_name = "PATH")]
+    pub ledger: Option<PathBuf>,
+    /// Take a ledger on a network file system, where locks may not hold.
+    #[arg(long)]
+    pub force_network_file_system: bool,
+}
+
+/// `levy run`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  levy run night.csv                       asks before the first send, on a terminal
+  levy run night.csv --yes --until 05:30   from cron
+  levy run night.csv --limit 10            the first night: only ten new orders
+  levy run a.csv b.csv --json              one JSON object a file on stdout
+  levy run sample_batch.csv --sandbox --wait 10
+
+The file's bytes are the batch: the same file again continues it, and sends no row twice. After
+any crash, give the same command again. Nothing is sent before the whole file was checked.")]
+pub struct RunArgs {
+    /// CSV files of deductions, in the order in which they are run.
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Settings and ledger.
+    #[command(flatten)]
+    pub at: Where,
+    /// Make the ledger if there is none. A ledger that is lost has forgotten what was sent.
+    #[arg(long)]
+    pub create_ledger: bool,
+    /// Where the result goes; NAME.result.csv beside the input. Only with one file.
+    #[arg(long, value_name = "RESULT.csv")]
+    pub out: Option<PathBuf>,
+    /// Print a summary as JSON on stdout, one line a file.
+    #[arg(long)]
+    pub json: bool,
+    /// No progress, no summary for people; alerts and faults only.
+    #[arg(long)]
+    pub quiet: bool,
+    /// Do not ask before the first send.
+    #[arg(long)]
+    pub yes: bool,
+    /// No new send after this time of day, by this machine's clock and zone (the next time it comes).
+    #[arg(long, value_name = "HH:MM", value_parser = time_of_day)]
+    pub until: Option<TimeOfDay>,
+    /// Send only the first N orders that were never sent.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub limit: Option<u64>,
+    /// How long an order's PROCESSING is followed, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 120,
+          value_parser = clap::value_parser!(u32).range(0..=WAIT_SECONDS_MAX))]
+    pub wait: u32,
+    /// How long an outage of the gateway is sat out, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 600,
+          value_parser = clap::value_parser!(u32).range(0..=WAIT_SECONDS_MAX))]
+    pub outage_wait: u32,
+    /// Days within which another order for the same debt holds a new one, in place of `[holds] days`.
+    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(0..=HOLD_DAYS_MAX))]
+    pub hold_days: Option<u32>,
+    /// Use the gateway in a box: no account, no network, no real money. Its ledger, keys and books
+    /// are kept in .levy-sandbox/ beside the input.
+    #[arg(long)]
+    pub sandbox: bool,
+    /// How the gateway in a box behaves.
+    #[command(flatten)]
+    pub tuning: SandboxTuning,
+}
+
+/// How the gateway in a box behaves.
+#[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
+#[command(next_help_heading = "The gateway in a box")]
+pub struct SandboxTuning {
+    /// Milliseconds that each reply takes, drawn from A to B.
+    #[arg(long, value_name = "A-B", value_parser = millis_range)]
+    pub sandbox_latency_ms: Option<(u64, u64)>,
+    /// Faults by chance, such as lose-after=0.2,error-500=0.1,throttle=0.05,ill-signed=0.05.
+    #[arg(long, value_name = "FAULT=CHANCE,…")]
+    pub sandbox_faults: Option<String>,
+    /// Requests a second that one merchant may make; or off.
+    #[arg(long, value_name = "N|off", value_parser = sandbox_limit)]
+    pub sandbox_limit: Option<SandboxLimit>,
+    /// Seed of its chances, so that a run can be repeated.
+    #[arg(long, value_name = "N")]
+    pub sandbox_seed: Option<u64>,
+}
+
+/// How many requests a second the gateway in a box takes of one merchant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SandboxLimit {
+    /// So many.
+    PerSecond(u32),
+    /// Any number.
+    Off,
+}
+
+/// `levy check`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  levy check night.csv            every fault as FILE:LINE: COLUMN: what, and the totals
+  levy check night.csv --json     the totals as JSON on stdout, the faults on stderr
+
+Needs no settings and no keys; looks at the file alone, not at what the ledger knows. Ends in 0 if
+every row could be sent, 3 if some could not, 2 if the file as a whole is refused.")]
+pub struct CheckArgs {
+    /// The CSV file.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Settings, for the ceiling and the hold's days; ./levy.toml where that exists.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Print the totals as JSON on stdout.
+    #[arg(long)]
+    pub json: bool,
+    /// Print the faults alone.
+    #[arg(long)]
+    pub quiet: bool,
+    /// Days within which another order for the same debt holds a new one, in place of `[holds] days`.
+    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(0..=HOLD_DAYS_MAX))]
+    pub hold_days: Option<u32>,
+    /// Take rows whose reason is a script for the gateway in a box.
+    #[arg(long)]
+    pub sandbox: bool,
+}
+
+/// `levy export`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  levy export 3                     by the batch's number in the ledger
+  levy export 9f86d081              by the beginning of the file's SHA-256, 8 digits at least
+  levy export night.csv             by the input file itself
+  levy export 3 --out /tmp/3.csv
+  levy export sample_batch.csv --sandbox
+
+Takes no lock and changes nothing: it may be used while a run is going on.")]
+pub struct ExportArgs {
+    /// The batch: its number, the beginning of its digest, or its input file.
+    #[arg(value_name = "BATCH")]
+    pub batch: String,
+    /// Settings and ledger.
+    #[command(flatten)]
+    pub at: Where,
+    /// Where the result goes; beside the input file if that was given, else in this directory.
+    #[arg(long, value_name = "RESULT.csv")]
+    pub out: Option<PathBuf>,
+    /// Say nothing if all goes well.
+    #[arg(long)]
+    pub quiet: bool,
+    /// The ledger of the gateway in a box.
+    #[arg(long)]
+    pub sandbox: bool,
+}
+
+/// `levy cancel`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  levy cancel 3                     every order of batch 3 that was never sent
+  levy cancel night.csv             the same, by the input file
+  levy cancel LVHKGPSOXG2KP64TSZXQ32VK7ULEMSAH    one order
+  levy cancel 12345678 --order      one order whose number looks like a batch's
+
+What was sent cannot be withdrawn; it is left alone and named.")]
+pub struct CancelArgs {
+    /// A batch (number, beginning of its digest, or input file), or one order's number.
+    #[arg(value_name = "BATCH|NO")]
+    pub target: String,
+    /// The target is an order's number, whatever it looks like.
+    #[arg(long)]
+    pub order: bool,
+    /// Settings and ledger.
+    #[command(flatten)]
+    pub at: Where,
+    /// Say nothing if all goes well.
+    #[arg(long)]
+    pub quiet: bool,
+    /// The ledger of the gateway in a box.
+    #[arg(long)]
+    pub sandbox: bool,
+}
+
+/// `levy init`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  levy init          no levy.toml yet: writes an example of one
+  levy init          filled in: checks settings and keys, and makes the ledger
+
+Nothing that exists is overwritten.")]
+pub struct InitArgs {
+    /// Settings and ledger.
+    #[command(flatten)]
+    pub at: Where,
+}
+
+/// `levy sandbox`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  levy sandbox --listen 127.0.0.1:8620
+  levy sandbox --dir /tmp/box --sandbox-faults lose-after=0.2 --sandbox-seed 7
+
+Then, from another terminal:
+  levy run sample.csv --config .levy-sandbox/levy.toml --create-ledger
+
+No real money moves. Its keys are made for it and are worth nothing.")]
+pub struct SandboxArgs {
+    /// Where its keys and books are kept, and a levy.toml that leads to it.
+    #[arg(long, value_name = "DIR", default_value = ".levy-sandbox")]
+    pub dir: PathBuf,
+    /// Address to listen on, of this machine alone; port 0 takes a free one.
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
+    pub listen: SocketAddr,
+    /// How it behaves.
+    #[command(flatten)]
+    pub tuning: SandboxTuning,
+}
+
+/// A time of day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TimeOfDay {
+    /// 0 to 23.
+    pub hour: u32,
+    /// 0 to 59.
+    pub minute: u32,
+}
+
+fn time_of_day(text: &str) -> Result<TimeOfDay, String> {
+    let two = |t: &str| (t.len() == 2).then(|| digits(t)).flatten();
+    let parts = text.split_once(':').and_then(|(h, m)| {
+        Some(TimeOfDay {
+            hour: u32::try_from(two(h)?).ok()?,
+            minute: u32::try_from(two(m)?).ok()?,
+        })
+    });
+    match parts {
+        Some(time) if time.hour < 24 && time.minute < 60 => Ok(time),
+        _ => Err("must be a time of day such as 05:30".into()),
+    }
+}
+
+fn millis_range(text: &str) -> Result<(u64, u64), String> {
+    let range = match text.split_once('-') {
+        Some((low, high)) => digits(low).zip(digits(high)),
+        None => digits(text).map(|both| (both, both)),
+    };
+    match range {
+        Some((low, high)) if low <= high && high <= 60_000 => Ok((low, high)),
+        _ => Err("must be milliseconds from 0 to 60000, such as 20-70".into()),
+    }
+}
+
+fn sandbox_limit(text: &str) -> Result<SandboxLimit, String> {
+    if text == "off" {
+        return Ok(SandboxLimit::Off);
+    }
+    match digits(text).and_then(|n| u32::try_from(n).ok()) {
+        Some(n) if n > 0 => Ok(SandboxLimit::PerSecond(n)),
+        _ => Err("must be a number from 1, or off".into()),
+    }
+}
+
+fn digits(text: &str) -> Option<u64> {
+    let plain = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    plain.then(|| text.parse().ok()).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_grammar_holds_together() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_has_examples_in_its_help() {
+        for command in Cli::command().get_subcommands() {
+            let help = command.get_after_help().map(ToString::to_string);
+            assert!(
+                help.is_some_and(|h| h.contains("Examples:\n  levy ")),
+                "{}",
+                command.get_name()
+            );
+        }
+    }
+
+    #[test]
+    fn times_of_day_have_four_digits_and_exist() {
+        let at = |hour, minute| Some(TimeOfDay { hour, minute });
+        for (text, want) in [
+            ("05:30", at(5, 30)),
+            ("00:00", at(0, 0)),
+            ("23:59", at(23, 59)),
+            ("24:00", None),
+            ("5:30", None),
+            ("05:60", None),
+            ("0530", None),
+            ("+5:30", None),
+            ("", None),
+        ] {
+            assert_eq!(time_of_day(text).ok(), want, "{text}");
+        }
+    }
+
+    #[test]
+    fn sandbox_tunings_are_read_or_refused() {
+        assert_eq!(millis_range("20-70"), Ok((20, 70)));
+        assert_eq!(millis_range("5"), Ok((5, 5)));
+        for bad in ["70-20", "", "-", "a-b", "0-60001", "1-2-3"] {
+            assert!(millis_range(bad).is_err(), "{bad}");
+        }
+        assert_eq!(sandbox_limit("off"), Ok(SandboxLimit::Off));
+        assert_eq!(sandbox_limit("100"), Ok(SandboxLimit::PerSecond(100)));
+        assert!(sandbox_limit("0").is_err());
+        assert!(sandbox_limit("-1").is_err());
+    }
+}

@@ -1,0 +1,551 @@
+//! Settings: the file, the environment over it, and what both must keep to.
+//!
+//! A setting is taken from its flag (that is the command's business), else from
+//! `LEVY_<SECTION>_<KEY>`, else from the file. A key that levy does not know is an error in each of
+//! them: a misspelt limit that is silently ignored is no limit. Key files are named here, not read.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fmt;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::args::HOLD_DAYS_MAX;
+use crate::ledger::HOLD_DAYS_DEFAULT;
+use crate::order::{AMOUNT_FEN_MAX, Merchant};
+use crate::secret::Secret;
+
+/// The settings file that is taken where none is named.
+pub const CONFIG_FILE_DEFAULT: &str = "levy.toml";
+const CONFIG_BYTES_MAX: u64 = 1024 * 1024;
+const LEDGER_DEFAULT: &str = "levy.db";
+const BASE_URL_DEFAULT: &str = "https://api.mch.weixin.qq.com";
+const STANDBY_URL_DEFAULT: &str = "https://api2.mch.weixin.qq.com";
+const TIMEOUT_SECONDS_DEFAULT: i64 = 10;
+const TIMEOUT_SECONDS_MAX: i64 = 60;
+const PER_MERCHANT_QPS_DEFAULT: i64 = 100;
+const PER_MERCHANT_QPS_MAX: i64 = 100;
+const MAX_IN_FLIGHT_DEFAULT: i64 = 256;
+const MAX_IN_FLIGHT_MAX: i64 = 4096;
+
+/// What is wrong with the settings, in words that name the place and never a secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigFault(pub String);
+
+impl fmt::Display for ConfigFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for ConfigFault {}
+
+type Result<T> = std::result::Result<T, ConfigFault>;
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Raw {
+    merchant: RawMerchant,
+    platform: RawPlatform,
+    gateway: RawGateway,
+    pace: RawPace,
+    ledger: RawLedger,
+    limits: RawLimits,
+    holds: RawHolds,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawMerchant {
+    mchid: Option<String>,
+    serial_no: Option<String>,
+    certificate: Option<String>,
+    private_key: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawPlatform {
+    public_key_id: Option<String>,
+    public_key: Option<String>,
+    certificate: Option<String>,
+    keys: Vec<RawPlatformKey>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawPlatformKey {
+    public_key_id: Option<String>,
+    public_key: Option<String>,
+    certificate: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawGateway {
+    base_url: Option<String>,
+    standby_url: Option<String>,
+    timeout_seconds: Option<i64>,
+    proxy: Option<String>,
+    ca_file: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawPace {
+    per_merchant_qps: Option<i64>,
+    max_in_flight: Option<i64>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawLedger {
+    url: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawLimits {
+    amount_fen_max: Option<i64>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawHolds {
+    days: Option<i64>,
+}
+
+/// One setting that the environment may give.
+struct Key {
+    section: &'static str,
+    name: &'static str,
+    slot: fn(&mut Raw) -> Slot<'_>,
+}
+
+enum Slot<'a> {
+    Text(&'a mut Option<String>),
+    Whole(&'a mut Option<i64>),
+}
+
+macro_rules! keys {
+    ($($kind:ident $section:ident.$name:ident,)+) => {
+        &[$(Key {
+            section: stringify!($section),
+            name: stringify!($name),
+            slot: |raw| Slot::$kind(&mut raw.$section.$name),
+        },)+]
+    };
+}
+
+const KEYS: &[Key] = keys! {
+    Text merchant.mchid,
+    Text merchant.serial_no,
+    Text merchant.certificate,
+    Text merchant.private_key,
+    Text platform.public_key_id,
+    Text platform.public_key,
+    Text platform.certificate,
+    Text gateway.base_url,
+    Text gateway.standby_url,
+    Whole gateway.timeout_seconds,
+    Text gateway.proxy,
+    Text gateway.ca_file,
+    Whole pace.per_merchant_qps,
+    Whole pace.max_in_flight,
+    Text ledger.url,
+    Whole limits.amount_fen_max,
+    Whole holds.days,
+};
+
+impl Key {
+    fn variable(&self) -> String {
+        format!("LEVY_{}_{}", self.section, self.name).to_ascii_uppercase()
+    }
+}
+
+/// Checked settings. It has no debug print: a proxy's address may hold a password.
+pub struct Config {
+    /// The file that they came from, if there was one.
+    pub file: Option<PathBuf>,
+    /// Requests a second for one target merchant, 1 to 100.
+    pub per_merchant_qps: u32,
+    /// Requests on the wire at once, 1 to 4096.
+    pub max_in_flight: u32,
+    /// After which a request is given up, 1 to 60 s.
+    pub timeout: Duration,
+    /// The ledger's file.
+    pub ledger: PathBuf,
+    /// The most that a row may ask for.
+    pub amount_fen_max: u64,
+    /// Days within which another order for the same debt holds a new one.
+    pub hold_days: u32,
+    source: Source,
+    merchant: RawMerchant,
+    platform: RawPlatform,
+    gateway: RawGateway,
+}
+
+/// Everything that a connection to the gateway needs; files are named, not read, and addresses are
+/// checked where the connection is made.
+#[derive(Debug)]
+pub struct Connection {
+    /// The caller.
+    pub mchid: Merchant,
+    /// Serial number of the caller's certificate, if it is given.
+    pub serial_no: Option<String>,
+    /// The caller's certificate, if it is given.
+    pub certificate: Option<PathBuf>,
+    /// The caller's private key.
+    pub private_key: PathBuf,
+    /// The platform's keys; the first seals.
+    pub platform: Vec<PlatformKey>,
+    /// As it was given.
+    pub base_url: String,
+    /// The standby host, if there is one.
+    pub standby_url: Option<String>,
+    /// A proxy, if there is one.
+    pub proxy: Option<Secret<String>>,
+    /// More authorities to trust, if there are any.
+    pub ca_file: Option<PathBuf>,
+}
+
+/// One key of the platform.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PlatformKey {
+    /// A public key and its id.
+    PublicKey {
+        /// `PUB_KEY_ID_…`
+        id: String,
+        /// PEM.
+        file: PathBuf,
+    },
+    /// A platform certificate, which tells its serial.
+    Certificate {
+        /// PEM.
+        file: PathBuf,
+    },
+}
+
+/// Where each setting came from.
+struct Source {
+    file: Option<PathBuf>,
+    /// Relative paths begin here: beside the file, or where levy was started.
+    base: PathBuf,
+    /// `section.name` → the variable that gave it.
+    variables: BTreeMap<String, String>,
+}
+
+impl Source {
+    /// `levy.toml: [pace] per_merchant_qps: ` or `LEVY_PACE_PER_MERCHANT_QPS: `.
+    fn fault(&self, section: &str, name: &str, words: &str) -> ConfigFault {
+        let place = match (self.variables.get(&format!("{section}.{name}")), &self.file) {
+            (Some(variable), _) => format!("{variable}: "),
+            (None, Some(file)) => format!("{}: ", file.display()),
+            (None, None) => String::new(),
+        };
+        ConfigFault(format!("{place}[{section}] {name}: {words}"))
+    }
+
+    fn missing(&self, section: &str, name: &str, words: &str) -> ConfigFault {
+        let hint = match &self.file {
+            Some(_) => "",
+            None => {
+                " (there is no levy.toml here: `levy init` writes an example, --config names one)"
+            }
+        };
+        self.fault(section, name, &format!("{words}{hint}"))
+    }
+
+    fn within(&self, key: (&str, &str), value: i64, low: i64, high: i64) -> Result<i64> {
+        if value < low {
+            let words = format!("{value} is too small, at least {low}");
+            return Err(self.fault(key.0, key.1, &words));
+        }
+        if value > high {
+            let words = format!("{value} is too large, at most {high}");
+            return Err(self.fault(key.0, key.1, &words));
+        }
+        Ok(value)
+    }
+
+    fn path(&self, text: &str) -> PathBuf {
+        self.base.join(text)
+    }
+}
+
+/// Reads and checks the settings. `explicit` is `--config`; `environment` every variable of the
+/// process, of which those that begin with `LEVY_` are looked at.
+pub fn load(
+    explicit: Option<&Path>,
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+) -> Result<Config> {
+    let file = match explicit {
+        Some(path) => Some(path.to_path_buf()),
+        None => Path::new(CONFIG_FILE_DEFAULT)
+            .exists()
+            .then(|| PathBuf::from(CONFIG_FILE_DEFAULT)),
+    };
+    let raw = match &file {
+        Some(path) => parse(path, &read(path)?)?,
+        None => Raw::default(),
+    };
+    check(file, raw, environment)
+}
+
+/// The settings of the gateway in a box: no file, and of the environment only what is neither a
+/// key nor a place, so that a variable meant for a real ledger cannot lead a rehearsal there.
+pub fn load_for_sandbox(
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+) -> Result<Config> {
+    let kept = environment.into_iter().filter(|(name, _)| {
+        let name = name.to_string_lossy();
+        let elsewhere = ["LEVY_MERCHANT_", "LEVY_PLATFORM_", "LEVY_LEDGER_"];
+        !elsewhere.iter().any(|prefix| name.starts_with(prefix))
+            && (!name.starts_with("LEVY_GATEWAY_") || name == "LEVY_GATEWAY_TIMEOUT_SECONDS")
+    });
+    check(None, Raw::default(), kept)
+}
+
+fn read(path: &Path) -> Result<String> {
+    let fault = |words: String| ConfigFault(format!("{}: {words}", path.display()));
+    let meta = fs::metadata(path).map_err(|e| match e.kind() {
+        io::ErrorKind::NotFound => fault("there is no such file".into()),
+        _ => fault(e.to_string()),
+    })?;
+    if !meta.is_file() || meta.len() > CONFIG_BYTES_MAX {
+        return Err(fault("is no file of settings".into()));
+    }
+    let bytes = fs::read(path).map_err(|e| fault(e.to_string()))?;
+    String::from_utf8(bytes).map_err(|_| fault("is not UTF-8".into()))
+}
+
+/// The parser's own message shows the offending line, which may hold a proxy's password: only its
+/// first sentence and the line's number are shown.
+fn parse(path: &Path, text: &str) -> Result<Raw> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    toml::from_str(text).map_err(|e| {
+        let line = e.span().map_or(1, |span| {
+            let before = text.get(..span.start).unwrap_or("");
+            before.matches('\n').count() + 1
+        });
+        let words = e.message().replace('\n', "; ");
+        ConfigFault(format!("{}:{line}: {words}", path.display()))
+    })
+}
+
+fn check(
+    file: Option<PathBuf>,
+    mut raw: Raw,
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+) -> Result<Config> {
+    let base = match file.as_deref().and_then(Path::parent) {
+        Some(parent) => parent.to_path_buf(),
+        None => PathBuf::new(),
+    };
+    let variables = overlay(&mut raw, environment)?;
+    let source = Source {
+        file: file.clone(),
+        base,
+        variables,
+    };
+    let whole = |key: (&str, &str), value: Option<i64>, default, low, high| {
+        source.within(key, value.unwrap_or(default), low, high)
+    };
+    let qps = whole(
+        ("pace", "per_merchant_qps"),
+        raw.pace.per_merchant_qps,
+        PER_MERCHANT_QPS_DEFAULT,
+        1,
+        PER_MERCHANT_QPS_MAX,
+    )?;
+    let in_flight = whole(
+        ("pace", "max_in_flight"),
+        raw.pace.max_in_flight,
+        MAX_IN_FLIGHT_DEFAULT,
+        1,
+        MAX_IN_FLIGHT_MAX,
+    )?;
+    let timeout = whole(
+        ("gateway", "timeout_seconds"),
+        raw.gateway.timeout_seconds,
+        TIMEOUT_SECONDS_DEFAULT,
+        1,
+        TIMEOUT_SECONDS_MAX,
+    )?;
+    let ceiling = AMOUNT_FEN_MAX as i64;
+    let fen_max = whole(
+        ("limits", "amount_fen_max"),
+        raw.limits.amount_fen_max,
+        ceiling,
+        1,
+        ceiling,
+    )?;
+    let hold_days = whole(
+        ("holds", "days"),
+        raw.holds.days,
+        i64::from(HOLD_DAYS_DEFAULT),
+        0,
+        HOLD_DAYS_MAX,
+    )?;
+    let ledger = ledger_path(&source, raw.ledger.url.as_deref().unwrap_or(LEDGER_DEFAULT))?;
+    Ok(Config {
+        file,
+        per_merchant_qps: qps as u32,
+        max_in_flight: in_flight as u32,
+        timeout: Duration::from_secs(timeout as u64),
+        ledger,
+        amount_fen_max: fen_max as u64,
+        hold_days: hold_days as u32,
+        source,
+        merchant: raw.merchant,
+        platform: raw.platform,
+        gateway: raw.gateway,
+    })
+}
+
+/// Puts the environment over the file; answers which variable gave which setting.
+fn overlay(
+    raw: &mut Raw,
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+) -> Result<BTreeMap<String, String>> {
+    let mut given = BTreeMap::new();
+    for (variable, value) in environment {
+        let variable = variable.to_string_lossy().into_owned();
+        if !variable.starts_with("LEVY_") {
+            continue;
+        }
+        let fault = |words: &str| ConfigFault(format!("{variable}: {words}"));
+        let Some(key) = KEYS.iter().find(|key| key.variable() == variable) else {
+            let known: Vec<String> = KEYS.iter().map(Key::variable).collect();
+            let words = format!("is no setting of levy; known are {}", known.join(", "));
+            return Err(fault(&words));
+        };
+        let value = value
+            .into_string()
+            .map_err(|_| fault("its value is not UTF-8"))?;
+        if value.is_empty() {
+            return Err(fault("is set but empty: give it a value, or unset it"));
+        }
+        match (key.slot)(raw) {
+            Slot::Text(slot) => *slot = Some(value),
+            Slot::Whole(slot) => {
+                let number = value
+                    .parse()
+                    .map_err(|_| fault("must be a whole number in plain digits"))?;
+                *slot = Some(number);
+            }
+        }
+        given.insert(format!("{}.{}", key.section, key.name), variable);
+    }
+    Ok(given)
+}
+
+fn ledger_path(source: &Source, url: &str) -> Result<PathBuf> {
+    if url.is_empty() {
+        return Err(source.fault("ledger", "url", "must be the path of a file"));
+    }
+    if url.contains("://") {
+        let words = "only a file is supported so far, such as \"levy.db\"";
+        return Err(source.fault("ledger", "url", words));
+    }
+    Ok(source.path(url))
+}
+
+impl Config {
+    /// The caller's merchant number, to which the ledger is bound.
+    pub fn caller(&self) -> Result<Merchant> {
+        let Some(mchid) = &self.merchant.mchid else {
+            return Err(self.source.missing("merchant", "mchid", "must be given"));
+        };
+        Merchant::parse(mchid).map_err(|words| self.source.fault("merchant", "mchid", words))
+    }
+
+    /// A fault of a setting that was seen only where it was used; `setting` is `section.name`.
+    pub fn fault(&self, setting: &str, words: &str) -> ConfigFault {
+        let (section, name) = setting.split_once('.').unwrap_or((setting, ""));
+        self.source.fault(section, name, words)
+    }
+
+    /// What a connection needs, complete.
+    pub fn connection(&self) -> Result<Connection> {
+        let source = &self.source;
+        let merchant = &self.merchant;
+        let mchid = self.caller()?;
+        let Some(private_key) = &merchant.private_key else {
+            let words = "must name the file of the API private key (apiclient_key.pem)";
+            return Err(source.missing("merchant", "private_key", words));
+        };
+        if merchant.serial_no.is_none() && merchant.certificate.is_none() {
+            let words = "must be given, or certificate, which tells it";
+            return Err(source.missing("merchant", "serial_no", words));
+        }
+        let gateway = &self.gateway;
+        let base_url = gateway.base_url.as_deref().unwrap_or(BASE_URL_DEFAULT);
+        let standby_url = match &gateway.standby_url {
+            Some(url) => Some(url.clone()),
+            // The standby host is WeChat Pay's; it stands in for nobody else's.
+            None => (base_url == BASE_URL_DEFAULT).then(|| STANDBY_URL_DEFAULT.into()),
+        };
+        Ok(Connection {
+            mchid,
+            serial_no: merchant.serial_no.clone(),
+            certificate: merchant.certificate.as_ref().map(|f| source.path(f)),
+            private_key: source.path(private_key),
+            platform: self.platform_keys()?,
+            base_url: base_url.into(),
+            standby_url,
+            proxy: gateway.proxy.clone().map(Secret::new),
+            ca_file: gateway.ca_file.as_ref().map(|f| source.path(f)),
+        })
+    }
+
+    fn platform_keys(&self) -> Result<Vec<PlatformKey>> {
+        let first = RawPlatformKey {
+            public_key_id: self.platform.public_key_id.clone(),
+            public_key: self.platform.public_key.clone(),
+            certificate: self.platform.certificate.clone(),
+        };
+        let mut keys = vec![self.platform_key("platform", &first)?];
+        for raw in &self.platform.keys {
+            keys.push(self.platform_key("[platform.keys]", raw)?);
+        }
+        Ok(keys)
+    }
+
+    fn platform_key(&self, section: &str, raw: &RawPlatformKey) -> Result<PlatformKey> {
+        let source = &self.source;
+        match (&raw.public_key_id, &raw.public_key, &raw.certificate) {
+            (Some(id), Some(file), None) => Ok(PlatformKey::PublicKey {
+                id: id.clone(),
+                file: source.path(file),
+            }),
+            (None, None, Some(file)) => Ok(PlatformKey::Certificate {
+                file: source.path(file),
+            }),
+            (None, None, None) => {
+                let words = "must be given with public_key, or certificate in place of both";
+                Err(source.missing(section, "public_key_id", words))
+            }
+            (None, Some(_), None) => {
+                let words = "must be given with public_key: it names the key (PUB_KEY_ID_…)";
+                Err(source.missing(section, "public_key_id", words))
+            }
+            (Some(_), None, None) => {
+                let words = "must name the file of the key that public_key_id names";
+                Err(source.missing(section, "public_key", words))
+            }
+            (Some(_), _, Some(_)) | (_, Some(_), Some(_)) => {
+                let words = "give either certificate, or public_key_id and public_key; \
+                             a second key goes under [[platform.keys]]";
+                Err(source.fault(section, "certificate", words))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

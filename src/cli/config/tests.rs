@@ -1,0 +1,270 @@
+use super::*;
+
+const WHOLE: &str = r#"
+[merchant]
+mchid = "1900000001"
+serial_no = "408B07E79B8269FEC3D5D3E6AB8ED163A6A380DB"
+private_key = "apiclient_key.pem"
+[platform]
+public_key_id = "PUB_KEY_ID_0114232134912410000000000000"
+public_key = "pub_key.pem"
+[gateway]
+base_url = "https://api.mch.weixin.qq.com"
+standby_url = "https://api2.mch.weixin.qq.com"
+timeout_seconds = 10
+[pace]
+per_merchant_qps = 100
+max_in_flight = 256
+[ledger]
+url = "levy.db"
+"#;
+
+fn environment(pairs: &[(&str, &str)]) -> Vec<(OsString, OsString)> {
+    pairs
+        .iter()
+        .map(|(name, value)| (name.into(), value.into()))
+        .collect()
+}
+
+fn loaded(text: &str, pairs: &[(&str, &str)]) -> Result<Config> {
+    let path = PathBuf::from("/etc/levy/levy.toml");
+    let raw = parse(&path, text)?;
+    check(Some(path), raw, environment(pairs))
+}
+
+fn fault(text: &str, pairs: &[(&str, &str)]) -> String {
+    match loaded(text, pairs).and_then(|config| config.connection()) {
+        Ok(_) => "no fault".into(),
+        Err(fault) => fault.0,
+    }
+}
+
+#[test]
+fn the_specifications_example_is_whole_and_its_paths_begin_beside_the_file() {
+    let config = loaded(WHOLE, &[]).unwrap();
+    assert_eq!(config.ledger, Path::new("/etc/levy/levy.db"));
+    assert_eq!(config.per_merchant_qps, 100);
+    assert_eq!(config.hold_days, 40);
+    let connection = config.connection().unwrap();
+    assert_eq!(
+        connection.private_key,
+        Path::new("/etc/levy/apiclient_key.pem")
+    );
+    assert_eq!(
+        connection.platform,
+        [PlatformKey::PublicKey {
+            id: "PUB_KEY_ID_0114232134912410000000000000".into(),
+            file: "/etc/levy/pub_key.pem".into(),
+        }]
+    );
+}
+
+#[test]
+fn the_example_file_is_read_and_equals_the_defaults() {
+    let config = loaded(include_str!("../../../fixtures/levy.example.toml"), &[]).unwrap();
+    let empty = loaded("", &[]).unwrap();
+    assert_eq!(config.per_merchant_qps, empty.per_merchant_qps);
+    assert_eq!(config.max_in_flight, empty.max_in_flight);
+    assert_eq!(config.timeout, empty.timeout);
+    assert_eq!(config.ledger, empty.ledger);
+    assert_eq!(config.hold_days, empty.hold_days);
+    assert_eq!(config.amount_fen_max, empty.amount_fen_max);
+}
+
+#[test]
+fn the_environment_goes_before_the_file() {
+    let config = loaded(
+        WHOLE,
+        &[
+            ("LEVY_MERCHANT_MCHID", "1900000002"),
+            ("LEVY_GATEWAY_TIMEOUT_SECONDS", "7"),
+            ("LEVY_LEDGER_URL", "/var/lib/levy.db"),
+            ("LEVY_PACE_PER_MERCHANT_QPS", "50"),
+            ("HOME", "/root"),
+        ],
+    )
+    .unwrap();
+    assert_eq!(config.caller().unwrap().as_str(), "1900000002");
+    assert_eq!(config.timeout, Duration::from_secs(7));
+    assert_eq!(config.ledger, Path::new("/var/lib/levy.db"));
+    assert_eq!(config.per_merchant_qps, 50);
+    assert_eq!(config.max_in_flight, 256, "what is not given stays");
+}
+
+#[test]
+fn every_key_of_the_file_has_its_variable() {
+    for key in KEYS {
+        let value = match (key.slot)(&mut Raw::default()) {
+            Slot::Text(_) => "x",
+            Slot::Whole(_) => "3",
+        };
+        let mut raw = Raw::default();
+        let given = overlay(&mut raw, environment(&[(&key.variable(), value)])).unwrap();
+        assert_eq!(given.len(), 1, "{}", key.variable());
+        let set = match (key.slot)(&mut raw) {
+            Slot::Text(slot) => slot.is_some(),
+            Slot::Whole(slot) => slot.is_some(),
+        };
+        assert!(set, "{}", key.variable());
+    }
+}
+
+#[test]
+fn each_fault_names_its_place_and_what_is_allowed() {
+    let with = |extra: &str| format!("{WHOLE}\n{extra}");
+    let less = |gone: &str| {
+        let kept: Vec<&str> = WHOLE.lines().filter(|l| !l.starts_with(gone)).collect();
+        kept.join("\n")
+    };
+    let swap = |old: &str, new: &str| WHOLE.replace(old, new);
+    let table: &[(String, &[(&str, &str)], &str)] = &[
+        (
+            swap("per_merchant_qps = 100", "per_merchant_qps = 0"),
+            &[],
+            "/etc/levy/levy.toml: [pace] per_merchant_qps: 0 is too small, at least 1",
+        ),
+        (
+            swap("per_merchant_qps = 100", "per_merchant_qps = 101"),
+            &[],
+            "/etc/levy/levy.toml: [pace] per_merchant_qps: 101 is too large, at most 100",
+        ),
+        (
+            swap("max_in_flight = 256", "max_in_flight = 4097"),
+            &[],
+            "/etc/levy/levy.toml: [pace] max_in_flight: 4097 is too large, at most 4096",
+        ),
+        (
+            swap("timeout_seconds = 10", "timeout_seconds = 61"),
+            &[],
+            "/etc/levy/levy.toml: [gateway] timeout_seconds: 61 is too large, at most 60",
+        ),
+        (
+            WHOLE.into(),
+            &[("LEVY_PACE_MAX_IN_FLIGHT", "0")],
+            "LEVY_PACE_MAX_IN_FLIGHT: [pace] max_in_flight: 0 is too small, at least 1",
+        ),
+        (
+            WHOLE.into(),
+            &[("LEVY_PACE_MAX_IN_FLIGHT", "many")],
+            "LEVY_PACE_MAX_IN_FLIGHT: must be a whole number in plain digits",
+        ),
+        (
+            WHOLE.into(),
+            &[("LEVY_LEDGER_URL", "")],
+            "LEVY_LEDGER_URL: is set but empty: give it a value, or unset it",
+        ),
+        (
+            less("mchid"),
+            &[],
+            "/etc/levy/levy.toml: [merchant] mchid: must be given",
+        ),
+        (
+            swap("\"1900000001\"", "\"1.9E+09\""),
+            &[],
+            "/etc/levy/levy.toml: [merchant] mchid: is a number that a spreadsheet has rounded; \
+             take it from its source, as text",
+        ),
+        (
+            less("serial_no"),
+            &[],
+            "/etc/levy/levy.toml: [merchant] serial_no: must be given, or certificate, which \
+             tells it",
+        ),
+        (
+            less("private_key"),
+            &[],
+            "/etc/levy/levy.toml: [merchant] private_key: must name the file of the API private \
+             key (apiclient_key.pem)",
+        ),
+        (
+            less("public_key_id"),
+            &[],
+            "/etc/levy/levy.toml: [platform] public_key_id: must be given with public_key: it \
+             names the key (PUB_KEY_ID_…)",
+        ),
+        (
+            WHOLE.into(),
+            &[("LEVY_PLATFORM_CERTIFICATE", "wechatpay.pem")],
+            "LEVY_PLATFORM_CERTIFICATE: [platform] certificate: give either certificate, or \
+             public_key_id and public_key; a second key goes under [[platform.keys]]",
+        ),
+        (
+            swap("url = \"levy.db\"", "url = \"postgres://levy@db/levy\""),
+            &[],
+            "/etc/levy/levy.toml: [ledger] url: only a file is supported so far, such as \
+             \"levy.db\"",
+        ),
+        (
+            with("[holds]\ndays = -1"),
+            &[],
+            "/etc/levy/levy.toml: [holds] days: -1 is too small, at least 0",
+        ),
+        (
+            with("[limits]\namount_fen_max = 10000000000001"),
+            &[],
+            "/etc/levy/levy.toml: [limits] amount_fen_max: 10000000000001 is too large, at most \
+             10000000000000",
+        ),
+    ];
+    for (text, pairs, want) in table {
+        assert_eq!(fault(text, pairs), *want);
+    }
+}
+
+#[test]
+fn a_key_that_levy_does_not_know_is_an_error_wherever_it_stands() {
+    let in_file = fault("[pace]\nper_merchant_qsp = 10\n", &[]);
+    assert!(
+        in_file.starts_with("/etc/levy/levy.toml:2: unknown field `per_merchant_qsp`"),
+        "{in_file}"
+    );
+    let section = fault("[pacing]\n", &[]);
+    assert!(section.contains("unknown field `pacing`"), "{section}");
+    let variable = fault(WHOLE, &[("LEVY_PACE_QPS", "10")]);
+    assert!(
+        variable.starts_with("LEVY_PACE_QPS: is no setting of levy; known are LEVY_MERCHANT_MCHID"),
+        "{variable}"
+    );
+}
+
+#[test]
+fn a_fault_never_shows_the_line_it_found() {
+    let text = "[gateway]\nproxy = \"http://levy:hunter2@proxy:3128\" oops\n";
+    let words = fault(text, &[]);
+    assert!(words.starts_with("/etc/levy/levy.toml:2: "), "{words}");
+    assert!(!words.contains("hunter2"), "{words}");
+    let text = format!("{WHOLE}\n[[platform.keys]]\npublic_key = \"x\"\n");
+    let words = fault(&text, &[("LEVY_GATEWAY_PROXY", "levy:hunter2@proxy")]);
+    assert!(!words.contains("hunter2"), "{words}");
+}
+
+#[test]
+fn the_standby_host_stands_in_for_wechat_pay_alone() {
+    let text = WHOLE
+        .replace(
+            "base_url = \"https://api.mch.weixin.qq.com\"",
+            "base_url = \"http://127.0.0.1:1\"",
+        )
+        .replace("standby_url = \"https://api2.mch.weixin.qq.com\"", "");
+    let connection = loaded(&text, &[]).unwrap().connection().unwrap();
+    assert_eq!(connection.standby_url, None);
+    let text = WHOLE.replace("standby_url = \"https://api2.mch.weixin.qq.com\"", "");
+    let connection = loaded(&text, &[]).unwrap().connection().unwrap();
+    assert_eq!(connection.standby_url.as_deref(), Some(STANDBY_URL_DEFAULT));
+}
+
+#[test]
+fn a_variable_for_a_real_ledger_does_not_lead_a_rehearsal_there() {
+    let config = load_for_sandbox(environment(&[
+        ("LEVY_LEDGER_URL", "/var/lib/levy.db"),
+        ("LEVY_MERCHANT_MCHID", "1900000002"),
+        ("LEVY_GATEWAY_PROXY", "http://proxy"),
+        ("LEVY_PACE_MAX_IN_FLIGHT", "9"),
+        ("LEVY_GATEWAY_TIMEOUT_SECONDS", "3"),
+    ]))
+    .unwrap();
+    assert_eq!(config.ledger, Path::new(LEDGER_DEFAULT));
+    assert_eq!(config.max_in_flight, 9);
+    assert_eq!(config.timeout, Duration::from_secs(3));
+    assert!(config.caller().is_err());
+}

@@ -1,0 +1,72 @@
+//! `levy init`: an example of the settings where there are none; else the ledger, once settings and
+//! keys hold together. Nothing that exists is overwritten.
+
+use std::fs::OpenOptions;
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context;
+
+use super::args::InitArgs;
+use super::config::CONFIG_FILE_DEFAULT;
+use super::connect;
+use super::failure::{Exit, Failure};
+use super::store::Store;
+use crate::clock::SystemClock;
+use crate::ledger::lock::RunLock;
+use crate::report::progress::say;
+
+/// The example that is written.
+const EXAMPLE: &str = include_str!("../../fixtures/levy.example.toml");
+
+/// Does the next of the two steps.
+pub fn init(args: &InitArgs) -> Result<Exit, Failure> {
+    let default = || PathBuf::from(CONFIG_FILE_DEFAULT);
+    let file = args.at.config.clone().unwrap_or_else(default);
+    if write_example(&file)? {
+        say(&format!(
+            "{file}: an example, written just now. Fill in your merchant number and keys, then give \
+             `levy init` again: it checks them and makes the ledger.",
+            file = file.display()
+        ));
+        return Ok(Exit::Done);
+    }
+    let store = Store::real(&args.at)?;
+    connect::client(&store.config, Arc::new(SystemClock::default()))?;
+    let existed = store.path.exists();
+    let _lock = RunLock::take(&store.path)?;
+    store.open(true)?;
+    let (ledger, caller) = (store.path.display(), store.config.caller()?);
+    say(&format!(
+        "{}: settings and keys hold together",
+        file.display()
+    ));
+    match existed {
+        true => say(&format!(
+            "{ledger}: the ledger was there already, and is merchant {caller}'s"
+        )),
+        false => say(&format!(
+            "{ledger}: the ledger, made for merchant {caller}. It remembers what was sent: back it \
+             up, and never put an old copy back."
+        )),
+    }
+    say("next: levy check FILE, then levy run FILE --limit 10 for a first night");
+    Ok(Exit::Done)
+}
+
+/// Whether there was none, and one was written.
+fn write_example(file: &Path) -> Result<bool, Failure> {
+    match OpenOptions::new().write(true).create_new(true).open(file) {
+        Err(e) if e.kind() == ErrorKind::AlreadyExists => Ok(false),
+        Err(e) => Err(anyhow::Error::new(e)
+            .context(file.display().to_string())
+            .into()),
+        Ok(mut new) => {
+            new.write_all(EXAMPLE.as_bytes())
+                .and_then(|()| new.sync_all())
+                .with_context(|| file.display().to_string())?;
+            Ok(true)
+        }
+    }
+}

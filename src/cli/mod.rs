@@ -1,0 +1,56 @@
+//! The command: what was typed becomes arguments, arguments become a command, a command does it, and
+//! what went wrong becomes an exit code. One file a command.
+
+pub mod args;
+pub mod cancel;
+pub mod check;
+pub mod config;
+pub mod connect;
+pub mod export;
+pub mod failure;
+pub mod init;
+pub mod run;
+mod run_file;
+pub mod sandbox;
+mod session;
+pub mod signals;
+pub mod store;
+pub mod target;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::report::progress::say;
+use args::{Cli, Command};
+use failure::{Exit, Failure};
+
+/// Does what the process was started for. A panic is a bug, and a bug is exit 1.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let exit = catch_unwind(AssertUnwindSafe(|| command(&cli.command))).unwrap_or_else(|_| {
+        say("levy has a bug: please report the lines above. Nothing is lost: give the command again");
+        Exit::Failed
+    });
+    ExitCode::from(exit.code())
+}
+
+fn command(command: &Command) -> Exit {
+    match command {
+        // A run tells of its failures itself, file by file.
+        Command::Run(args) => run::run(args),
+        Command::Check(args) => ended(check::check(args)),
+        Command::Export(args) => ended(export::export(args)),
+        Command::Cancel(args) => ended(cancel::cancel(args)),
+        Command::Init(args) => ended(init::init(args)),
+        Command::Sandbox(args) => ended(sandbox::sandbox(args)),
+    }
+}
+
+fn ended(done: Result<Exit, Failure>) -> Exit {
+    done.unwrap_or_else(|failure| {
+        say(&format!("error: {failure}"));
+        failure.exit()
+    })
+}

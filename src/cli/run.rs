@@ -1,0 +1,211 @@
+//! `levy run`: the files, one after the other, in one session.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use chrono::{Days, Local, NaiveDateTime, NaiveTime, TimeZone};
+use tokio::runtime::{Builder, Runtime};
+
+use super::args::{RunArgs, TimeOfDay};
+use super::failure::{Exit, Failure};
+use super::run_file::{Course, Ended};
+use super::session::Session;
+use crate::clock::{Clock, SystemClock, WallMs};
+use crate::report::progress::say;
+use crate::report::result::{self, Place};
+use crate::report::summary::{self, Summary};
+
+/// Days that are looked ahead for the next `--until`: a time of day may be skipped where clocks
+/// are put forward.
+const UNTIL_DAYS_MAX: u64 = 3;
+
+/// The runtime that a run or the gateway in a box lives in.
+pub fn runtime() -> Result<Runtime, Failure> {
+    let built = Builder::new_multi_thread().enable_all().build();
+    built.map_err(|e| anyhow::Error::new(e).context("threads").into())
+}
+
+/// Runs every file and tells what became of it; the worst of them is the exit.
+pub fn run(args: &RunArgs) -> Exit {
+    let started_at = SystemClock::default().wall();
+    let opened = places(args).and_then(|places| {
+        let session = Session::open(args)?;
+        let until = until(args.until)?;
+        let places = looked_at(&session, args, &places)?;
+        Ok((session, until, places))
+    });
+    let (mut session, until, places) = match opened {
+        Ok(opened) => opened,
+        Err(failure) => return refused(args, &failure, started_at),
+    };
+    let mut course = Course {
+        args,
+        until,
+        limit: args.limit,
+        halted: None,
+    };
+    let mut exit = Exit::Done;
+    for (file, place) in args.files.iter().zip(&places) {
+        let started_at = session.clock.wall();
+        let ended = course.file(&mut session, file, place);
+        tell(args, file, place, &ended, started_at, session.clock.wall());
+        exit = exit.worse(ended.exit);
+    }
+    session.close();
+    exit
+}
+
+/// Where each result goes; two of one name, or a result that is an input, make no sense.
+fn places(args: &RunArgs) -> Result<Vec<PathBuf>, Failure> {
+    let places: Vec<PathBuf> = match (&args.out, args.files.as_slice()) {
+        (Some(out), [_]) => vec![out.clone()],
+        (Some(_), _) => {
+            let words = "--out is for one file; with several, each result goes beside its input";
+            return Err(Failure::Usage(words.into()));
+        }
+        (None, files) => files.iter().map(|file| result::beside(file)).collect(),
+    };
+    for (i, place) in places.iter().enumerate() {
+        if let Some(j) = places[..i].iter().position(|other| other == place) {
+            return Err(Failure::Usage(format!(
+                "{} and {} would both have their result in {}: run them apart, with --out",
+                args.files[j].display(),
+                args.files[i].display(),
+                place.display()
+            )));
+        }
+    }
+    Ok(places)
+}
+
+fn looked_at(session: &Session, args: &RunArgs, places: &[PathBuf]) -> Result<Vec<Place>, Failure> {
+    let mut taken: Vec<&Path> = args.files.iter().map(PathBuf::as_path).collect();
+    taken.push(&session.ledger_path);
+    taken.extend(session.config.file.as_deref());
+    let look = |place: &PathBuf| Place::look(place, &taken).map_err(Failure::from);
+    places.iter().map(look).collect()
+}
+
+/// The next moment at which this machine's clock shows that time.
+fn until(time: Option<TimeOfDay>) -> Result<Option<WallMs>, Failure> {
+    let Some(time) = time else { return Ok(None) };
+    let now = Local::now();
+    let next = next_time(now.naive_local(), time, |at| {
+        let at = Local.from_local_datetime(&at).earliest()?;
+        (at > now).then_some(at.timestamp_millis())
+    });
+    match next {
+        Some(ms) => Ok(Some(WallMs(ms))),
+        None => Err(Failure::Usage("--until: this time does not come".into())),
+    }
+}
+
+/// The first day from `now` on which `moment` knows the time of day.
+fn next_time(
+    now: NaiveDateTime,
+    time: TimeOfDay,
+    moment: impl Fn(NaiveDateTime) -> Option<i64>,
+) -> Option<i64> {
+    let time = NaiveTime::from_hms_opt(time.hour, time.minute, 0)?;
+    (0..=UNTIL_DAYS_MAX).find_map(|days| {
+        let day = now.date().checked_add_days(Days::new(days))?;
+        moment(day.and_time(time))
+    })
+}
+
+/// Nothing was opened, so nothing was sent: every file says why.
+fn refused(args: &RunArgs, failure: &Failure, started_at: WallMs) -> Exit {
+    let words = failure.to_string();
+    let exit = failure.exit();
+    say(&format!("error: {words}"));
+    for file in args.files.iter().filter(|_| args.json) {
+        print(&summary::json(&Summary {
+            file,
+            batch: None,
+            totals: None,
+            report: None,
+            alerts: &[],
+            started_at,
+            finished_at: SystemClock::default().wall(),
+            result: None,
+            error: Some(&words),
+            exit_code: exit.code(),
+        }));
+    }
+    exit
+}
+
+fn tell(
+    args: &RunArgs,
+    file: &Path,
+    place: &Place,
+    ended: &Ended,
+    started_at: WallMs,
+    finished_at: WallMs,
+) {
+    let words: Vec<String> = ended.failures.iter().map(ToString::to_string).collect();
+    let words = words.join("; ");
+    let summary = Summary {
+        file,
+        batch: ended.batch.as_ref(),
+        totals: ended.totals.as_ref(),
+        report: ended.report.as_ref(),
+        alerts: &ended.alerts,
+        started_at,
+        finished_at,
+        result: ended.written.then_some(place.path()),
+        error: (!words.is_empty()).then_some(&words),
+        exit_code: ended.exit.code(),
+    };
+    match args.quiet {
+        false => say(summary::human(&summary).trim_end()),
+        true if !words.is_empty() => say(&format!("{}: error: {words}", file.display())),
+        true => {}
+    }
+    if args.json {
+        print(&summary::json(&summary));
+    }
+}
+
+/// One line on stdout. A reader that went away is no reason to fail after the money has moved.
+fn print(line: &str) {
+    let _ = writeln!(std::io::stdout(), "{line}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chrono::NaiveDate;
+
+    #[test]
+    fn until_is_the_next_time_that_the_clock_shows_it() {
+        let day = |d| NaiveDate::from_ymd_opt(2026, 1, d).unwrap();
+        let at = |d, h, m| day(d).and_hms_opt(h, m, 0).unwrap();
+        let now = at(30, 22, 15);
+        let after =
+            |moment: NaiveDateTime| (moment > now).then(|| moment.and_utc().timestamp_millis());
+        for (hour, minute, want) in [
+            (22, 16, at(30, 22, 16)),
+            (22, 15, at(31, 22, 15)),
+            (5, 30, at(31, 5, 30)),
+        ] {
+            let time = TimeOfDay { hour, minute };
+            let next = next_time(now, time, after);
+            assert_eq!(
+                next,
+                Some(want.and_utc().timestamp_millis()),
+                "{hour}:{minute}"
+            );
+        }
+        // A night in which the clock is put forward over that time.
+        let skipped = |moment: NaiveDateTime| after(moment).filter(|_| moment != at(31, 2, 30));
+        let time = TimeOfDay {
+            hour: 2,
+            minute: 30,
+        };
+        let next = next_time(now, time, skipped);
+        let february = NaiveDate::from_ymd_opt(2026, 2, 1).unwrap();
+        let want = february.and_hms_opt(2, 30, 0).unwrap();
+        assert_eq!(next, Some(want.and_utc().timestamp_millis()));
+    }
+}

@@ -1,0 +1,188 @@
+//! What all files of one `levy run` share: settings, lock, ledger, client, the gateway in a box.
+//!
+//! It is opened in the order in which a fault costs least: settings and keys, then the lock, then
+//! the ledger. Nothing was sent when any of it fails.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tokio::runtime::Runtime;
+use tokio::sync::watch;
+
+use super::args::{RunArgs, SandboxTuning};
+use super::config::Config;
+use super::failure::Failure;
+use super::store::{self, Store};
+use super::{connect, sandbox, signals};
+use crate::clock::SystemClock;
+use crate::gateway::{
+    Client, PlatformKey, PlatformKeys, Settings, Signer, SignerParts, read_private_key_file,
+};
+use crate::ledger::lock::RunLock;
+use crate::ledger::{Environment, Ledger};
+use crate::report::progress::say;
+use crate::sandbox as boxed;
+
+/// An open session. Dropped, it lets go of the lock last.
+pub struct Session {
+    /// The settings.
+    pub config: Config,
+    /// Real money, or the sandbox.
+    pub environment: Environment,
+    /// The ledger; away while a run has it, and for good if a run lost it.
+    pub ledger: Option<Box<dyn Ledger>>,
+    /// The ledger's file.
+    pub ledger_path: PathBuf,
+    /// The gateway's client.
+    pub client: Arc<Client>,
+    /// The machine's clocks.
+    pub clock: Arc<SystemClock>,
+    /// Turns true with the first signal.
+    pub stop: watch::Receiver<bool>,
+    /// Where the run's loop lives.
+    pub runtime: Runtime,
+    sandbox: Option<boxed::Running>,
+    _lock: RunLock,
+}
+
+impl Session {
+    /// Opens everything that a run needs.
+    pub fn open(args: &RunArgs) -> Result<Self, Failure> {
+        let runtime = super::run::runtime()?;
+        let stop = signals::listen(&runtime)?;
+        let clock = Arc::new(SystemClock::default());
+        match args.sandbox {
+            false => Self::real(args, runtime, stop, clock),
+            true => Self::boxed(args, runtime, stop, clock),
+        }
+    }
+
+    fn real(
+        args: &RunArgs,
+        runtime: Runtime,
+        stop: watch::Receiver<bool>,
+        clock: Arc<SystemClock>,
+    ) -> Result<Self, Failure> {
+        if args.tuning != SandboxTuning::default() {
+            let words = "--sandbox-… options are for the gateway in a box: give --sandbox too";
+            return Err(Failure::Usage(words.into()));
+        }
+        let store = Store::real(&args.at)?;
+        let client = connect::client(&store.config, clock.clone())?;
+        let lock = RunLock::take(&store.path)?;
+        let ledger = store.open(args.create_ledger)?;
+        Ok(Self {
+            environment: store.environment,
+            ledger: Some(ledger),
+            ledger_path: store.path,
+            config: store.config,
+            client,
+            clock,
+            stop,
+            runtime,
+            sandbox: None,
+            _lock: lock,
+        })
+    }
+
+    fn boxed(
+        args: &RunArgs,
+        runtime: Runtime,
+        stop: watch::Receiver<bool>,
+        clock: Arc<SystemClock>,
+    ) -> Result<Self, Failure> {
+        let dir = one_directory(&args.files)?;
+        let store = Store::sandbox(&args.at, &dir)?;
+        let options = sandbox::options(&dir, None, &args.tuning)?;
+        make_directory(&dir)?;
+        // Before the gateway opens its books: two of them would share these.
+        let lock = RunLock::take(&store.path)?;
+        let running = runtime
+            .block_on(boxed::start(options))
+            .map_err(sandbox::fault)?;
+        let client = client_of_box(&dir, &running.base_url(), &store.config, clock.clone())?;
+        let ledger = store.open(true)?;
+        say(&format!(
+            "no real money moves: this run speaks to a gateway in a box, kept in {}",
+            dir.display()
+        ));
+        Ok(Self {
+            environment: store.environment,
+            ledger: Some(ledger),
+            ledger_path: store.path,
+            config: store.config,
+            client,
+            clock,
+            stop,
+            runtime,
+            sandbox: Some(running),
+            _lock: lock,
+        })
+    }
+
+    /// Closes the gateway in a box, so that its books are whole.
+    pub fn close(&mut self) {
+        self.ledger = None;
+        if let Some(running) = self.sandbox.take() {
+            self.runtime.block_on(running.shutdown());
+        }
+    }
+}
+
+/// One gateway, one ledger, one directory.
+fn one_directory(files: &[PathBuf]) -> Result<PathBuf, Failure> {
+    let first = files.first().map(PathBuf::as_path).unwrap_or(Path::new(""));
+    let dir = store::sandbox_beside(first);
+    match files.iter().all(|file| file.parent() == first.parent()) {
+        true => Ok(dir),
+        false => Err(Failure::Usage(
+            "--sandbox keeps its ledger beside the input: give files of one directory".into(),
+        )),
+    }
+}
+
+fn make_directory(dir: &Path) -> Result<(), Failure> {
+    use std::os::unix::fs::DirBuilderExt;
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir)
+        .map_err(|e| {
+            anyhow::Error::new(e)
+                .context(dir.display().to_string())
+                .into()
+        })
+}
+
+fn client_of_box(
+    dir: &Path,
+    base_url: &str,
+    config: &Config,
+    clock: Arc<SystemClock>,
+) -> Result<Arc<Client>, Failure> {
+    let material = boxed::material(dir).map_err(sandbox::fault)?;
+    let keys = |e: &dyn std::fmt::Display| Failure::Keys(format!("{}: {e}", dir.display()));
+    let read = |path: &Path| std::fs::read(path).map_err(|e| keys(&e));
+    let private_key = read_private_key_file(&material.private_key).map_err(|e| keys(&e))?;
+    let certificate = read(&material.certificate)?;
+    let signer = Signer::new(SignerParts {
+        mchid: &material.mchid,
+        serial_no: Some(&material.serial_no),
+        certificate_pem: Some(&certificate),
+        private_key_pem: &private_key,
+    });
+    let public_key = read(&material.public_key)?;
+    let key = PlatformKey::public_key(&material.public_key_id, &public_key);
+    let settings = Settings {
+        base_url: base_url.into(),
+        standby_url: None,
+        timeout: config.timeout,
+        proxy: None,
+        ca_pem: None,
+        idle_connections_max_per_host: config.max_in_flight as usize,
+    };
+    let signer = signer.map_err(|e| keys(&e))?;
+    let held = PlatformKeys::new(key.map_err(|e| keys(&e))?);
+    let client = Client::new(settings, signer, held, clock).map_err(|e| keys(&e))?;
+    Ok(Arc::new(client))
+}

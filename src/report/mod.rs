@@ -1,0 +1,8 @@
+//! What people see of a run: the result CSV, progress on a terminal, and the summary.
+//!
+//! It reads the ledger and never writes to it, and sends nothing. How a batch was read, and what
+//! the exit code is, it is told.
+
+pub mod progress;
+pub mod result;
+pub mod summary;

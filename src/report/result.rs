@@ -1,0 +1,270 @@
+//! The result CSV: the input's columns as they came, then levy's own, one row for each input row.
+//!
+//! Rebuilt from the ledger at any time, the same bytes for the same state: there is no "now" in it.
+//! It is written beside its place, synced and renamed, so that a reader sees a whole file or none.
+//! It does not know why a run ended, only what the ledger holds.
+
+use std::borrow::Cow;
+use std::ffi::OsString;
+use std::fmt;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use crate::batch::{LEVY_COLUMNS, escape_cell};
+use crate::clock::WallMs;
+use crate::ledger::{Batch, Ledger, LedgerError, ResultRow};
+
+/// Bytes that are gathered before they are written.
+const BUFFER_BYTES: usize = 256 * 1024;
+/// UTF-8's byte order mark: without it Excel takes the file for the machine's old code page.
+const BOM: &[u8] = "\u{feff}".as_bytes();
+/// Temporary names that are tried before giving up.
+const TEMPORARY_NAMES_MAX: u32 = 16;
+
+/// Where a result goes: a place that was looked at before anything was sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    path: PathBuf,
+}
+
+/// Why a result cannot be, or was not, written.
+#[derive(Debug)]
+pub enum ResultFault {
+    /// The place is no place for a result: a directory, a device, a link, the input itself.
+    Place(PathBuf, String),
+    /// The disk: full, read-only, gone.
+    Disk(PathBuf, io::Error),
+    /// The ledger could not tell its rows.
+    Ledger(LedgerError),
+}
+
+impl fmt::Display for ResultFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Place(path, words) => write!(f, "result {}: {words}", path.display()),
+            Self::Disk(path, e) => {
+                write!(f, "result {}: could not be written: {e}", path.display())
+            }
+            Self::Ledger(e) => write!(f, "result: {e}"),
+        }
+    }
+}
+
+impl std::error::Error for ResultFault {}
+
+/// `NAME.result.csv` beside the input.
+pub fn beside(input: &Path) -> PathBuf {
+    let mut name = input.file_stem().map(OsString::from).unwrap_or_default();
+    name.push(".result.csv");
+    input.with_file_name(name)
+}
+
+impl Place {
+    /// Looks at a place before anything is sent: its directory can be written to, and what is there
+    /// now is an ordinary file and none of `taken` (the input, the ledger, the settings).
+    pub fn look(path: &Path, taken: &[&Path]) -> Result<Self, ResultFault> {
+        let refuse = |words: &str| Err(ResultFault::Place(path.into(), words.into()));
+        if path.file_name().is_none() {
+            return refuse("is no name of a file");
+        }
+        let directory = directory_of(path);
+        match fs::metadata(directory) {
+            Ok(meta) if meta.is_dir() => {}
+            Ok(_) => return refuse("its directory is none"),
+            Err(e) => return Err(ResultFault::Disk(path.into(), e)),
+        }
+        rustix::fs::access(directory, rustix::fs::Access::WRITE_OK)
+            .map_err(|e| ResultFault::Disk(path.into(), e.into()))?;
+        let there = match fs::symlink_metadata(path) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => None,
+            Err(e) => return Err(ResultFault::Disk(path.into(), e)),
+            Ok(meta) if meta.is_symlink() => {
+                return refuse("is a symbolic link; name the file itself");
+            }
+            Ok(meta) if !meta.is_file() => return refuse("is no ordinary file"),
+            Ok(meta) => Some(meta),
+        };
+        for other in taken {
+            let same = match (&there, fs::metadata(other)) {
+                (Some(there), Ok(other)) => {
+                    there.dev() == other.dev() && there.ino() == other.ino()
+                }
+                (Some(_), Err(_)) | (None, _) => same_name(path, other),
+            };
+            if same {
+                let words = format!(
+                    "would overwrite {}; name another with --out",
+                    other.display()
+                );
+                return refuse(&words);
+            }
+        }
+        Ok(Self { path: path.into() })
+    }
+
+    /// The path as it was given.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+fn directory_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        Some(_) | None => Path::new("."),
+    }
+}
+
+/// Two paths that lead to one name in one directory, whether there is a file or not.
+fn same_name(one: &Path, two: &Path) -> bool {
+    let real = |path: &Path| {
+        let directory = fs::canonicalize(directory_of(path)).ok()?;
+        Some(directory.join(path.file_name()?))
+    };
+    real(one).is_some_and(|one| real(two) == Some(one))
+}
+
+/// Writes a batch's result: 0600, whole or not at all. Answers with the number of its rows.
+pub fn write(ledger: &mut dyn Ledger, batch: &Batch, place: &Place) -> Result<u64, ResultFault> {
+    let path = place.path();
+    let disk = |e: io::Error| ResultFault::Disk(path.into(), e);
+    let (temporary, file) = temporary_beside(path).map_err(disk)?;
+    let written = fill(ledger, batch, &file).and_then(|rows| {
+        file.sync_all()?;
+        fs::rename(&temporary, path)?;
+        // The name is durable only with its directory.
+        File::open(directory_of(path))?.sync_all()?;
+        Ok(rows)
+    });
+    match written {
+        Ok(rows) => Ok(rows),
+        Err(fault) => {
+            // After a rename there is nothing left to remove; before it, nobody misses it.
+            let _ = fs::remove_file(&temporary);
+            Err(match fault {
+                Fault::Disk(e) => disk(e),
+                Fault::Ledger(e) => ResultFault::Ledger(e),
+            })
+        }
+    }
+}
+
+enum Fault {
+    Disk(io::Error),
+    Ledger(LedgerError),
+}
+
+impl From<io::Error> for Fault {
+    fn from(e: io::Error) -> Self {
+        Self::Disk(e)
+    }
+}
+
+/// A new file, readable by its owner alone, that nobody can have put there before (O_EXCL).
+fn temporary_beside(path: &Path) -> io::Result<(PathBuf, File)> {
+    let name = path.file_name().unwrap_or_default();
+    for n in 0..TEMPORARY_NAMES_MAX {
+        let mut hidden = OsString::from(".");
+        hidden.push(name);
+        hidden.push(format!(".{}-{n}.tmp", std::process::id()));
+        let temporary = path.with_file_name(hidden);
+        let opened = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&temporary);
+        match opened {
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => continue,
+            Err(e) => return Err(e),
+            Ok(file) => return Ok((temporary, file)),
+        }
+    }
+    Err(io::ErrorKind::AlreadyExists.into())
+}
+
+fn fill(ledger: &mut dyn Ledger, batch: &Batch, file: &File) -> Result<u64, Fault> {
+    let mut out = BufWriter::with_capacity(BUFFER_BYTES, file);
+    out.write_all(BOM)?;
+    let mut csv = csv::WriterBuilder::new()
+        .delimiter(batch.head.delimiter)
+        .terminator(csv::Terminator::CRLF)
+        .buffer_capacity(BUFFER_BYTES)
+        .from_writer(out);
+    for cell in &batch.head.header {
+        csv.write_field(escape_cell(cell).as_bytes())
+            .map_err(io::Error::from)?;
+    }
+    csv.write_record(LEVY_COLUMNS).map_err(io::Error::from)?;
+    let mut rows = 0;
+    let mut failed = None;
+    // The ledger gives its own word to an error of ours: keep the first one as it was.
+    let told = ledger.rows(batch.id, &mut |row| {
+        rows += 1;
+        write_row(&mut csv, &row).map_err(|e| {
+            let kind = e.kind();
+            failed.get_or_insert(e);
+            kind.into()
+        })
+    });
+    if let Some(e) = failed {
+        return Err(Fault::Disk(e));
+    }
+    told.map_err(Fault::Ledger)?;
+    if rows != batch.rows {
+        let words = format!(
+            "batch {} has {} rows, and {rows} were told",
+            batch.id, batch.rows
+        );
+        return Err(Fault::Ledger(LedgerError::Broken(words)));
+    }
+    let mut out = csv.into_inner().map_err(|e| e.into_error())?;
+    out.flush()?;
+    Ok(rows)
+}
+
+fn write_row<W: Write>(csv: &mut csv::Writer<W>, row: &ResultRow) -> io::Result<()> {
+    for cell in &row.cells {
+        csv.write_field(escape_cell(cell).as_bytes())?;
+    }
+    for cell in levy_cells(row) {
+        csv.write_field(escape_cell(&cell).as_bytes())?;
+    }
+    csv.write_record(None::<&[u8]>)?;
+    Ok(())
+}
+
+/// levy's own cells of a row, in the order of [`LEVY_COLUMNS`].
+fn levy_cells(row: &ResultRow) -> [Cow<'_, str>; LEVY_COLUMNS.len()] {
+    let order = row.order.as_ref();
+    let reply = order.and_then(|o| o.reply.as_ref());
+    let text = |value: Option<&'_ String>| -> Cow<'_, str> {
+        value.map_or(Cow::Borrowed(""), |v| Cow::Owned(v.clone()))
+    };
+    let time = |at: Option<WallMs>| -> Cow<'_, str> {
+        at.map_or(Cow::Borrowed(""), |at| Cow::Owned(at.rfc3339()))
+    };
+    [
+        row.line.to_string().into(),
+        row.status.as_str().into(),
+        row.next_action.as_str().into(),
+        order.map_or("", |o| o.no.as_str()).into(),
+        text(row.duplicate_of.as_ref()),
+        text(reply.and_then(|r| r.state.as_ref())),
+        text(reply.and_then(|r| r.fail_reason.as_ref())),
+        text(reply.and_then(|r| r.quota_change_no.as_ref())),
+        text(reply.and_then(|r| r.success_time.as_ref())),
+        text(reply.and_then(|r| r.fail_time.as_ref())),
+        reply
+            .and_then(|r| r.http_status)
+            .map_or(Cow::Borrowed(""), |s| Cow::Owned(s.to_string())),
+        text(reply.and_then(|r| r.code.as_ref())),
+        text(reply.and_then(|r| r.message.as_ref())),
+        order.map_or(Cow::Borrowed(""), |o| Cow::Owned(o.attempts.to_string())),
+        time(order.and_then(|o| o.first_sent_at)),
+        time(order.and_then(|o| o.settled_at)),
+        text(reply.and_then(|r| r.request_id.as_ref())),
+        row.note.as_str().into(),
+    ]
+}

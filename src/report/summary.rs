@@ -1,0 +1,289 @@
+//! The summary of a run: for people on stderr, as one JSON object for scripts on stdout.
+//!
+//! Rows add up by status to the input's, money adds up by order. It computes no exit code and no
+//! totals; it puts them into words.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::clock::WallMs;
+use crate::ledger::{Batch, Totals};
+use crate::order::{NextAction, yuan};
+use crate::worker::{RunReport, Stop};
+
+/// Alerts that a summary for people shows; all of them stand in the result.
+const ALERTS_SHOWN_MAX: usize = 20;
+/// Stopped lanes that a summary for people shows.
+const LANES_SHOWN_MAX: usize = 20;
+/// The clock is off by so much that it is worth a warning (section 4 of the specification).
+const SKEW_WARNED_MS: i64 = 60_000;
+
+/// What is known of one file's run. Parts that never came to be are `None`.
+#[derive(Clone, Copy, Debug)]
+pub struct Summary<'a> {
+    /// The input, as it was named.
+    pub file: &'a Path,
+    /// Its batch.
+    pub batch: Option<&'a Batch>,
+    /// The batch's sums, after the run.
+    pub totals: Option<&'a Totals>,
+    /// How the run went, if there was anything to run.
+    pub report: Option<&'a RunReport>,
+    /// What a person must see.
+    pub alerts: &'a [String],
+    /// When levy began with this file.
+    pub started_at: WallMs,
+    /// When it was done with it.
+    pub finished_at: WallMs,
+    /// Where the result is, if it was written.
+    pub result: Option<&'a Path>,
+    /// What was wrong.
+    pub error: Option<&'a str>,
+    /// The exit code of this file alone.
+    pub exit_code: u8,
+}
+
+#[derive(Serialize)]
+struct Json<'a> {
+    batch: Option<String>,
+    file: String,
+    rows: Option<u64>,
+    by_status: Option<Map<String, Value>>,
+    orders: Option<Orders>,
+    repeats: Option<u64>,
+    unreadable_amounts: Option<u64>,
+    attempts: Option<u64>,
+    alerts: &'a [String],
+    started_at: String,
+    finished_at: String,
+    result: Option<String>,
+    exit_code: u8,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct Orders {
+    count: u64,
+    deducted: u128,
+    open: u128,
+    dead: u128,
+}
+
+/// One line of JSON, without its end. `batch` is the batch's number in the ledger, as text; sums of
+/// money are fen; what never came to be is null.
+pub fn json(summary: &Summary<'_>) -> String {
+    let totals = summary.totals;
+    let by_status = totals.map(|t| {
+        let rows = |(status, rows, _): &(crate::order::Status, u64, u128)| {
+            (status.as_str().to_owned(), Value::from(*rows))
+        };
+        t.by_status.iter().map(rows).collect()
+    });
+    let object = Json {
+        batch: summary.batch.map(|b| b.id.to_string()),
+        file: summary.file.display().to_string(),
+        rows: totals.map(|t| t.rows),
+        by_status,
+        orders: totals.map(|t| Orders {
+            count: t.orders,
+            deducted: t.deducted_fen,
+            open: t.open_fen,
+            dead: t.dead_fen,
+        }),
+        repeats: totals.map(|t| t.repeats),
+        unreadable_amounts: totals.map(|t| t.unreadable_amounts),
+        attempts: totals.map(|t| t.attempts),
+        alerts: summary.alerts,
+        started_at: summary.started_at.rfc3339(),
+        finished_at: summary.finished_at.rfc3339(),
+        result: summary.result.map(|p| p.display().to_string()),
+        exit_code: summary.exit_code,
+        error: summary.error,
+    };
+    serde_json::to_string(&object).expect("texts and numbers")
+}
+
+/// What is known of a batch before its first send: rows and money by status.
+pub fn table(totals: &Totals) -> String {
+    let mut lines = Vec::with_capacity(totals.by_status.len() + 1);
+    for (status, rows, fen) in &totals.by_status {
+        lines.push((status.as_str(), *rows, *fen));
+    }
+    let rows = lines.iter().map(|line| line.1).sum();
+    let fen = lines.iter().map(|line| line.2).sum();
+    lines.push(("in all", rows, fen));
+    let width = |cell: fn(&(&str, u64, u128)) -> usize| lines.iter().map(cell).max().unwrap_or(0);
+    let (name, count, money) = (
+        width(|line| line.0.len()),
+        width(|line| grouped(line.1).len()),
+        width(|line| yuan(line.2).len()),
+    );
+    let mut text = String::new();
+    for (word, rows, fen) in &lines {
+        let (rows, fen) = (grouped(*rows), yuan(*fen));
+        let _ = writeln!(
+            text,
+            "  {word:name$}  {rows:>count$} rows  {fen:>money$} yuan"
+        );
+    }
+    text
+}
+
+/// A summary for people, in lines, the last one ended.
+pub fn human(summary: &Summary<'_>) -> String {
+    let mut text = String::new();
+    let file = summary.file.display();
+    match (summary.batch, summary.totals) {
+        (Some(batch), Some(totals)) => {
+            let _ = writeln!(text, "{file}: batch {}", batch.id);
+            text.push_str(&table(totals));
+            money(&mut text, totals);
+        }
+        (Some(_) | None, _) => {
+            let _ = writeln!(text, "{file}:");
+        }
+    }
+    if let Some(error) = summary.error {
+        let _ = writeln!(text, "error: {error}");
+    }
+    listed(&mut text, "alert", summary.alerts, ALERTS_SHOWN_MAX);
+    if let Some(report) = summary.report {
+        run(&mut text, report);
+    }
+    if let Some(totals) = summary.totals {
+        next(&mut text, totals);
+    }
+    if let Some(result) = summary.result {
+        let _ = writeln!(text, "result: {}", result.display());
+    }
+    text
+}
+
+fn money(text: &mut String, totals: &Totals) {
+    let _ = writeln!(
+        text,
+        "{} orders, each once: {} yuan deducted, {} open, {} dead",
+        grouped(totals.orders),
+        yuan(totals.deducted_fen),
+        yuan(totals.open_fen),
+        yuan(totals.dead_fen)
+    );
+    if totals.repeats > 0 {
+        let _ = writeln!(
+            text,
+            "{} repeat an order that was there already, and add nothing",
+            rows(totals.repeats)
+        );
+    }
+    if totals.unreadable_amounts > 0 {
+        let _ = writeln!(
+            text,
+            "{} with an amount that cannot be read, counted as 0.00",
+            rows(totals.unreadable_amounts)
+        );
+    }
+}
+
+fn run(text: &mut String, report: &RunReport) {
+    let lanes: Vec<String> = report
+        .stopped_lanes
+        .iter()
+        .map(|(merchant, why)| format!("{merchant}: {why}"))
+        .collect();
+    listed(text, "merchant stopped", &lanes, LANES_SHOWN_MAX);
+    if let Some(skew) = report.clock_skew_ms
+        && skew.abs() > SKEW_WARNED_MS
+    {
+        let _ = writeln!(
+            text,
+            "warning: this machine's clock is {} s {} the gateway's; from 300 s on every reply \
+             counts as stale",
+            skew.abs() / 1000,
+            if skew > 0 { "behind" } else { "ahead of" }
+        );
+    }
+    if let Some(stop) = &report.stop {
+        let _ = writeln!(text, "stopped: {}", why(stop));
+    }
+}
+
+/// Why a run ended early, and which setting to look at.
+pub fn why(stop: &Stop) -> String {
+    match stop {
+        Stop::Asked => "by a signal; nothing that was sent is lost".into(),
+        Stop::Until => "the time of --until has come".into(),
+        Stop::Unauthorized(words) => format!(
+            "the gateway refused our signature (401) three times. Look at [merchant] mchid, \
+             serial_no or certificate, and private_key: do they belong together? And at this \
+             machine's clock. {words}"
+        ),
+        Stop::Refusals(code) => format!(
+            "ten orders in a row were refused with {code} and none was accepted: that is not the \
+             rows' fault. Look at [platform] public_key_id and public_key (accounts are sealed with \
+             them), and at what this merchant is allowed to do"
+        ),
+        Stop::Stale(seconds) => format!(
+            "three replies in a row were signed {} s {}: set this machine's clock",
+            seconds.unsigned_abs(),
+            if *seconds > 0 {
+                "ahead of our clock"
+            } else {
+                "behind our clock"
+            }
+        ),
+        Stop::Canary(words) => format!(
+            "the first order got no verified reply, so no other was sent. Look at [platform] \
+             public_key_id and public_key, and at [gateway] base_url, proxy and ca_file. The last \
+             thing that came: {words}"
+        ),
+        Stop::Outage(words) => format!(
+            "the gateway could not be reached, or failed, for longer than --outage-wait. Look at \
+             the network and at [gateway] base_url, standby_url and proxy. The last thing that \
+             came: {words}"
+        ),
+    }
+}
+
+fn next(text: &mut String, totals: &Totals) {
+    for (action, count) in &totals.by_action {
+        let words = match action {
+            NextAction::None => continue,
+            NextAction::RunAgain => "give the same command again; nothing is sent twice",
+            NextAction::Reissue => {
+                "proven dead, nothing deducted: to deduct all the same, ask for it under a new number"
+            }
+            NextAction::FixRow => "mend the row as levy_note says, and give it in a file",
+            NextAction::Review => "a person must look: levy_note says why",
+        };
+        let _ = writeln!(text, "next: {} {action}: {words}", rows(*count));
+    }
+}
+
+fn listed(text: &mut String, head: &str, items: &[String], max: usize) {
+    for item in items.iter().take(max) {
+        let _ = writeln!(text, "{head}: {item}");
+    }
+    if items.len() > max {
+        let _ = writeln!(text, "{head}: and {} more", items.len() - max);
+    }
+}
+
+fn rows(count: u64) -> String {
+    match count {
+        1 => "1 row".into(),
+        _ => format!("{} rows", grouped(count)),
+    }
+}
+
+/// `1234567` is `1,234,567`.
+pub fn grouped(count: u64) -> String {
+    let yuan = yuan(u128::from(count) * 100);
+    yuan.strip_suffix(".00").unwrap_or(&yuan).to_owned()
+}
+
+#[cfg(test)]
+mod tests;

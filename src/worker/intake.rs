@@ -1,0 +1,189 @@
+//! A file into the ledger: read whole, staged as it is read, accepted in one commit.
+//!
+//! Nothing of a file is an order before the whole of it was checked: a fault of the file, a signal
+//! or a crash leaves a staging that claims no number, and the next run throws it away. It sends
+//! nothing and does not know what the rows are for.
+
+use std::fmt;
+use std::path::Path;
+
+use crate::batch::{Fault, FileFault, InputRow, Reader, Rules};
+use crate::clock::WallMs;
+use crate::ledger::{Accepted, Batch, BatchHead, Ledger, LedgerError, StagedOrder, StagedRow};
+
+/// Rows that are staged in one transaction.
+pub const STAGED_ROWS_MAX: usize = 1000;
+/// Bytes of cells that are staged in one transaction: rows may be long.
+pub const STAGED_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// What became of a file.
+#[derive(Debug)]
+pub struct Intake {
+    /// The batch, accepted.
+    pub batch: Batch,
+    /// What accepting it did.
+    pub accepted: Accepted,
+    /// Columns that come close to a known one, as sentences.
+    pub warnings: Vec<String>,
+}
+
+/// Why a file did not become a batch. Nothing of it was or will be sent.
+#[derive(Debug)]
+pub enum IntakeFault {
+    /// The file as a whole is refused.
+    File(FileFault),
+    /// The file changed between the two times it was read.
+    Changed,
+    /// The ledger did not take it.
+    Ledger(LedgerError),
+    /// A signal came.
+    Stopped,
+}
+
+impl fmt::Display for IntakeFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(fault) => fault.fmt(f),
+            Self::Changed => f.write_str(
+                "the file changed while it was read: nothing of it was sent; \
+                 give the command again when it is whole",
+            ),
+            Self::Ledger(e) => e.fmt(f),
+            Self::Stopped => f.write_str("stopped while the file was read; nothing was sent"),
+        }
+    }
+}
+
+impl std::error::Error for IntakeFault {}
+
+impl From<FileFault> for IntakeFault {
+    fn from(fault: FileFault) -> Self {
+        Self::File(fault)
+    }
+}
+
+impl From<LedgerError> for IntakeFault {
+    fn from(e: LedgerError) -> Self {
+        Self::Ledger(e)
+    }
+}
+
+/// How a file is taken in.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms {
+    /// What is asked of a row beyond the form.
+    pub rules: Rules,
+    /// Days within which another order for the same debt holds a new one.
+    pub hold_days: u32,
+    /// Now.
+    pub at: WallMs,
+}
+
+/// Who watches a file being read.
+pub trait Watcher {
+    /// A row, as it was read; called for each, in order.
+    fn row(&mut self, row: &InputRow);
+    /// Whether to give up.
+    fn stopped(&self) -> bool;
+}
+
+/// Takes a file in. `digest` is what the file's bytes were a moment ago, when the ledger was asked
+/// whether it knows them; a file that differs since is refused, and so is one with any fault of the
+/// whole. Rows with faults of their own are taken in, and will be INVALID.
+pub fn take_in(
+    ledger: &mut dyn Ledger,
+    path: &Path,
+    digest: Option<[u8; 32]>,
+    terms: &Terms,
+    watcher: &mut dyn Watcher,
+) -> Result<Intake, IntakeFault> {
+    ledger.stage_clear()?;
+    let staged = stage(ledger, path, digest, terms, watcher);
+    let taken = staged.and_then(|(head, warnings)| {
+        let (batch, accepted) = ledger.accept(&head, terms.at, terms.hold_days)?;
+        Ok(Intake {
+            batch,
+            accepted,
+            warnings,
+        })
+    });
+    if taken.is_err() {
+        // The next run clears it too; a second failure would hide the first.
+        let _ = ledger.stage_clear();
+    }
+    taken
+}
+
+fn stage(
+    ledger: &mut dyn Ledger,
+    path: &Path,
+    digest: Option<[u8; 32]>,
+    terms: &Terms,
+    watcher: &mut dyn Watcher,
+) -> Result<(BatchHead, Vec<String>), IntakeFault> {
+    let mut reader = Reader::open(path, terms.rules)?;
+    let mut chunk: Vec<StagedRow> = Vec::with_capacity(STAGED_ROWS_MAX);
+    let mut bytes = 0;
+    while let Some(row) = reader.next_row()? {
+        watcher.row(&row);
+        bytes += row.cells.iter().map(String::len).sum::<usize>();
+        chunk.push(staged_row(row));
+        if chunk.len() == STAGED_ROWS_MAX || bytes >= STAGED_BYTES_MAX {
+            ledger.stage(&chunk)?;
+            chunk.clear();
+            bytes = 0;
+            if watcher.stopped() {
+                return Err(IntakeFault::Stopped);
+            }
+        }
+    }
+    if !chunk.is_empty() {
+        ledger.stage(&chunk)?;
+    }
+    let head = reader.finish()?;
+    if digest.is_some_and(|digest| digest != head.digest) {
+        return Err(IntakeFault::Changed);
+    }
+    if watcher.stopped() {
+        return Err(IntakeFault::Stopped);
+    }
+    let name = path.file_name().unwrap_or(path.as_os_str());
+    let batch = BatchHead {
+        digest: head.digest,
+        file: name.to_string_lossy().into_owned(),
+        header: head.header.cells,
+        delimiter: head.header.delimiter,
+    };
+    Ok((batch, head.warnings))
+}
+
+fn staged_row(row: InputRow) -> StagedRow {
+    StagedRow {
+        ordinal: row.ordinal,
+        line: row.line,
+        cells: row.cells,
+        amount: row.amount,
+        asked: match row.outcome {
+            Ok(deduction) => Ok(StagedOrder {
+                no: deduction.no,
+                content: deduction.content,
+                returned: deduction.returned,
+            }),
+            Err(faults) => Err(note(&faults)),
+        },
+    }
+}
+
+/// A row's faults as its note. The line stands in a column of its own.
+fn note(faults: &[Fault]) -> String {
+    let words: Vec<String> = faults
+        .iter()
+        .map(|f| {
+            format!(
+                "{}: {}, found \"{}\": {}",
+                f.column, f.what, f.value, f.hint
+            )
+        })
+        .collect();
+    words.join("; ")
+}
