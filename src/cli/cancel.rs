@@ -43,7 +43,10 @@ fn told(words: &str, done: &Cancelled) -> String {
         .sum();
     let mut text = match done.withdrawn.len() {
         0 => format!("{words}: nothing to withdraw"),
-        1 => format!("{words}: 1 order withdrawn, {} yuan; it will never be sent", yuan(fen)),
+        1 => format!(
+            "{words}: 1 order withdrawn, {} yuan; it will never be sent",
+            yuan(fen)
+        ),
         count => format!(
             "{words}: {} orders withdrawn, {} yuan; they will never be sent",
             grouped(count as u64),

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use super::args::Where;
 use super::config::{self, Config};
 use super::failure::Failure;
-use crate::ledger::{OpenOptions, SqliteLedger};
 use crate::ledger::{Binding, Environment, Ledger};
+use crate::ledger::{OpenOptions, SqliteLedger};
 
 /// The directory of the gateway in a box, beside the input.
 pub const SANDBOX_DIR: &str = ".levy-sandbox";

@@ -14,8 +14,7 @@ use crate::worker::{Observer, Progress};
 const TICK: Duration = Duration::from_millis(250);
 /// Draws a second, at most.
 const DRAWS_PER_SECOND: u8 = 8;
-const TEMPLATE: &str =
-    "{elapsed_precise} [{bar:30}] {pos}/{len} orders, {rate}, {msg}, {eta} left";
+const TEMPLATE: &str = "{elapsed_precise} [{bar:30}] {pos}/{len} orders, {rate}, {msg}, {eta} left";
 
 /// What a person hears of a run while it goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,9 +39,12 @@ impl Screen {
             let target = ProgressDrawTarget::stderr_with_hz(DRAWS_PER_SECOND);
             let bar = ProgressBar::with_draw_target(Some(orders), target);
             if let Ok(style) = ProgressStyle::with_template(TEMPLATE) {
-                let style = style.with_key("rate", |state: &ProgressState, words: &mut dyn fmt::Write| {
-                    let _ = write!(words, "{:.0}/s", state.per_sec());
-                });
+                let style = style.with_key(
+                    "rate",
+                    |state: &ProgressState, words: &mut dyn fmt::Write| {
+                        let _ = write!(words, "{:.0}/s", state.per_sec());
+                    },
+                );
                 bar.set_style(style.progress_chars("=> "));
             }
             bar.enable_steady_tick(TICK);

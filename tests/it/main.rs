@@ -1,6 +1,5 @@
 //! Integration tests.
 
-mod cli;
 mod docs;
 mod http;
 mod sandbox;
