@@ -59,7 +59,7 @@ fn the_drawing_of_the_states_is_the_table_of_the_code() {
     let drawn: BTreeSet<String> = page
         .lines()
         .map(str::trim)
-        .filter(|line| line.contains(" --> ") && !line.starts_with("[*]"))
+        .filter(|line| line.contains(" --> ") && !line.contains("[*]"))
         .map(str::to_owned)
         .collect();
     let moves = moves();

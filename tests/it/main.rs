@@ -1,5 +1,6 @@
 //! Integration tests.
 
+mod cli;
 mod docs;
 mod http;
 mod sandbox;
