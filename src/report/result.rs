@@ -268,3 +268,6 @@ fn levy_cells(row: &ResultRow) -> [Cow<'_, str>; LEVY_COLUMNS.len()] {
         row.note.as_str().into(),
     ]
 }
+
+#[cfg(test)]
+mod tests;

@@ -187,3 +187,6 @@ fn note(faults: &[Fault]) -> String {
         .collect();
     words.join("; ")
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,125 @@
+//! The documents agree with the code.
+
+use std::collections::BTreeSet;
+
+use levy::order::{Asked, Event, State};
+
+fn page(name: &str) -> String {
+    let path = format!("{}/{name}", env!("CARGO_MANIFEST_DIR"));
+    std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{path}: {e}"))
+}
+
+/// Every event, with the word that the page has for it.
+fn events() -> Vec<(String, Event)> {
+    let mut events = vec![
+        (
+            "claim of a submission".to_owned(),
+            Event::Claimed(Asked::Submission),
+        ),
+        ("claim of a query".to_owned(), Event::Claimed(Asked::Query)),
+        ("succeeded".to_owned(), Event::Succeeded),
+        ("failed".to_owned(), Event::Failed { closed: false }),
+        (
+            "failed for want of balance".to_owned(),
+            Event::Failed { closed: true },
+        ),
+        ("accepted".to_owned(), Event::Accepted),
+        ("close claimed".to_owned(), Event::CloseClaimed),
+        ("refused".to_owned(), Event::Refused),
+        ("unsettled".to_owned(), Event::Unsettled),
+        ("window passed".to_owned(), Event::WindowPassed),
+        ("frozen".to_owned(), Event::Frozen),
+        ("released".to_owned(), Event::Released),
+        ("withdrawn".to_owned(), Event::Withdrawn),
+    ];
+    for &before in State::ALL {
+        events.push((format!("not sent, was {before}"), Event::NotSent { before }));
+    }
+    events
+}
+
+/// Every move from one state to another, as `FROM --> TO: event`.
+fn moves() -> BTreeSet<String> {
+    let mut moves = BTreeSet::new();
+    for &from in State::ALL {
+        for (word, event) in events() {
+            if let Some(to) = from.next(event)
+                && to != from
+            {
+                moves.insert(format!("{from} --> {to}: {word}"));
+            }
+        }
+    }
+    moves
+}
+
+#[test]
+fn the_drawing_of_the_states_is_the_table_of_the_code() {
+    let page = page("docs/STATES.md");
+    let drawn: BTreeSet<String> = page
+        .lines()
+        .map(str::trim)
+        .filter(|line| line.contains(" --> ") && !line.contains("[*]"))
+        .map(str::to_owned)
+        .collect();
+    let moves = moves();
+    let missing: Vec<&String> = moves.difference(&drawn).collect();
+    let wrong: Vec<&String> = drawn.difference(&moves).collect();
+    assert!(
+        missing.is_empty() && wrong.is_empty(),
+        "not drawn: {missing:#?}\ndrawn, but not so: {wrong:#?}"
+    );
+    for state in State::ALL {
+        assert!(
+            page.contains(&format!("| {state} |")),
+            "{state} is not explained"
+        );
+    }
+}
+
+#[test]
+fn the_readme_names_every_status_exit_code_and_command() {
+    let readme = page("README.md");
+    for status in levy::order::Status::ALL {
+        assert!(readme.contains(&format!("| {status} |")), "{status}");
+    }
+    for exit in levy::cli::failure::Exit::WORST_FIRST {
+        assert!(
+            readme.contains(&format!("\n| {} | ", exit.code())),
+            "{exit:?}"
+        );
+    }
+    assert!(readme.contains("cargo run --release -- run sample_batch.csv --sandbox\n"));
+    let commands = page("docs/COMMANDS.md");
+    for name in ["run", "check", "export", "cancel", "init", "sandbox"] {
+        assert!(commands.contains(&format!("## `levy {name}")), "{name}");
+    }
+}
+
+#[test]
+fn every_option_and_setting_is_documented() {
+    use clap::CommandFactory;
+    let page = page("docs/COMMANDS.md");
+    for command in levy::cli::args::Cli::command().get_subcommands() {
+        for argument in command.get_arguments() {
+            let Some(long) = argument.get_long() else {
+                continue;
+            };
+            assert!(
+                page.contains(&format!("--{long}")),
+                "{} --{long}",
+                command.get_name()
+            );
+        }
+    }
+    let example = self::page("fixtures/levy.example.toml");
+    for line in example.lines() {
+        let line = line.trim_start_matches("# ");
+        let Some((key, _)) = line.split_once(" = ") else {
+            continue;
+        };
+        if key.bytes().all(|b| b.is_ascii_lowercase() || b == b'_') {
+            assert!(page.contains(&format!("`{key}`")), "{key}");
+        }
+    }
+}
