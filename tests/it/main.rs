@@ -1,5 +1,7 @@
 //! Integration tests.
 
+mod cli;
+mod docs;
 mod http;
 mod sandbox;
 mod whole;
