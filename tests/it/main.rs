@@ -4,4 +4,5 @@ mod cli;
 mod docs;
 mod http;
 mod sandbox;
+mod secrets;
 mod whole;

@@ -1,0 +1,150 @@
+//! L8: no account, card, key or signature reaches a log, an error or a summary; the ledger and the
+//! result hold them for their owner alone.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
+
+const ACCOUNT: &str = "8609cb22e1774a50a930e414cc71eca06121bc";
+const OTHER_ACCOUNT: &str = "1c0fe2b7aa5c4d1f8d3c5b7e90a4f6d2e8b91a";
+const CARD: &str = "6222021234567890123";
+
+fn rows() -> String {
+    let mut csv =
+        "mchid,bal_account_no,card_no,out_request_no,reduction_type,amount,reason\n".to_owned();
+    for (n, script) in [
+        "",
+        "#sandbox post=success",
+        "#sandbox post=not-enough",
+        "#sandbox post=failed",
+        "#sandbox post=param-error",
+        "#sandbox post=drop-after,success",
+        "#sandbox post=500,success",
+        "#sandbox post=429,success",
+        "#sandbox post=bad-signature,success",
+        "#sandbox post=probe,success",
+        "#sandbox post=wrong-number,success",
+        "#sandbox post=wrong-amount,success",
+        "#sandbox post=no-auth",
+    ]
+    .iter()
+    .enumerate()
+    {
+        let merchant = if script.ends_with("no-auth") {
+            1_900_000_002
+        } else {
+            1_900_000_001
+        };
+        csv.push_str(&format!(
+            "{merchant},{ACCOUNT},{CARD},S{n},JUDICIAL_DEDUCTION,{},\"{script}\"\n",
+            100 + n
+        ));
+    }
+    // Faults that show a value: columns shifted by one, a conflict, a hold, a too long number.
+    csv.push_str(&format!(
+        "{ACCOUNT},{CARD},1900000001,X1,JUDICIAL_DEDUCTION,1,\n"
+    ));
+    csv.push_str(&format!(
+        "1900000001,{ACCOUNT},,{OTHER_ACCOUNT},JUDICIAL_DEDUCTION,1,\n"
+    ));
+    csv.push_str(&format!("1900000001,{ACCOUNT},,X2,{OTHER_ACCOUNT},1,\n"));
+    csv.push_str(&format!(
+        "1900000001,{ACCOUNT},,X3,JUDICIAL_DEDUCTION,{OTHER_ACCOUNT},\n"
+    ));
+    csv.push_str(&format!("1900000001,{ACCOUNT},,X4,JUDICIAL_DEDUCTION,7,\n"));
+    csv.push_str(&format!(
+        "1900000001,{OTHER_ACCOUNT},,X4,JUDICIAL_DEDUCTION,7,\n"
+    ));
+    csv.push_str(&format!(
+        "1900000001,{OTHER_ACCOUNT},{CARD},X5,JUDICIAL_DEDUCTION,9,\n"
+    ));
+    csv.push_str(&format!(
+        "1900000001,{OTHER_ACCOUNT},{CARD},X6,JUDICIAL_DEDUCTION,9,\n"
+    ));
+    csv
+}
+
+/// Base64 as long as a signature, a sealed text or a line of a key.
+fn longest_run(text: &str) -> usize {
+    text.split(|c: char| !(c.is_ascii_alphanumeric() || "+/=".contains(c)))
+        .map(str::len)
+        .max()
+        .unwrap_or(0)
+}
+
+#[test]
+fn l8_no_secret_is_in_anything_that_a_run_says() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("night.csv"), rows()).unwrap();
+    let levy = |arguments: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_levy"))
+            .current_dir(dir.path())
+            .args(arguments)
+            .env("RUST_LOG", "trace")
+            .output()
+            .unwrap();
+        let said = [output.stdout, output.stderr].concat();
+        (output.status.code(), String::from_utf8(said).unwrap())
+    };
+    let keys = dir.path().join(".levy-sandbox/keys");
+    let run = ["run", "night.csv", "--sandbox", "--json", "--wait", "3"];
+    let (code, first) = levy(&run);
+    assert_eq!(
+        code,
+        Some(4),
+        "the forbidden merchant is left for the next run: {first}"
+    );
+    assert!(
+        first.contains("\"alerts\":[\""),
+        "a wrong echo is an alert: {first}"
+    );
+    let mut said = first;
+    for more in [
+        &run[..],
+        &["check", "night.csv"],
+        &[
+            "cancel",
+            "S1",
+            "--ledger",
+            ".levy-sandbox/ledger.db",
+            "--sandbox",
+        ],
+        &[
+            "export",
+            "1",
+            "--ledger",
+            ".levy-sandbox/ledger.db",
+            "--out",
+            "again.csv",
+        ],
+        &["run", "night.csv"],
+        &[
+            "run",
+            "night.csv",
+            "--config",
+            ".levy-sandbox/keys/apiclient_key.pem",
+        ],
+    ] {
+        said.push_str(&levy(more).1);
+    }
+    for secret in [ACCOUNT, OTHER_ACCOUNT, CARD, "PRIVATE KEY"] {
+        let found = said.lines().find(|line| line.contains(secret));
+        assert_eq!(found, None, "{secret}");
+    }
+    for file in fs::read_dir(&keys).unwrap() {
+        let text = fs::read_to_string(file.unwrap().path()).unwrap_or_default();
+        for line in text.lines().filter(|line| line.len() == 64) {
+            assert!(!said.contains(line), "a line of a key");
+        }
+    }
+    assert!(longest_run(&said) < 80, "{}", longest_run(&said));
+    for name in ["night.result.csv", ".levy-sandbox/ledger.db", "again.csv"] {
+        let mode = fs::metadata(dir.path().join(name))
+            .unwrap()
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o777, 0o600, "{name}");
+    }
+    let result = fs::read_to_string(dir.path().join("night.result.csv")).unwrap();
+    assert!(result.contains(ACCOUNT), "the result holds it");
+}
