@@ -1,3 +1,4 @@
+use super::raw::{KEYS, Slot};
 use super::*;
 
 const WHOLE: &str = r#"
