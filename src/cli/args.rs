@@ -280,6 +280,9 @@ pub struct SandboxArgs {
     /// Address to listen on, of this machine alone; port 0 takes a free one.
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
     pub listen: SocketAddr,
+    /// Keep the last request that was authentic: what was signed in FILE, its signature in FILE.sig.
+    #[arg(long, value_name = "FILE")]
+    pub record: Option<PathBuf>,
     /// How it behaves.
     #[command(flatten)]
     pub tuning: SandboxTuning,

@@ -202,11 +202,7 @@ impl Desk {
             grouped(self.invalid)
         );
         let kinds = ReductionType::ALL.iter().map(|t| t.as_str());
-        let lines: Vec<(&str, Sum)> = kinds
-            .zip(self.by_type)
-            .chain([("in all", all)])
-            .map(|(word, sum)| (word, sum))
-            .collect();
+        let lines: Vec<(&str, Sum)> = kinds.zip(self.by_type).chain([("in all", all)]).collect();
         let rows_width = grouped(all.rows).len();
         let yuan_width = yuan(all.fen).len();
         for (word, sum) in lines {

@@ -4,6 +4,8 @@
 //! `LEVY_<SECTION>_<KEY>`, else from the file. A key that levy does not know is an error in each of
 //! them: a misspelt limit that is silently ignored is no limit. Key files are named here, not read.
 
+mod raw;
+
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
@@ -12,8 +14,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde::Deserialize;
-
+use self::raw::{Raw, RawGateway, RawMerchant, RawPlatform, RawPlatformKey, overlay};
 use super::args::HOLD_DAYS_MAX;
 use crate::ledger::HOLD_DAYS_DEFAULT;
 use crate::order::{AMOUNT_FEN_MAX, Merchant};
@@ -45,127 +46,6 @@ impl fmt::Display for ConfigFault {
 impl std::error::Error for ConfigFault {}
 
 type Result<T> = std::result::Result<T, ConfigFault>;
-
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct Raw {
-    merchant: RawMerchant,
-    platform: RawPlatform,
-    gateway: RawGateway,
-    pace: RawPace,
-    ledger: RawLedger,
-    limits: RawLimits,
-    holds: RawHolds,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct RawMerchant {
-    mchid: Option<String>,
-    serial_no: Option<String>,
-    certificate: Option<String>,
-    private_key: Option<String>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct RawPlatform {
-    public_key_id: Option<String>,
-    public_key: Option<String>,
-    certificate: Option<String>,
-    keys: Vec<RawPlatformKey>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct RawPlatformKey {
-    public_key_id: Option<String>,
-    public_key: Option<String>,
-    certificate: Option<String>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct RawGateway {
-    base_url: Option<String>,
-    standby_url: Option<String>,
-    timeout_seconds: Option<i64>,
-    proxy: Option<String>,
-    ca_file: Option<String>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct RawPace {
-    per_merchant_qps: Option<i64>,
-    max_in_flight: Option<i64>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct RawLedger {
-    url: Option<String>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct RawLimits {
-    amount_fen_max: Option<i64>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct RawHolds {
-    days: Option<i64>,
-}
-
-/// One setting that the environment may give.
-struct Key {
-    section: &'static str,
-    name: &'static str,
-    slot: fn(&mut Raw) -> Slot<'_>,
-}
-
-enum Slot<'a> {
-    Text(&'a mut Option<String>),
-    Whole(&'a mut Option<i64>),
-}
-
-macro_rules! keys {
-    ($($kind:ident $section:ident.$name:ident,)+) => {
-        &[$(Key {
-            section: stringify!($section),
-            name: stringify!($name),
-            slot: |raw| Slot::$kind(&mut raw.$section.$name),
-        },)+]
-    };
-}
-
-const KEYS: &[Key] = keys! {
-    Text merchant.mchid,
-    Text merchant.serial_no,
-    Text merchant.certificate,
-    Text merchant.private_key,
-    Text platform.public_key_id,
-    Text platform.public_key,
-    Text platform.certificate,
-    Text gateway.base_url,
-    Text gateway.standby_url,
-    Whole gateway.timeout_seconds,
-    Text gateway.proxy,
-    Text gateway.ca_file,
-    Whole pace.per_merchant_qps,
-    Whole pace.max_in_flight,
-    Text ledger.url,
-    Whole limits.amount_fen_max,
-    Whole holds.days,
-};
-
-impl Key {
-    fn variable(&self) -> String {
-        format!("LEVY_{}_{}", self.section, self.name).to_ascii_uppercase()
-    }
-}
 
 /// Checked settings. It has no debug print: a proxy's address may hold a password.
 pub struct Config {
@@ -405,43 +285,6 @@ fn check(
         platform: raw.platform,
         gateway: raw.gateway,
     })
-}
-
-/// Puts the environment over the file; answers which variable gave which setting.
-fn overlay(
-    raw: &mut Raw,
-    environment: impl IntoIterator<Item = (OsString, OsString)>,
-) -> Result<BTreeMap<String, String>> {
-    let mut given = BTreeMap::new();
-    for (variable, value) in environment {
-        let variable = variable.to_string_lossy().into_owned();
-        if !variable.starts_with("LEVY_") {
-            continue;
-        }
-        let fault = |words: &str| ConfigFault(format!("{variable}: {words}"));
-        let Some(key) = KEYS.iter().find(|key| key.variable() == variable) else {
-            let known: Vec<String> = KEYS.iter().map(Key::variable).collect();
-            let words = format!("is no setting of levy; known are {}", known.join(", "));
-            return Err(fault(&words));
-        };
-        let value = value
-            .into_string()
-            .map_err(|_| fault("its value is not UTF-8"))?;
-        if value.is_empty() {
-            return Err(fault("is set but empty: give it a value, or unset it"));
-        }
-        match (key.slot)(raw) {
-            Slot::Text(slot) => *slot = Some(value),
-            Slot::Whole(slot) => {
-                let number = value
-                    .parse()
-                    .map_err(|_| fault("must be a whole number in plain digits"))?;
-                *slot = Some(number);
-            }
-        }
-        given.insert(format!("{}.{}", key.section, key.name), variable);
-    }
-    Ok(given)
 }
 
 fn ledger_path(source: &Source, url: &str) -> Result<PathBuf> {

@@ -247,7 +247,9 @@ mod tests {
             ..RunReport::default()
         };
         let whole = RunReport::default();
-        let table: &[(&[(NextAction, u64)], Option<RunReport>, usize, u8)] = &[
+        /// Rows by action, the run, alerts, and the exit code.
+        type Case<'a> = (&'a [(NextAction, u64)], Option<RunReport>, usize, u8);
+        let table: &[Case<'_>] = &[
             (&[(None, 9)], Some(whole.clone()), 0, 0),
             (&[(None, 9)], Option::None, 0, 0),
             (&[(None, 9), (RunAgain, 0)], Some(whole.clone()), 0, 0),

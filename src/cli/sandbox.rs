@@ -21,7 +21,10 @@ const MARK: &str = "# Written by levy sandbox; written anew at its every start."
 
 /// Runs it.
 pub fn sandbox(args: &SandboxArgs) -> Result<Exit, Failure> {
-    let options = options(&args.dir, Some(args.listen), &args.tuning)?;
+    let options = sandbox::Options {
+        record_request: args.record.clone(),
+        ..options(&args.dir, Some(args.listen), &args.tuning)?
+    };
     let runtime = super::run::runtime()?;
     let mut stop = signals::listen(&runtime)?;
     runtime.block_on(async {

@@ -1,3 +1,4 @@
+use super::raw::{KEYS, Slot};
 use super::*;
 
 const WHOLE: &str = r#"
@@ -117,7 +118,9 @@ fn each_fault_names_its_place_and_what_is_allowed() {
         kept.join("\n")
     };
     let swap = |old: &str, new: &str| WHOLE.replace(old, new);
-    let table: &[(String, &[(&str, &str)], &str)] = &[
+    /// The file, the variables over it, and the fault.
+    type Case<'a> = (String, &'a [(&'a str, &'a str)], &'a str);
+    let table: &[Case<'_>] = &[
         (
             swap("per_merchant_qps = 100", "per_merchant_qps = 0"),
             &[],

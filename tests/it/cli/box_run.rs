@@ -236,3 +236,51 @@ fn a_gateway_that_is_not_there_is_exit_4_and_nothing_is_lost() {
         ["PENDING RUN_AGAIN", "PENDING RUN_AGAIN"]
     );
 }
+
+#[test]
+fn a_signal_ends_a_run_with_its_result_and_the_same_command_finishes_it() {
+    use std::io::Read;
+    use std::process::{Command, Stdio};
+    let desk = Desk::new();
+    let rows: Vec<String> = (0..400)
+        .map(|n| row(&format!("N{n}"), "1", &format!("case {n}")))
+        .collect();
+    desk.batch("night.csv", &rows);
+    let run = ["run", "night.csv", "--sandbox", "--quiet"];
+    let slow = ["--sandbox-latency-ms", "200-300"];
+    let mut levy = Command::new(env!("CARGO_BIN_EXE_levy"))
+        .args(run.iter().chain(&slow))
+        .current_dir(desk.dir.path())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // 400 orders of one merchant take four seconds at least: the first arrival is early enough.
+    let log = desk.path(".levy-sandbox/arrivals.log");
+    while fs::read_to_string(&log).map_or(0, |log| log.lines().count()) < 5 {
+        assert_eq!(levy.try_wait().unwrap(), None, "it ended too early");
+        std::thread::yield_now();
+    }
+    let killed = Command::new("kill")
+        .args(["-TERM", &levy.id().to_string()])
+        .status();
+    assert!(killed.unwrap().success());
+    let mut words = String::new();
+    levy.stderr
+        .take()
+        .unwrap()
+        .read_to_string(&mut words)
+        .unwrap();
+    assert_eq!(levy.wait().unwrap().code(), Some(4), "{words}");
+    assert!(words.contains("stopping: nothing new is sent"), "{words}");
+    let told = statuses(&desk.read("night.result.csv"));
+    assert_eq!(told.len(), 400);
+    assert!(told.iter().any(|row| row == "PENDING RUN_AGAIN"), "{words}");
+    assert!(
+        !told.iter().any(|row| row.starts_with("UNKNOWN")),
+        "what was on the wire was awaited"
+    );
+
+    assert_eq!(desk.levy(&run).exit, 0);
+    let told = statuses(&desk.read("night.result.csv"));
+    assert!(told.iter().all(|row| row == "SUCCESS NONE"));
+}

@@ -1,0 +1,167 @@
+//! Settings as they were given, before anybody asks whether they make sense: the file's form, and the
+//! variables that go over it.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+
+use serde::Deserialize;
+
+use super::{ConfigFault, Result};
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Raw {
+    pub(super) merchant: RawMerchant,
+    pub(super) platform: RawPlatform,
+    pub(super) gateway: RawGateway,
+    pub(super) pace: RawPace,
+    pub(super) ledger: RawLedger,
+    pub(super) limits: RawLimits,
+    pub(super) holds: RawHolds,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawMerchant {
+    pub(super) mchid: Option<String>,
+    pub(super) serial_no: Option<String>,
+    pub(super) certificate: Option<String>,
+    pub(super) private_key: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawPlatform {
+    pub(super) public_key_id: Option<String>,
+    pub(super) public_key: Option<String>,
+    pub(super) certificate: Option<String>,
+    pub(super) keys: Vec<RawPlatformKey>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawPlatformKey {
+    pub(super) public_key_id: Option<String>,
+    pub(super) public_key: Option<String>,
+    pub(super) certificate: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawGateway {
+    pub(super) base_url: Option<String>,
+    pub(super) standby_url: Option<String>,
+    pub(super) timeout_seconds: Option<i64>,
+    pub(super) proxy: Option<String>,
+    pub(super) ca_file: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawPace {
+    pub(super) per_merchant_qps: Option<i64>,
+    pub(super) max_in_flight: Option<i64>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawLedger {
+    pub(super) url: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawLimits {
+    pub(super) amount_fen_max: Option<i64>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawHolds {
+    pub(super) days: Option<i64>,
+}
+
+/// One setting that the environment may give.
+pub(super) struct Key {
+    section: &'static str,
+    name: &'static str,
+    pub(super) slot: fn(&mut Raw) -> Slot<'_>,
+}
+
+pub(super) enum Slot<'a> {
+    Text(&'a mut Option<String>),
+    Whole(&'a mut Option<i64>),
+}
+
+macro_rules! keys {
+    ($($kind:ident $section:ident.$name:ident,)+) => {
+        &[$(Key {
+            section: stringify!($section),
+            name: stringify!($name),
+            slot: |raw| Slot::$kind(&mut raw.$section.$name),
+        },)+]
+    };
+}
+
+pub(super) const KEYS: &[Key] = keys! {
+    Text merchant.mchid,
+    Text merchant.serial_no,
+    Text merchant.certificate,
+    Text merchant.private_key,
+    Text platform.public_key_id,
+    Text platform.public_key,
+    Text platform.certificate,
+    Text gateway.base_url,
+    Text gateway.standby_url,
+    Whole gateway.timeout_seconds,
+    Text gateway.proxy,
+    Text gateway.ca_file,
+    Whole pace.per_merchant_qps,
+    Whole pace.max_in_flight,
+    Text ledger.url,
+    Whole limits.amount_fen_max,
+    Whole holds.days,
+};
+
+impl Key {
+    pub(super) fn variable(&self) -> String {
+        format!("LEVY_{}_{}", self.section, self.name).to_ascii_uppercase()
+    }
+}
+
+/// Puts the environment over the file; answers which variable gave which setting.
+pub(super) fn overlay(
+    raw: &mut Raw,
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+) -> Result<BTreeMap<String, String>> {
+    let mut given = BTreeMap::new();
+    for (variable, value) in environment {
+        let variable = variable.to_string_lossy().into_owned();
+        if !variable.starts_with("LEVY_") {
+            continue;
+        }
+        let fault = |words: &str| ConfigFault(format!("{variable}: {words}"));
+        let Some(key) = KEYS.iter().find(|key| key.variable() == variable) else {
+            let known: Vec<String> = KEYS.iter().map(Key::variable).collect();
+            let words = format!("is no setting of levy; known are {}", known.join(", "));
+            return Err(fault(&words));
+        };
+        let value = value
+            .into_string()
+            .map_err(|_| fault("its value is not UTF-8"))?;
+        if value.is_empty() {
+            return Err(fault("is set but empty: give it a value, or unset it"));
+        }
+        match (key.slot)(raw) {
+            Slot::Text(slot) => *slot = Some(value),
+            Slot::Whole(slot) => {
+                let number = value
+                    .parse()
+                    .map_err(|_| fault("must be a whole number in plain digits"))?;
+                *slot = Some(number);
+            }
+        }
+        given.insert(format!("{}.{}", key.section, key.name), variable);
+    }
+    Ok(given)
+}
