@@ -102,21 +102,8 @@ fn l8_no_secret_is_in_anything_that_a_run_says() {
     for more in [
         &run[..],
         &["check", "night.csv"],
-        &[
-            "cancel",
-            "S1",
-            "--ledger",
-            ".levy-sandbox/ledger.db",
-            "--sandbox",
-        ],
-        &[
-            "export",
-            "1",
-            "--ledger",
-            ".levy-sandbox/ledger.db",
-            "--out",
-            "again.csv",
-        ],
+        &["cancel", "S1", "--sandbox"],
+        &["export", "night.csv", "--sandbox", "--out", "again.csv"],
         &["run", "night.csv"],
         &[
             "run",
