@@ -2,6 +2,7 @@
 //! keeps its own books. What counts is what the books say.
 
 mod bench;
+mod broken;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
