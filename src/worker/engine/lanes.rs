@@ -264,7 +264,7 @@ impl Engine {
     /// never sent; one whose outcome is unknown last, since it may be the one that never answers.
     pub(super) fn choose_canary(&mut self, now: Now) {
         let lanes: Vec<usize> = (0..self.lanes.len())
-            .filter(|&ix| !self.lanes[ix].is_empty() || self.has_due(ix))
+            .filter(|&ix| !self.lanes[ix].is_empty())
             .take(CANARY_LANES_MAX)
             .collect();
         for &ix in &lanes {
@@ -296,10 +296,6 @@ impl Engine {
         }
         self.canary = Some(id);
         self.visit(self.jobs[&id].lane, now);
-    }
-
-    fn has_due(&self, ix: usize) -> bool {
-        !self.lanes[ix].due.is_empty() || !self.lanes[ix].unsent.is_empty()
     }
 
     /// Takes an order into the run; it is due now.

@@ -254,12 +254,10 @@ impl Engine {
                 Meaning::Refused | Meaning::Forbidden | Meaning::CloseClaimed
             ))
         );
+        let canary = self.canary == Some(id);
         self.finish(id);
-        if self.canary == Some(id) {
-            self.canary = None;
-            if let Some(stop) = self.brakes.canary_done(fresh, answered) {
-                self.stop(stop, now);
-            }
+        if canary && let Some(stop) = self.brakes.canary_done(fresh, answered) {
+            self.stop(stop, now);
         }
     }
 
@@ -268,6 +266,10 @@ impl Engine {
         let Some(active) = self.jobs.remove(&id) else {
             return;
         };
+        // However it ended: another one goes alone next.
+        if self.canary == Some(id) {
+            self.canary = None;
+        }
         let lane = &mut self.lanes[active.lane];
         lane.unsent.remove(&id);
         self.progress.done += 1;

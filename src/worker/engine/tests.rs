@@ -27,6 +27,7 @@ enum Does {
     ParamError,
     ParamErrorUnsigned,
     NotEnough,
+    NotEnoughUnsigned,
     Processing,
     Silent,
 }
@@ -258,6 +259,7 @@ impl World {
                 let said = self.process(&sent, Book::Closed);
                 (self.latency, said)
             }
+            Does::NotEnoughUnsigned => (self.latency, self.error(403, "NOT_ENOUGH", false)),
             Does::Processing => {
                 let said = self.process(&sent, Book::Processing);
                 (self.latency, said)
@@ -718,4 +720,32 @@ fn l9_a_run_that_dies_at_any_step_ends_as_if_nothing_had_happened() {
         );
         world.audit(batch);
     }
+}
+
+#[test]
+fn the_canary_is_sought_beyond_the_lanes_that_are_done() {
+    let (mut world, batch) = World::new(20, 20, always(Does::NotEnoughUnsigned));
+    let report = world.run(Scope::Batch(batch));
+    assert_eq!(report.stop, None);
+    assert_eq!(world.touched.len(), 20);
+}
+
+#[test]
+fn a_canary_whose_lane_stops_while_it_waits_hands_on() {
+    let script: Script = Box::new(|no, _, _| match no.as_str() {
+        "N000001" | "N000003" => Does::Right,
+        _ => Does::ServerError,
+    });
+    let (mut world, batch) = World::new(5, 2, script);
+    world.run(Scope::Batch(batch));
+    assert_eq!(world.statuses(batch)["UNKNOWN"], 3);
+    // The even ones' lane is told for two minutes to wait, and stops.
+    let even = |no: &OrderNo| matches!(no.as_str(), "N000002" | "N000004");
+    world.script = Box::new(move |no, _, _| match even(no) {
+        true => Does::Throttled,
+        false => Does::Right,
+    });
+    let report = world.run(Scope::Batch(batch));
+    assert_eq!((report.stop, report.stopped_lanes.len()), (None, 1));
+    assert_eq!(world.statuses(batch)["SUCCESS"], 3);
 }
