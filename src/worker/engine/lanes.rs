@@ -58,7 +58,8 @@ pub(super) struct LaneRun {
     pub(super) due: BinaryHeap<Reverse<(Mono, OrderId)>>,
     pub(super) claimed: VecDeque<OrderId>,
     pub(super) claiming: u32,
-    blocked: bool,
+    waits_for_wire: bool,
+    waits_for_room: bool,
 }
 
 impl LaneRun {
@@ -76,7 +77,8 @@ impl LaneRun {
                 due: BinaryHeap::new(),
                 claimed: VecDeque::new(),
                 claiming: 0,
-                blocked: false,
+                waits_for_wire: false,
+                waits_for_room: false,
                 merchant: work.merchant,
             })
             .collect()
@@ -140,11 +142,15 @@ impl Engine {
             self.give_back_claims(ix, now);
             return Some(at);
         }
-        if self.flying >= self.settings.max_in_flight {
-            self.block(ix);
-            return None;
-        }
         let gives_up = since + CLAIM_WAIT_MAX;
+        if self.flying >= self.settings.max_in_flight {
+            if gives_up <= now.mono {
+                self.give_back_claims(ix, now);
+                return None;
+            }
+            self.wait_for_wire(ix);
+            return Some(gives_up);
+        }
         match self.lanes[ix].pace.try_take(now.mono) {
             Ok(()) => {}
             Err(_) if gives_up <= now.mono => {
@@ -187,7 +193,7 @@ impl Engine {
                 };
             }
             if self.claims >= self.settings.max_in_flight {
-                self.block(ix);
+                self.wait_for_room(ix);
                 return None;
             }
             match self.candidate(ix, now) {
@@ -200,7 +206,7 @@ impl Engine {
                 Candidate::At(at) => return Some(at),
                 Candidate::Nothing => return None,
                 Candidate::Room => {
-                    self.block(ix);
+                    self.wait_for_room(ix);
                     return None;
                 }
             }
@@ -420,12 +426,16 @@ impl Engine {
     /// Reads ahead.
     pub(super) fn refill(&mut self, ix: usize) {
         let page = self.deck_page;
-        let room = self.jobs.len() + (self.fetches as usize + 1) * page <= OPEN_JOBS_MAX;
+        let room = self.room_for_page();
         let lane = &mut self.lanes[ix];
         if lane.stopped || self.stopping || lane.open.fetching || lane.pending.fetching {
             return;
         }
-        let (phase, deck) = if lane.open.left && room {
+        if lane.open.left && !room {
+            self.wait_for_room(ix);
+            return;
+        }
+        let (phase, deck) = if lane.open.left {
             (Phase::Open, &mut lane.open)
         } else if !lane.open.left && lane.pending.left && lane.fresh.len() * 2 < page {
             (Phase::Pending, &mut lane.pending)
@@ -521,22 +531,47 @@ impl Engine {
         }
     }
 
-    /// The lane waits for room on the wire or in memory.
-    fn block(&mut self, ix: usize) {
-        if !self.lanes[ix].blocked {
-            self.lanes[ix].blocked = true;
-            self.blocked.push_back(ix);
+    fn wait_for_wire(&mut self, ix: usize) {
+        if !self.lanes[ix].waits_for_wire {
+            self.lanes[ix].waits_for_wire = true;
+            self.for_wire.push_back(ix);
         }
     }
 
-    /// There is room again: the lanes that have waited longest look first.
+    fn wait_for_room(&mut self, ix: usize) {
+        if !self.lanes[ix].waits_for_room {
+            self.lanes[ix].waits_for_room = true;
+            self.for_room.push_back(ix);
+        }
+    }
+
+    /// Whether a page of open orders has room in memory.
+    fn room_for_page(&self) -> bool {
+        self.jobs.len() + (self.fetches as usize + 1) * self.deck_page <= OPEN_JOBS_MAX
+    }
+
+    /// Where there is room, the lane that has waited longest looks. Its turn ends here again, so
+    /// that room which it has no use for goes on to the next.
     pub(super) fn unblock(&mut self, now: Now) {
-        for _ in 0..2 {
-            let Some(ix) = self.blocked.pop_front() else {
-                return;
-            };
-            self.lanes[ix].blocked = false;
-            self.look_at(ix, now.mono);
+        let max = self.settings.max_in_flight;
+        while self.flying < max
+            && let Some(ix) = self.for_wire.pop_front()
+        {
+            self.lanes[ix].waits_for_wire = false;
+            if !self.lanes[ix].stopped {
+                self.look_at(ix, now.mono);
+                break;
+            }
+        }
+        while self.claims < max
+            && self.room_for_page()
+            && let Some(ix) = self.for_room.pop_front()
+        {
+            self.lanes[ix].waits_for_room = false;
+            if !self.lanes[ix].stopped {
+                self.look_at(ix, now.mono);
+                break;
+            }
         }
     }
 }

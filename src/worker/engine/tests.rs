@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::super::limits::OPEN_JOBS_MAX;
 use super::*;
 use crate::gateway::reply::{Body, ErrorReply, Lost, OrderReply, Reply as Http, Verified};
 use crate::ledger::SqliteLedger;
@@ -748,4 +749,44 @@ fn a_canary_whose_lane_stops_while_it_waits_hands_on() {
     let report = world.run(Scope::Batch(batch));
     assert_eq!((report.stop, report.stopped_lanes.len()), (None, 1));
     assert_eq!(world.statuses(batch)["SUCCESS"], 3);
+}
+
+#[test]
+fn lanes_that_wait_for_room_are_all_looked_at_in_the_end() {
+    for max in 1..4 {
+        let script: Script = Box::new(|no, _, nth| {
+            let n: u32 = no.as_str()[1..].parse().unwrap();
+            match n.is_multiple_of(3) && nth < 3 {
+                true => Does::ServerError,
+                false => Does::Right,
+            }
+        });
+        let (mut world, batch) = World::new(60, 20, script);
+        let mut settings = world.settings();
+        settings.max_in_flight = max;
+        let report = world
+            .run_with(Scope::Batch(batch), settings, u64::MAX)
+            .unwrap();
+        assert_eq!(report.stop, None);
+        assert_eq!(world.statuses(batch), BTreeMap::from([("SUCCESS", 60)]));
+    }
+}
+
+#[test]
+fn lanes_whose_open_orders_found_no_room_are_read_later() {
+    let rows = OPEN_JOBS_MAX as u64 + 400;
+    let script: Script = Box::new(|_, _, _| Does::Processing);
+    // Four orders a lane, the least that is read at once.
+    let (mut world, batch) = World::new(rows, (rows / 4) as u32, script);
+    let mut settings = world.settings();
+    settings.wait = Duration::ZERO;
+    world
+        .run_with(Scope::Batch(batch), settings, u64::MAX)
+        .unwrap();
+    for book in world.books.values_mut() {
+        *book = (Book::Debited, 1);
+    }
+    let report = world.run(Scope::Open);
+    assert_eq!(report.stop, None);
+    assert_eq!(world.statuses(batch), BTreeMap::from([("SUCCESS", rows)]));
 }
