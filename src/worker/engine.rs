@@ -294,6 +294,10 @@ impl Engine {
 
     /// When the next thing is due, if nothing happens before.
     pub fn wake_at(&self, now: Now) -> Option<Mono> {
+        if self.stopping {
+            // What is in flight is awaited; no time changes that.
+            return None;
+        }
         let lanes = self.queue.peek().map(|&Reverse((at, _, _))| at);
         let until = self.settings.until.map(|until| {
             let ms = u64::try_from(until.0.saturating_sub(now.wall.0)).unwrap_or(0);

@@ -790,3 +790,21 @@ fn lanes_whose_open_orders_found_no_room_are_read_later() {
     assert_eq!(report.stop, None);
     assert_eq!(world.statuses(batch), BTreeMap::from([("SUCCESS", rows)]));
 }
+
+#[test]
+fn what_is_on_the_wire_after_a_stop_is_awaited_without_spinning() {
+    let (mut world, batch) = World::new(
+        40,
+        1,
+        Box::new(|no, _, _| match no.as_str() {
+            "N000001" => Does::Right,
+            _ => Does::Silent,
+        }),
+    );
+    let mut settings = world.settings();
+    settings.until = Some(world.now.wall.plus_ms(2_000));
+    let report = world
+        .run_with(Scope::Batch(batch), settings, u64::MAX)
+        .unwrap();
+    assert_eq!(report.stop, Some(Stop::Until));
+}
