@@ -5,7 +5,7 @@
 //! anything that was never sent, so that no order is met twice in a run.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
 
 use super::super::brakes::Gate;
 use super::super::limits::{
@@ -54,6 +54,8 @@ pub(super) struct LaneRun {
     fresh: VecDeque<Job>,
     /// Never sent in spite of a try, or handed back; they go before `fresh`.
     pub(super) unsent: BTreeMap<OrderId, Mono>,
+    /// Not sent after all, which is on the way to the disk; nothing behind them goes first.
+    pub(super) coming_back: BTreeSet<OrderId>,
     /// Sent before, to be asked again at a time.
     pub(super) due: BinaryHeap<Reverse<(Mono, OrderId)>>,
     pub(super) claimed: VecDeque<OrderId>,
@@ -74,6 +76,7 @@ impl LaneRun {
                 pending: Deck::new(work.pending),
                 fresh: VecDeque::new(),
                 unsent: BTreeMap::new(),
+                coming_back: BTreeSet::new(),
                 due: BinaryHeap::new(),
                 claimed: VecDeque::new(),
                 claiming: 0,
@@ -82,6 +85,13 @@ impl LaneRun {
                 merchant: work.merchant,
             })
             .collect()
+    }
+
+    /// An order ahead of this one was claimed and not sent.
+    fn overtakes(&self, id: OrderId) -> bool {
+        let unsent = self.unsent.first_key_value().map(|(&first, _)| first);
+        let ahead = [self.coming_back.first().copied(), unsent];
+        ahead.into_iter().flatten().any(|first| first < id)
     }
 
     /// Nothing is left but what [`Engine::jobs`] holds.
@@ -133,9 +143,14 @@ impl Engine {
     fn send_next(&mut self, ix: usize, now: Now) -> Option<Mono> {
         let &id = self.lanes[ix].claimed.front()?;
         let active = self.jobs.get(&id).expect("claimed orders are active");
-        let Stage::Claimed(_, since) = active.stage else {
+        let Stage::Claimed(ref claimed, since) = active.stage else {
             unreachable!("it is claimed");
         };
+        let first_send = claimed.before() == State::Pending;
+        if first_send && self.lanes[ix].overtakes(id) {
+            self.give_back_claims(ix, now);
+            return None;
+        }
         if let Gate::Probe(at) = self.brakes.gate()
             && !active.probe
         {
@@ -236,6 +251,9 @@ impl Engine {
         }
         let due = lane.due.peek().map(|&Reverse((at, _))| at);
         let soonest = |at: Option<Mono>| at.map_or(Candidate::Nothing, Candidate::At);
+        if !lane.coming_back.is_empty() {
+            return soonest(due);
+        }
         if let Some((&id, &at)) = lane.unsent.first_key_value() {
             if at <= now.mono {
                 return Candidate::Job(id);
@@ -389,6 +407,9 @@ impl Engine {
             .expect("a claim keeps its order active");
         active.stage = Stage::Recording;
         active.last = None;
+        if claimed.before() == State::Pending {
+            self.lanes[active.lane].coming_back.insert(id);
+        }
         match claimed.asked() {
             Asked::Submission => active.tries.submissions -= 1,
             Asked::Query => active.tries.queries = active.tries.queries.saturating_sub(1),
@@ -515,6 +536,7 @@ impl Engine {
         lane.pending.left = false;
         lane.fresh.clear();
         lane.unsent.clear();
+        lane.coming_back.clear();
         lane.due.clear();
     }
 

@@ -808,3 +808,41 @@ fn what_is_on_the_wire_after_a_stop_is_awaited_without_spinning() {
         .unwrap();
     assert_eq!(report.stop, Some(Stop::Until));
 }
+
+#[test]
+fn an_order_that_was_never_connected_goes_before_those_behind_it() {
+    let script: Script = Box::new(|no, _, nth| match no.as_str() {
+        "N000005" if nth < 7 => Does::Unconnected,
+        _ => Does::Right,
+    });
+    let (mut world, batch) = World::new(30, 1, script);
+    let mut settings = world.settings();
+    settings.max_in_flight = 1;
+    let report = world
+        .run_with(Scope::Batch(batch), settings, u64::MAX)
+        .unwrap();
+    assert_eq!((report.stop, report.stopped_lanes.len()), (None, 0));
+    let sent: Vec<&str> = world.sends.iter().map(|send| send.1.as_str()).collect();
+    assert!(sent.is_sorted(), "{sent:?}");
+    assert_eq!(sent.len(), 36);
+}
+
+#[test]
+fn claims_that_are_given_back_are_sent_in_input_order() {
+    // Three timeouts: the lane sends one at a time, and claims wait longer than they may.
+    let script: Script = Box::new(|no, _, nth| match no.as_str() {
+        "N000002" | "N000003" | "N000004" | "N000005" if nth == 1 => Does::Silent,
+        _ => Does::Right,
+    });
+    let (mut world, batch) = World::new(30, 1, script);
+    let mut settings = world.settings();
+    settings.max_in_flight = 1;
+    let report = world
+        .run_with(Scope::Batch(batch), settings, u64::MAX)
+        .unwrap();
+    assert_eq!((report.stop, report.stopped_lanes.len()), (None, 0));
+    let mut seen = BTreeSet::new();
+    let first: Vec<&str> = world.sends.iter().map(|send| send.1.as_str()).collect();
+    let first: Vec<&str> = first.into_iter().filter(|no| seen.insert(*no)).collect();
+    assert!(first.is_sorted(), "{first:?}");
+}
