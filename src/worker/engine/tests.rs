@@ -48,6 +48,10 @@ struct World {
     books: BTreeMap<String, (Book, u32)>,
     touched: BTreeSet<String>,
     sends: Vec<(Mono, String, Asked)>,
+    /// Which of them were never connected.
+    unconnected: BTreeSet<usize>,
+    /// When their replies came, and whether they were given up.
+    ends: Vec<(Mono, bool)>,
     counts: BTreeMap<(String, Asked2), u32>,
     script: Script,
     latency: Duration,
@@ -109,6 +113,8 @@ impl World {
             books: BTreeMap::new(),
             touched: BTreeSet::new(),
             sends: Vec::new(),
+            unconnected: BTreeSet::new(),
+            ends: Vec::new(),
             counts: BTreeMap::new(),
             script,
             latency: Duration::from_millis(20),
@@ -234,7 +240,9 @@ impl World {
         *nth += 1;
         let nth = *nth;
         let does = (self.script)(&no, sent.asked, nth);
-        if does != Does::Unconnected {
+        if does == Does::Unconnected {
+            self.unconnected.insert(self.sends.len() - 1);
+        } else {
             self.touched.insert(no.to_string());
         }
         let timeout = Duration::from_secs(10);
@@ -279,6 +287,8 @@ impl World {
                 (self.latency, said)
             }
         };
+        let lost = matches!(checked, Checked::Lost(_));
+        self.ends.push((self.now.mono + latency, lost));
         let reply = Reply {
             sent,
             checked,
@@ -845,4 +855,200 @@ fn claims_that_are_given_back_are_sent_in_input_order() {
     let first: Vec<&str> = world.sends.iter().map(|send| send.1.as_str()).collect();
     let first: Vec<&str> = first.into_iter().filter(|no| seen.insert(*no)).collect();
     assert!(first.is_sorted(), "{first:?}");
+}
+
+/// Numbers from a seed.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 11) % sides
+    }
+}
+
+fn fault(dice: &mut Dice, asked: Asked, rate: u64) -> Does {
+    if dice.roll(100) >= rate {
+        return Does::Right;
+    }
+    match dice.roll(15) {
+        0 => Does::LostBefore,
+        1 => Does::LostAfter,
+        2 => Does::ServerError,
+        3 => Does::ServerErrorAfter,
+        4 => Does::Throttled,
+        5 => Does::IllSigned,
+        6 => Does::Silent,
+        7 => Does::Unconnected,
+        8 if asked == Asked::Submission => Does::NotEnough,
+        9 => Does::NotEnoughUnsigned,
+        10 => Does::Processing,
+        11 => Does::ParamError,
+        12 => Does::ParamErrorUnsigned,
+        13 if dice.roll(4) == 0 => Does::Forbidden,
+        14 if dice.roll(4) == 0 => Does::Unauthorized,
+        _ => Does::Right,
+    }
+}
+
+/// What must hold after every run, whatever happened.
+fn laws(world: &World, limit: usize, lanes: u32, counted: &[(WallMs, Mono)], seed: u64) {
+    for (no, (_, debits)) in &world.books {
+        assert!(*debits <= 1, "seed {seed}: {no} was debited twice");
+    }
+    let mut first: BTreeMap<&str, WallMs> = BTreeMap::new();
+    let mut by_lane: BTreeMap<u32, Vec<Mono>> = BTreeMap::new();
+    for (i, (_, no, asked)) in world.sends.iter().enumerate() {
+        if world.unconnected.contains(&i) {
+            continue;
+        }
+        let (wall, at) = counted[i];
+        let began = *first.entry(no).or_insert(wall);
+        let age = wall.0 - began.0;
+        let inside = age < super::super::limits::WINDOW_MS;
+        assert!(
+            inside || *asked == Asked::Query,
+            "seed {seed}: {no} after {age} ms"
+        );
+        let n: u32 = no[1..].parse().unwrap();
+        by_lane.entry(n % lanes).or_default().push(at);
+    }
+    for (lane, mut at) in by_lane {
+        at.sort_unstable();
+        for (i, &from) in at.iter().enumerate() {
+            let second = |at: &&Mono| **at <= from + Duration::from_secs(1);
+            let n = at[i..].iter().take_while(second).count();
+            assert!(
+                n <= limit,
+                "seed {seed}: lane {lane} got {n} in the second from {from:?}"
+            );
+        }
+    }
+}
+
+/// When the gateway counted a request: between send and reply; where it was given up, within what is
+/// left of 30 s when a second for its window is taken off.
+fn counted_at(world: &World, i: usize, dice: &mut Dice) -> Mono {
+    let sent = world.sends[i].0;
+    let (end, lost) = world.ends[i];
+    let survived = end <= world.now.mono;
+    let latest = match lost && survived {
+        true => end + Duration::from_millis(28_990),
+        false => end,
+    };
+    let part = [0, 1000, dice.roll(1001)][dice.roll(3) as usize] as u32;
+    sent + (latest - sent) * part / 1000
+}
+
+fn fuzz(seed: u64) {
+    let mut dice = Dice(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
+    let lanes = [1, 2, 3, 5, 18, 25][dice.roll(6) as usize];
+    let rows = 10 + dice.roll(70);
+    let limit = 1 + dice.roll(3) as u32;
+    let in_flight = 1 + dice.roll(4) as u32;
+    let rate = [5, 20, 50, 90, 100][dice.roll(5) as usize];
+    let mut faults = Dice(dice.roll(u64::MAX - 1) | 1);
+    let script: Script = Box::new(move |_, asked, _| fault(&mut faults, asked, rate));
+    let (mut world, batch) = World::new(rows, lanes, script);
+    world.latency = Duration::from_millis([1, 20, 900, 6_000][dice.roll(4) as usize]);
+    world.seed = seed;
+    let mut counted: Vec<(WallMs, Mono)> = Vec::new();
+    let mut run = |world: &mut World, dice: &mut Dice, calm: bool| {
+        let mut settings = world.settings();
+        settings.per_merchant_qps = limit;
+        settings.max_in_flight = in_flight;
+        settings.standby = dice.roll(2) == 0;
+        settings.wait = Duration::from_secs(dice.roll(130));
+        let mut steps = u64::MAX;
+        let mut scope = Scope::Batch(batch);
+        if !calm {
+            if dice.roll(3) == 0 {
+                settings.until = Some(world.now.wall.plus_ms(dice.roll(30_000) as i64));
+            }
+            if dice.roll(3) == 0 {
+                settings.last_fresh = world.ledger.nth_pending(batch, 1 + dice.roll(20)).unwrap();
+            }
+            if dice.roll(3) == 0 {
+                steps = dice.roll(300);
+            }
+            if dice.roll(4) == 0 {
+                scope = Scope::Open;
+            }
+        }
+        let until = settings.until;
+        let before = world.sends.len();
+        let offset = world.now.wall.0 - world.now.mono.as_millis() as i64;
+        world.run_with(scope, settings, steps);
+        for i in before..world.sends.len() {
+            let wall = WallMs(offset + world.sends[i].0.as_millis() as i64);
+            let stopped = until.is_some_and(|until| wall >= until);
+            assert!(!stopped, "seed {seed}: sent after the stop");
+            counted.push((wall, counted_at(world, i, dice)));
+        }
+        laws(world, limit as usize, lanes, &counted, seed);
+    };
+    for _ in 0..4 {
+        run(&mut world, &mut dice, false);
+        match dice.roll(4) {
+            0 => world.pass(Duration::from_millis(DAY_MS as u64 * dice.roll(32))),
+            1 => world.pass(Duration::from_secs(dice.roll(40))),
+            _ => {}
+        }
+    }
+    // The gateway is well again, and has come to a decision.
+    world.script = always(Does::Right);
+    for book in world.books.values_mut() {
+        if book.0 == Book::Processing {
+            *book = (Book::Debited, 1);
+        }
+    }
+    for _ in 0..5 {
+        run(&mut world, &mut dice, true);
+    }
+    let statuses = world.statuses(batch);
+    let settled = ["SUCCESS", "CLOSED", "FAILED", "REJECTED", "EXPIRED"];
+    assert!(
+        statuses.keys().all(|s| settled.contains(s)),
+        "seed {seed}: {statuses:?}"
+    );
+    let books = &world.books;
+    let mut wrong = Vec::new();
+    world
+        .ledger
+        .rows(batch, &mut |row| {
+            let no = row.order.as_ref().unwrap().no.to_string();
+            let book = books.get(&no).cloned();
+            let debited = book.as_ref().is_some_and(|b| b.0 == Book::Debited);
+            let agrees = match row.status {
+                Status::Success => debited,
+                Status::Expired => true,
+                _ => !debited,
+            };
+            if !agrees {
+                wrong.push((no, row.status, book));
+            }
+            Ok(())
+        })
+        .unwrap();
+    assert!(wrong.is_empty(), "seed {seed}: {wrong:?}");
+    let found = world.ledger.verify().unwrap();
+    assert!(found.is_empty(), "seed {seed}: {found:?}");
+}
+
+#[test]
+fn whatever_happens_no_law_is_broken_and_it_ends() {
+    let from: u64 = std::env::var("SEED").map_or(1, |s| s.parse().unwrap());
+    let count: u64 = std::env::var("SEEDS").map_or(30, |s| s.parse().unwrap());
+    let mut bad = Vec::new();
+    for seed in from..from + count {
+        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| fuzz(seed)));
+        if let Err(e) = result {
+            let words = e.downcast_ref::<String>().cloned();
+            let words = words.or_else(|| e.downcast_ref::<&str>().map(|s| s.to_string()));
+            bad.push((seed, words));
+        }
+    }
+    assert!(bad.is_empty(), "{bad:#?}");
 }
