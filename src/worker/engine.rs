@@ -171,8 +171,10 @@ pub struct Engine {
     /// Lanes by the time at which they want to be looked at.
     queue: BinaryHeap<Reverse<(Mono, u64, usize)>>,
     turn: u64,
-    /// Lanes that wait for room on the wire.
-    blocked: VecDeque<usize>,
+    /// Lanes with a claim that wait for room on the wire.
+    for_wire: VecDeque<usize>,
+    /// Lanes that wait for room to claim or to read.
+    for_room: VecDeque<usize>,
     brakes: Brakes,
     canary: Option<OrderId>,
     stopping: bool,
@@ -213,7 +215,8 @@ impl Engine {
             jobs: HashMap::new(),
             queue: BinaryHeap::new(),
             turn: 0,
-            blocked: VecDeque::new(),
+            for_wire: VecDeque::new(),
+            for_room: VecDeque::new(),
             canary: None,
             stopping: false,
             latest_signed_at,
@@ -237,7 +240,10 @@ impl Engine {
     /// Something happened.
     pub fn on(&mut self, event: Event, now: Now) {
         match event {
-            Event::Deck { lane, phase, jobs } => self.dealt(lane, phase, jobs, now),
+            Event::Deck { lane, phase, jobs } => {
+                self.dealt(lane, phase, jobs, now);
+                self.unblock(now);
+            }
             Event::Written(written) => self.written(written, now),
             Event::Reply(reply) => self.replied(*reply, now),
         }
@@ -252,7 +258,8 @@ impl Engine {
                 self.clear_lane(lane, now);
             }
             self.finish_due(|_| true);
-            self.blocked.clear();
+            self.for_wire.clear();
+            self.for_room.clear();
         }
     }
 
@@ -276,6 +283,7 @@ impl Engine {
             if self.lanes[lane].queued == Some((at, turn)) {
                 self.lanes[lane].queued = None;
                 self.visit(lane, now);
+                self.unblock(now);
             }
         }
         if self.brakes.gate() == Gate::Canary && self.canary.is_none() && !self.stopping {
@@ -286,6 +294,10 @@ impl Engine {
 
     /// When the next thing is due, if nothing happens before.
     pub fn wake_at(&self, now: Now) -> Option<Mono> {
+        if self.stopping {
+            // What is in flight is awaited; no time changes that.
+            return None;
+        }
         let lanes = self.queue.peek().map(|&Reverse((at, _, _))| at);
         let until = self.settings.until.map(|until| {
             let ms = u64::try_from(until.0.saturating_sub(now.wall.0)).unwrap_or(0);

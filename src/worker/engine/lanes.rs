@@ -5,7 +5,7 @@
 //! anything that was never sent, so that no order is met twice in a run.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
 
 use super::super::brakes::Gate;
 use super::super::limits::{
@@ -54,11 +54,14 @@ pub(super) struct LaneRun {
     fresh: VecDeque<Job>,
     /// Never sent in spite of a try, or handed back; they go before `fresh`.
     pub(super) unsent: BTreeMap<OrderId, Mono>,
+    /// Not sent after all, which is on the way to the disk; nothing behind them goes first.
+    pub(super) coming_back: BTreeSet<OrderId>,
     /// Sent before, to be asked again at a time.
     pub(super) due: BinaryHeap<Reverse<(Mono, OrderId)>>,
     pub(super) claimed: VecDeque<OrderId>,
     pub(super) claiming: u32,
-    blocked: bool,
+    waits_for_wire: bool,
+    waits_for_room: bool,
 }
 
 impl LaneRun {
@@ -73,13 +76,22 @@ impl LaneRun {
                 pending: Deck::new(work.pending),
                 fresh: VecDeque::new(),
                 unsent: BTreeMap::new(),
+                coming_back: BTreeSet::new(),
                 due: BinaryHeap::new(),
                 claimed: VecDeque::new(),
                 claiming: 0,
-                blocked: false,
+                waits_for_wire: false,
+                waits_for_room: false,
                 merchant: work.merchant,
             })
             .collect()
+    }
+
+    /// An order ahead of this one was claimed and not sent.
+    fn overtakes(&self, id: OrderId) -> bool {
+        let unsent = self.unsent.first_key_value().map(|(&first, _)| first);
+        let ahead = [self.coming_back.first().copied(), unsent];
+        ahead.into_iter().flatten().any(|first| first < id)
     }
 
     /// Nothing is left but what [`Engine::jobs`] holds.
@@ -131,20 +143,29 @@ impl Engine {
     fn send_next(&mut self, ix: usize, now: Now) -> Option<Mono> {
         let &id = self.lanes[ix].claimed.front()?;
         let active = self.jobs.get(&id).expect("claimed orders are active");
-        let Stage::Claimed(_, since) = active.stage else {
+        let Stage::Claimed(ref claimed, since) = active.stage else {
             unreachable!("it is claimed");
         };
+        let first_send = claimed.before() == State::Pending;
+        if first_send && self.lanes[ix].overtakes(id) {
+            self.give_back_claims(ix, now);
+            return None;
+        }
         if let Gate::Probe(at) = self.brakes.gate()
             && !active.probe
         {
             self.give_back_claims(ix, now);
             return Some(at);
         }
-        if self.flying >= self.settings.max_in_flight {
-            self.block(ix);
-            return None;
-        }
         let gives_up = since + CLAIM_WAIT_MAX;
+        if self.flying >= self.settings.max_in_flight {
+            if gives_up <= now.mono {
+                self.give_back_claims(ix, now);
+                return None;
+            }
+            self.wait_for_wire(ix);
+            return Some(gives_up);
+        }
         match self.lanes[ix].pace.try_take(now.mono) {
             Ok(()) => {}
             Err(_) if gives_up <= now.mono => {
@@ -187,7 +208,7 @@ impl Engine {
                 };
             }
             if self.claims >= self.settings.max_in_flight {
-                self.block(ix);
+                self.wait_for_room(ix);
                 return None;
             }
             match self.candidate(ix, now) {
@@ -200,7 +221,7 @@ impl Engine {
                 Candidate::At(at) => return Some(at),
                 Candidate::Nothing => return None,
                 Candidate::Room => {
-                    self.block(ix);
+                    self.wait_for_room(ix);
                     return None;
                 }
             }
@@ -230,6 +251,9 @@ impl Engine {
         }
         let due = lane.due.peek().map(|&Reverse((at, _))| at);
         let soonest = |at: Option<Mono>| at.map_or(Candidate::Nothing, Candidate::At);
+        if !lane.coming_back.is_empty() {
+            return soonest(due);
+        }
         if let Some((&id, &at)) = lane.unsent.first_key_value() {
             if at <= now.mono {
                 return Candidate::Job(id);
@@ -264,7 +288,7 @@ impl Engine {
     /// never sent; one whose outcome is unknown last, since it may be the one that never answers.
     pub(super) fn choose_canary(&mut self, now: Now) {
         let lanes: Vec<usize> = (0..self.lanes.len())
-            .filter(|&ix| !self.lanes[ix].is_empty() || self.has_due(ix))
+            .filter(|&ix| !self.lanes[ix].is_empty())
             .take(CANARY_LANES_MAX)
             .collect();
         for &ix in &lanes {
@@ -296,10 +320,6 @@ impl Engine {
         }
         self.canary = Some(id);
         self.visit(self.jobs[&id].lane, now);
-    }
-
-    fn has_due(&self, ix: usize) -> bool {
-        !self.lanes[ix].due.is_empty() || !self.lanes[ix].unsent.is_empty()
     }
 
     /// Takes an order into the run; it is due now.
@@ -387,6 +407,9 @@ impl Engine {
             .expect("a claim keeps its order active");
         active.stage = Stage::Recording;
         active.last = None;
+        if claimed.before() == State::Pending {
+            self.lanes[active.lane].coming_back.insert(id);
+        }
         match claimed.asked() {
             Asked::Submission => active.tries.submissions -= 1,
             Asked::Query => active.tries.queries = active.tries.queries.saturating_sub(1),
@@ -424,12 +447,16 @@ impl Engine {
     /// Reads ahead.
     pub(super) fn refill(&mut self, ix: usize) {
         let page = self.deck_page;
-        let room = self.jobs.len() + (self.fetches as usize + 1) * page <= OPEN_JOBS_MAX;
+        let room = self.room_for_page();
         let lane = &mut self.lanes[ix];
         if lane.stopped || self.stopping || lane.open.fetching || lane.pending.fetching {
             return;
         }
-        let (phase, deck) = if lane.open.left && room {
+        if lane.open.left && !room {
+            self.wait_for_room(ix);
+            return;
+        }
+        let (phase, deck) = if lane.open.left {
             (Phase::Open, &mut lane.open)
         } else if !lane.open.left && lane.pending.left && lane.fresh.len() * 2 < page {
             (Phase::Pending, &mut lane.pending)
@@ -509,6 +536,7 @@ impl Engine {
         lane.pending.left = false;
         lane.fresh.clear();
         lane.unsent.clear();
+        lane.coming_back.clear();
         lane.due.clear();
     }
 
@@ -525,22 +553,47 @@ impl Engine {
         }
     }
 
-    /// The lane waits for room on the wire or in memory.
-    fn block(&mut self, ix: usize) {
-        if !self.lanes[ix].blocked {
-            self.lanes[ix].blocked = true;
-            self.blocked.push_back(ix);
+    fn wait_for_wire(&mut self, ix: usize) {
+        if !self.lanes[ix].waits_for_wire {
+            self.lanes[ix].waits_for_wire = true;
+            self.for_wire.push_back(ix);
         }
     }
 
-    /// There is room again: the lanes that have waited longest look first.
+    fn wait_for_room(&mut self, ix: usize) {
+        if !self.lanes[ix].waits_for_room {
+            self.lanes[ix].waits_for_room = true;
+            self.for_room.push_back(ix);
+        }
+    }
+
+    /// Whether a page of open orders has room in memory.
+    fn room_for_page(&self) -> bool {
+        self.jobs.len() + (self.fetches as usize + 1) * self.deck_page <= OPEN_JOBS_MAX
+    }
+
+    /// Where there is room, the lane that has waited longest looks. Its turn ends here again, so
+    /// that room which it has no use for goes on to the next.
     pub(super) fn unblock(&mut self, now: Now) {
-        for _ in 0..2 {
-            let Some(ix) = self.blocked.pop_front() else {
-                return;
-            };
-            self.lanes[ix].blocked = false;
-            self.look_at(ix, now.mono);
+        let max = self.settings.max_in_flight;
+        while self.flying < max
+            && let Some(ix) = self.for_wire.pop_front()
+        {
+            self.lanes[ix].waits_for_wire = false;
+            if !self.lanes[ix].stopped {
+                self.look_at(ix, now.mono);
+                break;
+            }
+        }
+        while self.claims < max
+            && self.room_for_page()
+            && let Some(ix) = self.for_room.pop_front()
+        {
+            self.lanes[ix].waits_for_room = false;
+            if !self.lanes[ix].stopped {
+                self.look_at(ix, now.mono);
+                break;
+            }
         }
     }
 }

@@ -146,6 +146,12 @@ impl Engine {
         let active = self.jobs.get_mut(&id).expect("what flies is active");
         active.stage = Stage::Recording;
         active.last = Some((asked, verdict.meaning.clone()));
+        let unsent = crate::order::Event::NotSent {
+            before: State::Pending,
+        };
+        if verdict.event == unsent {
+            self.lanes[active.lane].coming_back.insert(id);
+        }
         self.write(Write::Record(Box::new(Answer {
             attempt,
             order: id,
@@ -199,6 +205,7 @@ impl Engine {
         let active = self.jobs.get_mut(&id).expect("what is recorded is active");
         let ix = active.lane;
         active.job.standing = standing;
+        self.lanes[ix].coming_back.remove(&id);
         let last = active.last.take();
         if self.stopping || self.lanes[ix].stopped {
             active.last = last;
@@ -216,6 +223,11 @@ impl Engine {
                     jitter,
                 };
                 let active = self.jobs.get_mut(&id).expect("as above");
+                // The order stays in front of its lane, which the lane's own patience bounds.
+                let in_front = *meaning == Meaning::NotSent && standing.state == State::Pending;
+                if in_front && self.brakes.gate() != Gate::Canary {
+                    active.tries.submissions = active.tries.submissions.saturating_sub(1);
+                }
                 step::after(*asked, meaning, standing.state, &mut active.tries, at)
             }
         };
@@ -254,12 +266,10 @@ impl Engine {
                 Meaning::Refused | Meaning::Forbidden | Meaning::CloseClaimed
             ))
         );
+        let canary = self.canary == Some(id);
         self.finish(id);
-        if self.canary == Some(id) {
-            self.canary = None;
-            if let Some(stop) = self.brakes.canary_done(fresh, answered) {
-                self.stop(stop, now);
-            }
+        if canary && let Some(stop) = self.brakes.canary_done(fresh, answered) {
+            self.stop(stop, now);
         }
     }
 
@@ -268,6 +278,10 @@ impl Engine {
         let Some(active) = self.jobs.remove(&id) else {
             return;
         };
+        // However it ended: another one goes alone next.
+        if self.canary == Some(id) {
+            self.canary = None;
+        }
         let lane = &mut self.lanes[active.lane];
         lane.unsent.remove(&id);
         self.progress.done += 1;

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::super::limits::OPEN_JOBS_MAX;
 use super::*;
 use crate::gateway::reply::{Body, ErrorReply, Lost, OrderReply, Reply as Http, Verified};
 use crate::ledger::SqliteLedger;
@@ -27,6 +28,7 @@ enum Does {
     ParamError,
     ParamErrorUnsigned,
     NotEnough,
+    NotEnoughUnsigned,
     Processing,
     Silent,
 }
@@ -46,6 +48,10 @@ struct World {
     books: BTreeMap<String, (Book, u32)>,
     touched: BTreeSet<String>,
     sends: Vec<(Mono, String, Asked)>,
+    /// Which of them were never connected.
+    unconnected: BTreeSet<usize>,
+    /// When their replies came, and whether they were given up.
+    ends: Vec<(Mono, bool)>,
     counts: BTreeMap<(String, Asked2), u32>,
     script: Script,
     latency: Duration,
@@ -107,6 +113,8 @@ impl World {
             books: BTreeMap::new(),
             touched: BTreeSet::new(),
             sends: Vec::new(),
+            unconnected: BTreeSet::new(),
+            ends: Vec::new(),
             counts: BTreeMap::new(),
             script,
             latency: Duration::from_millis(20),
@@ -232,7 +240,9 @@ impl World {
         *nth += 1;
         let nth = *nth;
         let does = (self.script)(&no, sent.asked, nth);
-        if does != Does::Unconnected {
+        if does == Does::Unconnected {
+            self.unconnected.insert(self.sends.len() - 1);
+        } else {
             self.touched.insert(no.to_string());
         }
         let timeout = Duration::from_secs(10);
@@ -258,6 +268,7 @@ impl World {
                 let said = self.process(&sent, Book::Closed);
                 (self.latency, said)
             }
+            Does::NotEnoughUnsigned => (self.latency, self.error(403, "NOT_ENOUGH", false)),
             Does::Processing => {
                 let said = self.process(&sent, Book::Processing);
                 (self.latency, said)
@@ -276,6 +287,8 @@ impl World {
                 (self.latency, said)
             }
         };
+        let lost = matches!(checked, Checked::Lost(_));
+        self.ends.push((self.now.mono + latency, lost));
         let reply = Reply {
             sent,
             checked,
@@ -718,4 +731,324 @@ fn l9_a_run_that_dies_at_any_step_ends_as_if_nothing_had_happened() {
         );
         world.audit(batch);
     }
+}
+
+#[test]
+fn the_canary_is_sought_beyond_the_lanes_that_are_done() {
+    let (mut world, batch) = World::new(20, 20, always(Does::NotEnoughUnsigned));
+    let report = world.run(Scope::Batch(batch));
+    assert_eq!(report.stop, None);
+    assert_eq!(world.touched.len(), 20);
+}
+
+#[test]
+fn a_canary_whose_lane_stops_while_it_waits_hands_on() {
+    let script: Script = Box::new(|no, _, _| match no.as_str() {
+        "N000001" | "N000003" => Does::Right,
+        _ => Does::ServerError,
+    });
+    let (mut world, batch) = World::new(5, 2, script);
+    world.run(Scope::Batch(batch));
+    assert_eq!(world.statuses(batch)["UNKNOWN"], 3);
+    // The even ones' lane is told for two minutes to wait, and stops.
+    let even = |no: &OrderNo| matches!(no.as_str(), "N000002" | "N000004");
+    world.script = Box::new(move |no, _, _| match even(no) {
+        true => Does::Throttled,
+        false => Does::Right,
+    });
+    let report = world.run(Scope::Batch(batch));
+    assert_eq!((report.stop, report.stopped_lanes.len()), (None, 1));
+    assert_eq!(world.statuses(batch)["SUCCESS"], 3);
+}
+
+#[test]
+fn lanes_that_wait_for_room_are_all_looked_at_in_the_end() {
+    for max in 1..4 {
+        let script: Script = Box::new(|no, _, nth| {
+            let n: u32 = no.as_str()[1..].parse().unwrap();
+            match n.is_multiple_of(3) && nth < 3 {
+                true => Does::ServerError,
+                false => Does::Right,
+            }
+        });
+        let (mut world, batch) = World::new(60, 20, script);
+        let mut settings = world.settings();
+        settings.max_in_flight = max;
+        let report = world
+            .run_with(Scope::Batch(batch), settings, u64::MAX)
+            .unwrap();
+        assert_eq!(report.stop, None);
+        assert_eq!(world.statuses(batch), BTreeMap::from([("SUCCESS", 60)]));
+    }
+}
+
+#[test]
+fn lanes_whose_open_orders_found_no_room_are_read_later() {
+    let rows = OPEN_JOBS_MAX as u64 + 400;
+    let script: Script = Box::new(|_, _, _| Does::Processing);
+    // Four orders a lane, the least that is read at once.
+    let (mut world, batch) = World::new(rows, (rows / 4) as u32, script);
+    let mut settings = world.settings();
+    settings.wait = Duration::ZERO;
+    world
+        .run_with(Scope::Batch(batch), settings, u64::MAX)
+        .unwrap();
+    for book in world.books.values_mut() {
+        *book = (Book::Debited, 1);
+    }
+    let report = world.run(Scope::Open);
+    assert_eq!(report.stop, None);
+    assert_eq!(world.statuses(batch), BTreeMap::from([("SUCCESS", rows)]));
+}
+
+#[test]
+fn what_is_on_the_wire_after_a_stop_is_awaited_without_spinning() {
+    let (mut world, batch) = World::new(
+        40,
+        1,
+        Box::new(|no, _, _| match no.as_str() {
+            "N000001" => Does::Right,
+            _ => Does::Silent,
+        }),
+    );
+    let mut settings = world.settings();
+    settings.until = Some(world.now.wall.plus_ms(2_000));
+    let report = world
+        .run_with(Scope::Batch(batch), settings, u64::MAX)
+        .unwrap();
+    assert_eq!(report.stop, Some(Stop::Until));
+}
+
+#[test]
+fn an_order_that_was_never_connected_goes_before_those_behind_it() {
+    let script: Script = Box::new(|no, _, nth| match no.as_str() {
+        "N000005" if nth < 7 => Does::Unconnected,
+        _ => Does::Right,
+    });
+    let (mut world, batch) = World::new(30, 1, script);
+    let mut settings = world.settings();
+    settings.max_in_flight = 1;
+    let report = world
+        .run_with(Scope::Batch(batch), settings, u64::MAX)
+        .unwrap();
+    assert_eq!((report.stop, report.stopped_lanes.len()), (None, 0));
+    let sent: Vec<&str> = world.sends.iter().map(|send| send.1.as_str()).collect();
+    assert!(sent.is_sorted(), "{sent:?}");
+    assert_eq!(sent.len(), 36);
+}
+
+#[test]
+fn claims_that_are_given_back_are_sent_in_input_order() {
+    // Three timeouts: the lane sends one at a time, and claims wait longer than they may.
+    let script: Script = Box::new(|no, _, nth| match no.as_str() {
+        "N000002" | "N000003" | "N000004" | "N000005" if nth == 1 => Does::Silent,
+        _ => Does::Right,
+    });
+    let (mut world, batch) = World::new(30, 1, script);
+    let mut settings = world.settings();
+    settings.max_in_flight = 1;
+    let report = world
+        .run_with(Scope::Batch(batch), settings, u64::MAX)
+        .unwrap();
+    assert_eq!((report.stop, report.stopped_lanes.len()), (None, 0));
+    let mut seen = BTreeSet::new();
+    let first: Vec<&str> = world.sends.iter().map(|send| send.1.as_str()).collect();
+    let first: Vec<&str> = first.into_iter().filter(|no| seen.insert(*no)).collect();
+    assert!(first.is_sorted(), "{first:?}");
+}
+
+/// Numbers from a seed.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 11) % sides
+    }
+}
+
+fn fault(dice: &mut Dice, asked: Asked, rate: u64) -> Does {
+    if dice.roll(100) >= rate {
+        return Does::Right;
+    }
+    match dice.roll(15) {
+        0 => Does::LostBefore,
+        1 => Does::LostAfter,
+        2 => Does::ServerError,
+        3 => Does::ServerErrorAfter,
+        4 => Does::Throttled,
+        5 => Does::IllSigned,
+        6 => Does::Silent,
+        7 => Does::Unconnected,
+        8 if asked == Asked::Submission => Does::NotEnough,
+        9 => Does::NotEnoughUnsigned,
+        10 => Does::Processing,
+        11 => Does::ParamError,
+        12 => Does::ParamErrorUnsigned,
+        13 if dice.roll(4) == 0 => Does::Forbidden,
+        14 if dice.roll(4) == 0 => Does::Unauthorized,
+        _ => Does::Right,
+    }
+}
+
+/// What must hold after every run, whatever happened.
+fn laws(world: &World, limit: usize, lanes: u32, counted: &[(WallMs, Mono)], seed: u64) {
+    for (no, (_, debits)) in &world.books {
+        assert!(*debits <= 1, "seed {seed}: {no} was debited twice");
+    }
+    let mut first: BTreeMap<&str, WallMs> = BTreeMap::new();
+    let mut by_lane: BTreeMap<u32, Vec<Mono>> = BTreeMap::new();
+    for (i, (_, no, asked)) in world.sends.iter().enumerate() {
+        if world.unconnected.contains(&i) {
+            continue;
+        }
+        let (wall, at) = counted[i];
+        let began = *first.entry(no).or_insert(wall);
+        let age = wall.0 - began.0;
+        let inside = age < super::super::limits::WINDOW_MS;
+        assert!(
+            inside || *asked == Asked::Query,
+            "seed {seed}: {no} after {age} ms"
+        );
+        let n: u32 = no[1..].parse().unwrap();
+        by_lane.entry(n % lanes).or_default().push(at);
+    }
+    for (lane, mut at) in by_lane {
+        at.sort_unstable();
+        for (i, &from) in at.iter().enumerate() {
+            let second = |at: &&Mono| **at <= from + Duration::from_secs(1);
+            let n = at[i..].iter().take_while(second).count();
+            assert!(
+                n <= limit,
+                "seed {seed}: lane {lane} got {n} in the second from {from:?}"
+            );
+        }
+    }
+}
+
+/// When the gateway counted a request: between send and reply; where it was given up, within what is
+/// left of 30 s when a second for its window is taken off.
+fn counted_at(world: &World, i: usize, dice: &mut Dice) -> Mono {
+    let sent = world.sends[i].0;
+    let (end, lost) = world.ends[i];
+    let survived = end <= world.now.mono;
+    let latest = match lost && survived {
+        true => end + Duration::from_millis(28_990),
+        false => end,
+    };
+    let part = [0, 1000, dice.roll(1001)][dice.roll(3) as usize] as u32;
+    sent + (latest - sent) * part / 1000
+}
+
+fn fuzz(seed: u64) {
+    let mut dice = Dice(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
+    let lanes = [1, 2, 3, 5, 18, 25][dice.roll(6) as usize];
+    let rows = 10 + dice.roll(70);
+    let limit = 1 + dice.roll(3) as u32;
+    let in_flight = 1 + dice.roll(4) as u32;
+    let rate = [5, 20, 50, 90, 100][dice.roll(5) as usize];
+    let mut faults = Dice(dice.roll(u64::MAX - 1) | 1);
+    let script: Script = Box::new(move |_, asked, _| fault(&mut faults, asked, rate));
+    let (mut world, batch) = World::new(rows, lanes, script);
+    world.latency = Duration::from_millis([1, 20, 900, 6_000][dice.roll(4) as usize]);
+    world.seed = seed;
+    let mut counted: Vec<(WallMs, Mono)> = Vec::new();
+    let mut run = |world: &mut World, dice: &mut Dice, calm: bool| {
+        let mut settings = world.settings();
+        settings.per_merchant_qps = limit;
+        settings.max_in_flight = in_flight;
+        settings.standby = dice.roll(2) == 0;
+        settings.wait = Duration::from_secs(dice.roll(130));
+        let mut steps = u64::MAX;
+        let mut scope = Scope::Batch(batch);
+        if !calm {
+            if dice.roll(3) == 0 {
+                settings.until = Some(world.now.wall.plus_ms(dice.roll(30_000) as i64));
+            }
+            if dice.roll(3) == 0 {
+                settings.last_fresh = world.ledger.nth_pending(batch, 1 + dice.roll(20)).unwrap();
+            }
+            if dice.roll(3) == 0 {
+                steps = dice.roll(300);
+            }
+            if dice.roll(4) == 0 {
+                scope = Scope::Open;
+            }
+        }
+        let until = settings.until;
+        let before = world.sends.len();
+        let offset = world.now.wall.0 - world.now.mono.as_millis() as i64;
+        world.run_with(scope, settings, steps);
+        for i in before..world.sends.len() {
+            let wall = WallMs(offset + world.sends[i].0.as_millis() as i64);
+            let stopped = until.is_some_and(|until| wall >= until);
+            assert!(!stopped, "seed {seed}: sent after the stop");
+            counted.push((wall, counted_at(world, i, dice)));
+        }
+        laws(world, limit as usize, lanes, &counted, seed);
+    };
+    for _ in 0..4 {
+        run(&mut world, &mut dice, false);
+        match dice.roll(4) {
+            0 => world.pass(Duration::from_millis(DAY_MS as u64 * dice.roll(32))),
+            1 => world.pass(Duration::from_secs(dice.roll(40))),
+            _ => {}
+        }
+    }
+    // The gateway is well again, and has come to a decision.
+    world.script = always(Does::Right);
+    for book in world.books.values_mut() {
+        if book.0 == Book::Processing {
+            *book = (Book::Debited, 1);
+        }
+    }
+    for _ in 0..5 {
+        run(&mut world, &mut dice, true);
+    }
+    let statuses = world.statuses(batch);
+    let settled = ["SUCCESS", "CLOSED", "FAILED", "REJECTED", "EXPIRED"];
+    assert!(
+        statuses.keys().all(|s| settled.contains(s)),
+        "seed {seed}: {statuses:?}"
+    );
+    let books = &world.books;
+    let mut wrong = Vec::new();
+    world
+        .ledger
+        .rows(batch, &mut |row| {
+            let no = row.order.as_ref().unwrap().no.to_string();
+            let book = books.get(&no).cloned();
+            let debited = book.as_ref().is_some_and(|b| b.0 == Book::Debited);
+            let agrees = match row.status {
+                Status::Success => debited,
+                Status::Expired => true,
+                _ => !debited,
+            };
+            if !agrees {
+                wrong.push((no, row.status, book));
+            }
+            Ok(())
+        })
+        .unwrap();
+    assert!(wrong.is_empty(), "seed {seed}: {wrong:?}");
+    let found = world.ledger.verify().unwrap();
+    assert!(found.is_empty(), "seed {seed}: {found:?}");
+}
+
+#[test]
+fn whatever_happens_no_law_is_broken_and_it_ends() {
+    let from: u64 = std::env::var("SEED").map_or(1, |s| s.parse().unwrap());
+    let count: u64 = std::env::var("SEEDS").map_or(30, |s| s.parse().unwrap());
+    let mut bad = Vec::new();
+    for seed in from..from + count {
+        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| fuzz(seed)));
+        if let Err(e) = result {
+            let words = e.downcast_ref::<String>().cloned();
+            let words = words.or_else(|| e.downcast_ref::<&str>().map(|s| s.to_string()));
+            bad.push((seed, words));
+        }
+    }
+    assert!(bad.is_empty(), "{bad:#?}");
 }
