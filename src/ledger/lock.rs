@@ -132,7 +132,10 @@ mod tests {
             panic!("not Held");
         };
         let pid = format!("pid {} on ", std::process::id());
-        assert!(words.contains(&pid) && words.contains(" since 20"), "{words}");
+        assert!(
+            words.contains(&pid) && words.contains(" since 20"),
+            "{words}"
+        );
         drop(lock);
         RunLock::take(&path).unwrap();
     }

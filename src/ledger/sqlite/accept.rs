@@ -195,28 +195,26 @@ impl Acceptance<'_> {
             None => State::Pending,
         };
         let copied = |i: usize| staged.raw(column::MERCHANT + i);
-        self.tx
-            .prepare_cached(sql::ORDER_INSERT)?
-            .execute(params![
-                no,
-                id,
-                1,
-                self.batch.0,
-                staged.ordinal,
-                copied(0)?,
-                copied(1)?,
-                copied(2)?,
-                staged.raw(column::AMOUNT)?,
-                copied(3)?,
-                copied(4)?,
-                copied(5)?,
-                copied(6)?,
-                &staged.digest[..],
-                staged.raw(column::HOLD_KEY)?,
-                state.as_str(),
-                self.at.0,
-                held_by,
-            ])?;
+        self.tx.prepare_cached(sql::ORDER_INSERT)?.execute(params![
+            no,
+            id,
+            1,
+            self.batch.0,
+            staged.ordinal,
+            copied(0)?,
+            copied(1)?,
+            copied(2)?,
+            staged.raw(column::AMOUNT)?,
+            copied(3)?,
+            copied(4)?,
+            copied(5)?,
+            copied(6)?,
+            &staged.digest[..],
+            staged.raw(column::HOLD_KEY)?,
+            state.as_str(),
+            self.at.0,
+            held_by,
+        ])?;
         self.tally.orders += 1;
         self.tally.held += u64::from(state == State::Held);
         Ok(())
@@ -225,7 +223,8 @@ impl Acceptance<'_> {
     /// An order for the same debt that is alive or succeeded.
     fn holding(&self, staged: &Staged<'_>) -> LedgerResult<Option<i64>> {
         let mut statement = self.tx.prepare_cached(sql::ORDER_HOLDING)?;
-        let mut rows = statement.query(params![staged.raw(column::HOLD_KEY)?, self.hold_since.0])?;
+        let mut rows =
+            statement.query(params![staged.raw(column::HOLD_KEY)?, self.hold_since.0])?;
         match rows.next()? {
             Some(row) => Ok(Some(row.get(0)?)),
             None => Ok(None),

@@ -8,8 +8,8 @@ use rusqlite::Row;
 use crate::clock::WallMs;
 use crate::ledger::{Job, LedgerError, LedgerResult, OrderId, Standing, Trust};
 use crate::order::{
-    Account, CardNo, Content, Fen, Merchant, Order, OrderNo, Reason, ReductionType, ReqScene, SgnNo,
-    State, Weak,
+    Account, CardNo, Content, Fen, Merchant, Order, OrderNo, Reason, ReductionType, ReqScene,
+    SgnNo, State, Weak,
 };
 
 /// A row's value that no levy ever wrote.
@@ -42,17 +42,14 @@ pub(super) fn content(row: &Row<'_>, first: usize, order: i64) -> LedgerResult<C
             .as_str_or_null()
             .map_err(rusqlite::Error::from)
     };
-    let needed =
-        |i: usize, what: &str| -> LedgerResult<&str> { text(i)?.ok_or_else(|| strange(what, order)) };
+    let needed = |i: usize, what: &str| -> LedgerResult<&str> {
+        text(i)?.ok_or_else(|| strange(what, order))
+    };
     let optional = |i: usize| text(i).map_err(LedgerError::from);
     Ok(Content {
         merchant: parsed(needed(0, "merchant")?, Merchant::parse, "merchant", order)?,
         account: parsed(needed(1, "account")?, Account::parse, "account", order)?,
-        reduction_type: word(
-            ReductionType::from_word(needed(2, "type")?),
-            "type",
-            order,
-        )?,
+        reduction_type: word(ReductionType::from_word(needed(2, "type")?), "type", order)?,
         amount: fen(row.get(first + 3)?, order)?,
         reason: optional(4)?
             .map(|t| parsed(t, Reason::parse, "reason", order))

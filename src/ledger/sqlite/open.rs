@@ -52,8 +52,8 @@ pub(super) fn open(options: &OpenOptions) -> LedgerResult<Connection> {
         return Err(place::missing(&real));
     }
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let mut conn = connect(&real, flags)?;
-    match inspect(&conn, &real)? {
+    let (mut conn, inspected) = connect(&real, flags)?;
+    match inspected {
         Inspected::Fresh if !options.create => return Err(place::missing(&real)),
         Inspected::Fresh => {
             settle(&conn)?;
@@ -78,8 +78,8 @@ pub(super) fn open_read_only(path: &Path, binding: &Binding) -> LedgerResult<Con
         return Err(place::missing(&real));
     }
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let conn = connect(&real, flags)?;
-    match inspect(&conn, &real)? {
+    let (conn, inspected) = connect(&real, flags)?;
+    match inspected {
         Inspected::Fresh => return Err(place::missing(&real)),
         Inspected::Version(version) if (version as usize) < sql::MIGRATIONS.len() => {
             return Err(LedgerError::Refused(format!(
@@ -108,7 +108,7 @@ pub(super) fn scratch() -> LedgerResult<Connection> {
     Ok(conn)
 }
 
-fn connect(real: &Path, flags: OpenFlags) -> LedgerResult<Connection> {
+fn connect(real: &Path, flags: OpenFlags) -> LedgerResult<(Connection, Inspected)> {
     let number = rusqlite::version_number();
     if number < SQLITE_VERSION_MIN {
         return Err(LedgerError::Refused(format!(
@@ -123,13 +123,14 @@ fn connect(real: &Path, flags: OpenFlags) -> LedgerResult<Connection> {
             super::words(&e)
         ))
     })?;
+    conn.busy_timeout(Duration::from_millis(BUSY_TIMEOUT_MS))?;
+    let inspected = inspect(&conn, real)?;
     prepare(&conn)?;
-    Ok(conn)
+    Ok((conn, inspected))
 }
 
 /// Settings that change nothing in the file.
 fn prepare(conn: &Connection) -> LedgerResult<()> {
-    conn.busy_timeout(Duration::from_millis(BUSY_TIMEOUT_MS))?;
     conn.set_prepared_statement_cache_capacity(STATEMENTS_CACHED_MAX);
     conn.pragma_update(None, "foreign_keys", "ON")?;
     conn.pragma_update(None, "trusted_schema", "OFF")?;
@@ -215,7 +216,8 @@ pub(super) fn migrate(
         let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
         tx.execute_batch(migration)?;
         if index == 0 {
-            let bind = bind.ok_or_else(|| LedgerError::Broken("a ledger without an owner".into()))?;
+            let bind =
+                bind.ok_or_else(|| LedgerError::Broken("a ledger without an owner".into()))?;
             tx.execute(
                 sql::META_INSERT,
                 params![

@@ -56,10 +56,7 @@ pub(super) fn missing(path: &Path) -> LedgerError {
 /// Makes an empty file that nobody else may read; says its real path.
 pub(super) fn make(path: &Path) -> LedgerResult<PathBuf> {
     let refused = |e: std::io::Error| {
-        LedgerError::Refused(format!(
-            "the ledger {} cannot be made: {e}",
-            path.display()
-        ))
+        LedgerError::Refused(format!("the ledger {} cannot be made: {e}", path.display()))
     };
     let directory = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
@@ -86,10 +83,7 @@ pub(super) fn make(path: &Path) -> LedgerResult<PathBuf> {
 /// Refuses what is no plain file, and what others may read or write.
 pub(super) fn check_file(real: &Path) -> LedgerResult<u64> {
     let meta = fs::metadata(real).map_err(|e| {
-        LedgerError::Refused(format!(
-            "the ledger {} cannot be read: {e}",
-            real.display()
-        ))
+        LedgerError::Refused(format!("the ledger {} cannot be read: {e}", real.display()))
     })?;
     if !meta.is_file() {
         return Err(LedgerError::Refused(format!(

@@ -7,8 +7,8 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::{convert, sql};
 use crate::clock::WallMs;
 use crate::ledger::{
-    Batch, BatchHead, BatchId, Job, LaneWork, LedgerError, LedgerResult, OrderId, Phase, RecentSend,
-    Scope,
+    Batch, BatchHead, BatchId, Job, LaneWork, LedgerError, LedgerResult, OrderId, Phase,
+    RecentSend, Scope,
 };
 use crate::order::{ContentDigest, Merchant, OrderNo};
 
@@ -114,9 +114,7 @@ pub(super) fn deck(
             sql::DECK_OPEN_OF_BATCH,
             params![batch.0, merchant, after.0, limit],
         ),
-        (Scope::Open, Phase::Open) => {
-            jobs(conn, sql::DECK_OPEN, params![merchant, after.0, limit])
-        }
+        (Scope::Open, Phase::Open) => jobs(conn, sql::DECK_OPEN, params![merchant, after.0, limit]),
         // What was never sent goes only with its own file.
         (Scope::Open, Phase::Pending) => Ok(Vec::new()),
     }

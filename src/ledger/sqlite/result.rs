@@ -20,9 +20,8 @@ pub(super) fn rows(
     let mut rows = statement.query([batch.0])?;
     while let Some(row) = rows.next()? {
         let shown = result_row(conn, row)?;
-        each(shown).map_err(|e| {
-            LedgerError::Broken(format!("the rows could not be written out: {e}"))
-        })?;
+        each(shown)
+            .map_err(|e| LedgerError::Broken(format!("the rows could not be written out: {e}")))?;
     }
     Ok(())
 }

@@ -28,14 +28,32 @@ pub(super) fn stage(conn: &mut Connection, rows: &[StagedRow]) -> LedgerResult<(
                 Ok(order) => order,
                 Err(fault) => {
                     insert.execute(params![
-                        place.0, place.1, cells, amount, fault, None::<&str>, None::<&str>,
-                        None::<&str>, None::<&str>, None::<&str>, None::<&str>, None::<&str>,
-                        None::<&str>, None::<&str>, None::<&str>, None::<&[u8]>, None::<&[u8]>
+                        place.0,
+                        place.1,
+                        cells,
+                        amount,
+                        fault,
+                        None::<&str>,
+                        None::<&str>,
+                        None::<&str>,
+                        None::<&str>,
+                        None::<&str>,
+                        None::<&str>,
+                        None::<&str>,
+                        None::<&str>,
+                        None::<&str>,
+                        None::<&str>,
+                        None::<&[u8]>,
+                        None::<&[u8]>
                     ])?;
                     continue;
                 }
             };
-            let StagedOrder { no, content, returned } = order;
+            let StagedOrder {
+                no,
+                content,
+                returned,
+            } = order;
             let digest = content.digest();
             let derived = match no {
                 Some(_) => None,

@@ -20,7 +20,9 @@ pub(super) fn write(conn: &mut Connection, writes: Vec<Write>) -> LedgerResult<V
             Write::Claim(ask) => claim(&tx, ask)?,
             Write::Record(answer) => record(&tx, &answer)?,
             Write::ProofMissed(order) => {
-                let changed = tx.prepare_cached(sql::ORDER_PROOF_MISSED)?.execute([order.0])?;
+                let changed = tx
+                    .prepare_cached(sql::ORDER_PROOF_MISSED)?
+                    .execute([order.0])?;
                 one_row(changed, &format!("order {order}"))?;
                 Written::Noted(order)
             }

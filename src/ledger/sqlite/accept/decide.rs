@@ -56,7 +56,8 @@ impl Acceptance<'_> {
         if let Some(returned) = &row.returned {
             return self.returned(row, returned);
         }
-        let no = claimed.ok_or_else(|| LedgerError::Broken("a staged row without number".into()))?;
+        let no =
+            claimed.ok_or_else(|| LedgerError::Broken("a staged row without number".into()))?;
         self.numbered(row, no, None)
     }
 
