@@ -43,7 +43,7 @@ WHERE generation > 1 AND NOT EXISTS (
     SELECT 1 FROM orders AS before
     WHERE before.deduction_id = o.deduction_id AND before.generation = o.generation - 1
         AND before.content_digest = o.content_digest
-        AND before.state IN ('FAILED', 'CLOSED_PROVEN', 'CANCELLED'))
+        AND before.state IN ('FAILED', 'CLOSED_PROVEN'))
 UNION ALL
 SELECT 'superseded deductions that are alive', COUNT(*) FROM deduction
 WHERE superseded_by IS NOT NULL AND EXISTS (

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior, params};
 
 use super::place::{self, Found};
@@ -18,7 +19,7 @@ pub(super) const BUSY_TIMEOUT_MS: u64 = 10_000;
 /// The oldest SQLite that does not have the bug which could damage a WAL on reset.
 const SQLITE_VERSION_MIN: i32 = 3_051_003;
 /// KiB of pages of the ledger that are held in memory at most.
-const CACHE_KIB: i32 = 24 * 1024;
+const CACHE_KIB: i32 = 40 * 1024;
 /// KiB of pages of the staging that are held in memory at most.
 const TEMP_CACHE_KIB: i32 = 12 * 1024;
 /// Bytes of the WAL that are kept after a checkpoint.
@@ -131,6 +132,8 @@ fn connect(real: &Path, flags: OpenFlags) -> LedgerResult<(Connection, Inspected
 
 /// Settings that change nothing in the file.
 fn prepare(conn: &Connection) -> LedgerResult<()> {
+    // Otherwise a statement is compiled anew whenever a range's bound is bound anew.
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     conn.set_prepared_statement_cache_capacity(STATEMENTS_CACHED_MAX);
     conn.pragma_update(None, "foreign_keys", "ON")?;
     conn.pragma_update(None, "trusted_schema", "OFF")?;
@@ -138,6 +141,8 @@ fn prepare(conn: &Connection) -> LedgerResult<()> {
     conn.pragma_update(None, "temp_store", "FILE")?;
     conn.pragma_update(None, "cache_size", -CACHE_KIB)?;
     conn.pragma_update(Some("temp"), "cache_size", -TEMP_CACHE_KIB)?;
+    // A group of staged rows is undone from memory; the ledger itself has its log on disk.
+    conn.pragma_update_and_check(Some("temp"), "journal_mode", "MEMORY", |_| Ok(()))?;
     Ok(())
 }
 

@@ -44,7 +44,7 @@ pub(super) fn find(path: &Path) -> LedgerResult<Found> {
 }
 
 /// The refusal of a ledger that is not there.
-pub(super) fn missing(path: &Path) -> LedgerError {
+pub(in crate::ledger) fn missing(path: &Path) -> LedgerError {
     LedgerError::Missing(format!(
         "the ledger {} does not exist: without it levy would have forgotten every deduction that it \
          ever sent, and would send them again. Mount or restore it; only before the very first run \
