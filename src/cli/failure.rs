@@ -129,7 +129,7 @@ fn ledger_exit(e: &LedgerError) -> Exit {
     match e {
         LedgerError::Missing(_) | LedgerError::Refused(_) => Exit::Usage,
         LedgerError::Held(_) => Exit::Busy,
-        LedgerError::Broken(_) => Exit::Failed,
+        LedgerError::Unusable(_) | LedgerError::Broken(_) => Exit::Failed,
     }
 }
 
@@ -207,6 +207,7 @@ mod tests {
             (Failure::Changed("x".into()), 2),
             (Failure::Ledger(LedgerError::Missing("x".into())), 2),
             (Failure::Ledger(LedgerError::Refused("x".into())), 2),
+            (Failure::Ledger(LedgerError::Unusable("x".into())), 1),
             (Failure::Ledger(LedgerError::Held("x".into())), 75),
             (Failure::Ledger(broken()), 1),
             (

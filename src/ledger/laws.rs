@@ -1,1 +1,80 @@
+//! The contract suite: what every database must do to be a [`Ledger`], each claim named after its
+//! law. An engine runs it with `contract!`; after each claim its books must verify.
 
+pub(in crate::ledger) mod acceptance;
+pub(in crate::ledger) mod chain;
+pub(in crate::ledger) mod fixture;
+pub(in crate::ledger) mod random;
+pub(in crate::ledger) mod results;
+pub(in crate::ledger) mod writes;
+
+pub(in crate::ledger) use fixture::Engine;
+
+/// Runs the whole suite on an engine that `$make` makes anew for each claim.
+macro_rules! contract {
+    ($make:expr; $($module:ident: $($law:ident,)+;)+) => {$(
+        mod $module {
+            $(
+                #[test]
+                fn $law() {
+                    let engine = $make;
+                    $crate::ledger::laws::$module::$law(&engine);
+                    let wrong = $crate::ledger::laws::Engine::verify(&engine);
+                    assert!(wrong.is_empty(), "{wrong:?}");
+                }
+            )+
+        }
+    )+};
+}
+pub(in crate::ledger) use contract;
+
+/// Names every claim of the suite once, so that no engine can leave one out.
+macro_rules! contract_suite {
+    ($make:expr) => {
+        $crate::ledger::laws::contract! { $make;
+            acceptance:
+                l2_a_number_that_is_known_with_the_same_content_is_a_repeat,
+                l2_a_number_that_is_known_with_another_content_is_a_conflict_and_freezes_the_unsent,
+                l2_a_sent_order_is_not_frozen_by_a_conflict,
+                l2_a_number_with_two_contents_in_one_file_is_sent_for_neither,
+                l2_of_a_clash_in_a_file_only_what_the_ledger_had_is_kept,
+                l2_a_derived_number_that_another_row_took_is_a_clash,
+                derived_numbers_are_the_same_in_every_file,
+                the_second_of_two_identical_rows_without_number_is_held,
+                an_order_is_held_by_what_is_alive_or_succeeded_within_the_days,
+                invalid_rows_claim_nothing,
+                a_batch_is_accepted_once,
+                l9_a_batch_that_was_not_accepted_leaves_nothing_behind,
+                rows_that_were_not_all_staged_are_not_accepted,;
+            chain:
+                a_row_that_comes_back_unchanged_is_its_order,
+                a_row_that_comes_back_changed_replaces_only_what_is_provably_out_of_the_world,
+                a_changed_row_is_told_from_the_row_that_it_now_equals,
+                a_change_that_is_given_twice_is_one_change,
+                a_number_that_this_ledger_does_not_know_is_a_fault_of_the_row,
+                a_superseded_order_is_not_issued_again,;
+            writes:
+                l1_an_intent_is_in_the_ledger_when_the_permission_is_given,
+                l1_only_a_connection_that_was_never_made_gives_the_unsent_state_back,
+                l1_the_first_send_is_the_earliest_of_local_and_signed_time,
+                l2_a_claim_that_knows_the_order_otherwise_is_refused,
+                a_claim_in_a_state_that_forbids_it_is_refused,
+                l3_only_a_verified_reply_settles,
+                l3_a_final_order_never_changes_and_keeps_the_reply_that_settled_it,
+                submissions_that_may_have_been_accepted_are_counted,
+                a_group_is_written_whole_or_not_at_all,
+                l6_recent_sends_are_told_with_their_replies,
+                the_latest_signed_time_never_goes_back,
+                cancelling_withdraws_what_was_never_sent_and_leaves_the_rest,;
+            results:
+                l7_every_row_stands_in_the_result_once_in_input_order,
+                l7_rows_add_up_by_status_and_money_by_order,
+                a_lane_has_the_open_orders_of_a_batchs_rows_and_its_own_unsent_ones,
+                alerts_reach_the_note,
+                a_close_that_no_run_could_prove_is_given_to_a_person,;
+            random:
+                l9_whatever_comes_in_whatever_order_the_books_verify,;
+        }
+    };
+}
+pub(in crate::ledger) use contract_suite;

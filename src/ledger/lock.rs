@@ -4,11 +4,11 @@
 //! What the file says is for people only.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read, Seek, Write};
+use std::io::{ErrorKind, Read, Seek, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use super::sqlite::FILE_MODE;
+use super::sqlite::{FILE_MODE, missing};
 use super::{LedgerError, LedgerResult};
 use crate::clock::{Clock, SystemClock};
 
@@ -26,11 +26,13 @@ pub struct RunLock {
 impl RunLock {
     /// Takes the lock of the ledger at this path (`<ledger>.lock`), or says who has it.
     ///
-    /// `Held` if another run has it, `Refused` if the file cannot be made or locked.
+    /// To be taken before the ledger is opened, so that no newer levy migrates it under a run.
+    /// `Held` if another run has it, `Missing` if its directory is not there, `Refused` if the file
+    /// cannot be made or locked.
     pub fn take(ledger_path: &Path) -> LedgerResult<Self> {
         let path = lock_path(ledger_path);
         let refused = |e: std::io::Error| {
-            LedgerError::Refused(format!(
+            LedgerError::Unusable(format!(
                 "the lock file {} cannot be taken: {e}",
                 path.display()
             ))
@@ -43,7 +45,10 @@ impl RunLock {
                 .truncate(false)
                 .mode(FILE_MODE)
                 .open(&path)
-                .map_err(refused)?;
+                .map_err(|e| match e.kind() {
+                    ErrorKind::NotFound => missing(ledger_path),
+                    _ => refused(e),
+                })?;
             match file.try_lock() {
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => return Err(held(ledger_path, file)),
@@ -55,7 +60,7 @@ impl RunLock {
                 return Ok(lock);
             }
         }
-        Err(LedgerError::Refused(format!(
+        Err(LedgerError::Unusable(format!(
             "the lock file {} is removed again and again: leave it where it is",
             path.display()
         )))
@@ -94,7 +99,7 @@ fn is_still_at(file: &File, path: &Path) -> std::io::Result<bool> {
     let ours = file.metadata()?;
     match std::fs::metadata(path) {
         Ok(there) => Ok((there.dev(), there.ino()) == (ours.dev(), ours.ino())),
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(false),
+        Err(e) if e.kind() == ErrorKind::NotFound => Ok(false),
         Err(e) => Err(e),
     }
 }
@@ -138,6 +143,13 @@ mod tests {
         );
         drop(lock);
         RunLock::take(&path).unwrap();
+    }
+
+    #[test]
+    fn a_ledger_whose_directory_is_not_there_is_missing() {
+        let dir = tempfile::tempdir().unwrap();
+        let lock = RunLock::take(&dir.path().join("nowhere/levy.db"));
+        assert!(matches!(lock, Err(LedgerError::Missing(_))), "{lock:?}");
     }
 
     #[test]

@@ -451,7 +451,7 @@ pub struct RowOrder {
     pub no: OrderNo,
     /// The facts of the reply that settled it, or of the latest one.
     pub reply: Option<ReplyFacts>,
-    /// Requests sent under this number, queries included.
+    /// Requests sent under this number, queries included; not those that were never connected.
     pub attempts: u32,
     /// First send.
     pub first_sent_at: Option<WallMs>,
@@ -507,11 +507,14 @@ pub struct Cancelled {
 pub enum LedgerError {
     /// It does not exist (and `--create-ledger` was not given).
     Missing(String),
-    /// It is not levy's, or not for this caller or environment, or of a newer schema, or lies
-    /// where it can't be safe.
+    /// It is not for this caller or environment, others may read it, or it lies where it can't be
+    /// safe.
     Refused(String),
     /// Another run holds it; who.
     Held(String),
+    /// The file cannot be used: it is another program's, damaged from its first byte on, of a newer
+    /// levy, or may not be read or written.
+    Unusable(String),
     /// Disk, corruption, or a broken rule: nothing may be sent any more.
     Broken(String),
 }
@@ -519,7 +522,9 @@ pub enum LedgerError {
 impl fmt::Display for LedgerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Missing(words) | Self::Refused(words) => f.write_str(words),
+            Self::Missing(words) | Self::Refused(words) | Self::Unusable(words) => {
+                f.write_str(words)
+            }
             Self::Held(words) => f.write_str(words),
             Self::Broken(words) => write!(f, "the ledger failed: {words}"),
         }

@@ -216,3 +216,6 @@ impl Desk {
         let _ = self.done.send(done);
     }
 }
+
+#[cfg(test)]
+mod tests;

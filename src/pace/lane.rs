@@ -15,8 +15,9 @@ use crate::clock::Mono;
 pub const SPACING: Duration = Duration::from_millis(5);
 /// A permit comes back this long after the reply: the gateway's window, and a little for its clock.
 const AFTER_REPLY: Duration = Duration::from_millis(1_001);
-/// A request that was given up is assumed to be counted within this time (law L6).
-pub(crate) const AFTER_GIVING_UP: Duration = Duration::from_secs(30);
+/// A request that was given up is assumed to be counted within 30 s (law L6); then the second in
+/// which it was counted must pass as well.
+pub(crate) const AFTER_GIVING_UP: Duration = Duration::from_millis(31_001);
 /// What a 429 without `Retry-After` costs.
 const THROTTLED_DEFAULT: Duration = Duration::from_secs(1);
 /// `Retry-After` is believed up to here.

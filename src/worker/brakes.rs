@@ -12,7 +12,7 @@ use super::limits::{
 use crate::clock::Mono;
 use crate::gateway::Host;
 use crate::gateway::reply::{Body, Checked, Lost, Reply, SignatureFault};
-use crate::order::{Doubt, Meaning};
+use crate::order::{Asked, Doubt, Meaning};
 
 /// Whether requests may go out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,6 +119,7 @@ impl Brakes {
     pub fn reply(
         &mut self,
         now: Mono,
+        asked: Asked,
         checked: &Checked,
         meaning: &Meaning,
         hint: Option<&str>,
@@ -139,7 +140,7 @@ impl Brakes {
         );
         let stop = self
             .unauthorized(checked, meaning, hint)
-            .or_else(|| self.refused(checked, meaning))
+            .or_else(|| self.refused(asked, checked, meaning))
             .or_else(|| self.stale(checked));
         (stop, notice)
     }
@@ -212,8 +213,13 @@ impl Brakes {
         })
     }
 
-    fn refused(&mut self, checked: &Checked, meaning: &Meaning) -> Option<Stop> {
-        if self.accepted || !matches!(meaning, Meaning::Refused | Meaning::Forbidden) {
+    fn refused(&mut self, asked: Asked, checked: &Checked, meaning: &Meaning) -> Option<Stop> {
+        // A query for an order that the gateway does not know is refused with every setting right.
+        let refused = match meaning {
+            Meaning::Forbidden => true,
+            _ => *meaning == Meaning::Refused && asked == Asked::Submission,
+        };
+        if self.accepted || !refused {
             return None;
         }
         let code = code_of(checked).unwrap_or("?").to_owned();
@@ -305,7 +311,13 @@ mod tests {
 
     fn feed(brakes: &mut Brakes, checked: &Checked, meaning: &Meaning, times: u32) -> Option<Stop> {
         for i in 1..=times {
-            let (stop, _) = brakes.reply(Mono::ZERO, checked, meaning, Some("98 bytes"));
+            let (stop, _) = brakes.reply(
+                Mono::ZERO,
+                Asked::Submission,
+                checked,
+                meaning,
+                Some("98 bytes"),
+            );
             if stop.is_some() {
                 assert_eq!(i, times, "too early");
                 return stop;

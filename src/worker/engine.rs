@@ -86,8 +86,8 @@ pub struct Sent {
 }
 
 impl Sent {
-    /// Consumes the permission.
-    pub fn of(claimed: Claimed) -> Self {
+    /// What is to be remembered of the permission.
+    pub fn of(claimed: &Claimed) -> Self {
         Self {
             attempt: claimed.attempt(),
             job: claimed.job().clone(),

@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
-use super::engine::{Action, Engine, Event, Now, Reply};
+use super::engine::{Action, Engine, Event, Now, Reply, Sent};
 use super::limits::CLAIM_WAIT_MAX;
 use super::send::send;
 use super::{Observer, RunReport, RunSettings, Stop};
 use crate::clock::Clock;
 use crate::gateway::Client;
+use crate::gateway::reply::{Checked, Lost};
 use crate::ledger::writer::{Command, Done, Writer};
 use crate::ledger::{Ledger, LedgerError, LedgerResult, Phase, Scope};
 use crate::pace::AFTER_GIVING_UP;
@@ -182,11 +183,13 @@ impl Loop<'_> {
             Action::Send { claimed, host } => {
                 let client = Arc::clone(&self.client);
                 let replies = self.replies.clone();
+                let mut end = End {
+                    sent: Some(Sent::of(&claimed)),
+                    replies,
+                };
                 tokio::spawn(async move {
                     let reply = send(&client, *claimed, host).await;
-                    // Nobody listens any more once the ledger has failed: the intent stands, and
-                    // the next run asks again.
-                    let _ = replies.send(reply);
+                    end.came(reply);
                 });
             }
             Action::Notice(words) => observer.notice(&words),
@@ -201,6 +204,34 @@ impl Loop<'_> {
         if due {
             self.shown_at = Some(now.mono);
             observer.progress(&self.engine.progress());
+        }
+    }
+}
+
+/// Every request comes to an end, also one whose task panics: then its reply is lost.
+struct End {
+    sent: Option<Sent>,
+    replies: mpsc::UnboundedSender<Reply>,
+}
+
+impl End {
+    fn came(&mut self, reply: Reply) {
+        self.sent = None;
+        // Nobody listens any more once the ledger has failed: the intent stands, and the next run
+        // asks again.
+        let _ = self.replies.send(reply);
+    }
+}
+
+impl Drop for End {
+    fn drop(&mut self) {
+        if let Some(sent) = self.sent.take() {
+            self.came(Reply {
+                sent,
+                checked: Checked::Lost(Lost::Broken("levy gave it up: a bug".into())),
+                latency: Duration::ZERO,
+                hint: None,
+            });
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::order::Asked;
 
 /// Sends what was claimed, once, and waits for the reply or its absence.
 pub async fn send(client: &Client, claimed: Claimed, host: Host) -> Reply {
-    let sent = Sent::of(claimed);
+    let sent = Sent::of(&claimed);
     let order = &sent.job.order;
     let exchange = match sent.asked {
         Asked::Submission => client.submit(order, host).await,

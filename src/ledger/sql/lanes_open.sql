@@ -1,2 +1,2 @@
 SELECT merchant, COUNT(*) FROM orders
-WHERE state IN ('UNKNOWN', 'PROCESSING', 'CLOSED') GROUP BY merchant
+WHERE (state = 'UNKNOWN' OR state = 'PROCESSING' OR state = 'CLOSED') GROUP BY merchant

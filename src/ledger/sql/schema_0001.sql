@@ -1,6 +1,7 @@
 -- The ledger, version 1. Times are milliseconds since 1970, amounts are fen. docs/LEDGER.md tells
 -- what each table is for; the CHECKs and triggers repeat the laws, so that the database is their
--- last reader.
+-- last reader. Lists that are checked with every insert are chains of OR: for a longer IN, SQLite
+-- builds a table each time.
 
 CREATE TABLE meta (
     only_row INTEGER PRIMARY KEY CONSTRAINT meta_only_row CHECK (only_row = 1),
@@ -39,7 +40,8 @@ CREATE TABLE batch_row (
     line INTEGER NOT NULL,
     cells TEXT NOT NULL,
     amount_fen INTEGER CONSTRAINT batch_row_amount CHECK (amount_fen BETWEEN 1 AND 10000000000000),
-    kind TEXT NOT NULL CONSTRAINT batch_row_kind CHECK (kind IN ('ORDER', 'INVALID', 'CONFLICT')),
+    kind TEXT NOT NULL
+        CONSTRAINT batch_row_kind CHECK (kind = 'ORDER' OR kind = 'INVALID' OR kind = 'CONFLICT'),
     deduction_id INTEGER REFERENCES deduction (deduction_id),
     -- Where the row's deduction came first, if not in this row.
     repeat_of_batch INTEGER REFERENCES batch (batch_id),
@@ -76,10 +78,12 @@ CREATE TABLE orders (
     content_digest BLOB NOT NULL
         CONSTRAINT orders_digest_length CHECK (length(content_digest) = 32),
     hold_key BLOB NOT NULL CONSTRAINT orders_hold_key_length CHECK (length(hold_key) = 16),
-    state TEXT NOT NULL CONSTRAINT orders_state CHECK (state IN (
-        'PENDING', 'HELD', 'CONFLICT', 'CANCELLED', 'UNKNOWN', 'PROCESSING', 'CLOSED', 'REJECTED',
-        'EXPIRED', 'SUCCESS', 'FAILED', 'CLOSED_PROVEN')),
-    weak TEXT NOT NULL DEFAULT '' CONSTRAINT orders_weak CHECK (weak IN ('', 'SAID', 'REFUSED')),
+    state TEXT NOT NULL CONSTRAINT orders_state CHECK (
+        state = 'PENDING' OR state = 'HELD' OR state = 'CONFLICT' OR state = 'CANCELLED'
+        OR state = 'UNKNOWN' OR state = 'PROCESSING' OR state = 'CLOSED' OR state = 'REJECTED'
+        OR state = 'EXPIRED' OR state = 'SUCCESS' OR state = 'FAILED' OR state = 'CLOSED_PROVEN'),
+    weak TEXT NOT NULL DEFAULT ''
+        CONSTRAINT orders_weak CHECK (weak = '' OR weak = 'SAID' OR weak = 'REFUSED'),
     attempts INTEGER NOT NULL DEFAULT 0 CONSTRAINT orders_attempts CHECK (attempts >= 0),
     maybe_accepted INTEGER NOT NULL DEFAULT 0
         CONSTRAINT orders_maybe_accepted CHECK (maybe_accepted BETWEEN 0 AND attempts),
@@ -97,20 +101,23 @@ CREATE TABLE orders (
     shown_attempt INTEGER REFERENCES attempt (attempt_id),
     CONSTRAINT orders_chain UNIQUE (deduction_id, generation),
     CONSTRAINT orders_unsent_never_sent CHECK (
-        state NOT IN ('PENDING', 'HELD', 'CONFLICT', 'CANCELLED')
-        OR (first_sent_at_ms IS NULL AND maybe_accepted = 0)),
+        (first_sent_at_ms IS NULL AND maybe_accepted = 0)
+        OR (state <> 'PENDING' AND state <> 'HELD' AND state <> 'CONFLICT'
+            AND state <> 'CANCELLED')),
     CONSTRAINT orders_sent_has_first_send CHECK (
-        state IN ('PENDING', 'HELD', 'CONFLICT', 'CANCELLED') OR first_sent_at_ms IS NOT NULL)
+        first_sent_at_ms IS NOT NULL
+        OR (state = 'PENDING' OR state = 'HELD' OR state = 'CONFLICT' OR state = 'CANCELLED'))
 ) STRICT;
 
 -- Law L5: at most one order of a deduction is alive.
 CREATE UNIQUE INDEX orders_one_alive ON orders (deduction_id)
-    WHERE state NOT IN ('FAILED', 'CLOSED_PROVEN', 'CANCELLED');
+    WHERE state <> 'FAILED' AND state <> 'CLOSED_PROVEN' AND state <> 'CANCELLED';
 CREATE INDEX orders_holding ON orders (hold_key)
-    WHERE state IN ('PENDING', 'UNKNOWN', 'PROCESSING', 'CLOSED', 'SUCCESS', 'EXPIRED');
+    WHERE (state = 'PENDING' OR state = 'UNKNOWN' OR state = 'PROCESSING' OR state = 'CLOSED'
+        OR state = 'SUCCESS' OR state = 'EXPIRED');
 CREATE INDEX orders_pending ON orders (batch_id, merchant, order_id) WHERE state = 'PENDING';
 CREATE INDEX orders_open ON orders (merchant, order_id)
-    WHERE state IN ('UNKNOWN', 'PROCESSING', 'CLOSED');
+    WHERE (state = 'UNKNOWN' OR state = 'PROCESSING' OR state = 'CLOSED');
 
 CREATE TABLE attempt (
     attempt_id INTEGER PRIMARY KEY,
@@ -177,6 +184,16 @@ WHEN NEW.state IN ('SUCCESS', 'FAILED', 'CLOSED_PROVEN') AND NEW.state <> OLD.st
             AND reply.trust = 'VERIFIED')
 BEGIN
     SELECT RAISE(ABORT, 'L3: only a verified reply settles an order');
+END;
+
+CREATE TRIGGER orders_new_number_needs_proof
+BEFORE INSERT ON orders
+WHEN NEW.generation > 1 AND NOT EXISTS (
+    SELECT 1 FROM orders
+    WHERE deduction_id = NEW.deduction_id AND generation = NEW.generation - 1
+        AND content_digest = NEW.content_digest AND state IN ('FAILED', 'CLOSED_PROVEN'))
+BEGIN
+    SELECT RAISE(ABORT, 'L5: a new number needs the proof that the one before is dead');
 END;
 
 CREATE TRIGGER orders_stay BEFORE DELETE ON orders

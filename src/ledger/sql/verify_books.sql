@@ -14,7 +14,9 @@ WHERE NOT EXISTS (
         AND batch_row.deduction_id = orders.deduction_id)
 UNION ALL
 SELECT 'orders whose attempts are not those of the journal', COUNT(*) FROM orders
-WHERE attempts <> (SELECT COUNT(*) FROM attempt WHERE attempt.order_id = orders.order_id)
+WHERE attempts <> (
+    SELECT COUNT(*) FROM attempt LEFT JOIN reply ON reply.attempt_id = attempt.attempt_id
+    WHERE attempt.order_id = orders.order_id AND COALESCE(reply.trust, 'LOST') <> 'NOT_SENT')
 UNION ALL
 SELECT 'orders whose submissions that may have been accepted are not those of the journal', COUNT(*)
 FROM orders
@@ -43,7 +45,7 @@ WHERE generation > 1 AND NOT EXISTS (
     SELECT 1 FROM orders AS before
     WHERE before.deduction_id = o.deduction_id AND before.generation = o.generation - 1
         AND before.content_digest = o.content_digest
-        AND before.state IN ('FAILED', 'CLOSED_PROVEN', 'CANCELLED'))
+        AND before.state IN ('FAILED', 'CLOSED_PROVEN'))
 UNION ALL
 SELECT 'superseded deductions that are alive', COUNT(*) FROM deduction
 WHERE superseded_by IS NOT NULL AND EXISTS (

@@ -22,7 +22,7 @@ use std::path::Path;
 use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 
 pub use open::OpenOptions;
-pub(in crate::ledger) use place::FILE_MODE;
+pub(in crate::ledger) use place::{FILE_MODE, missing};
 
 use super::{
     Accepted, Batch, BatchHead, BatchId, Binding, CancelTarget, Cancelled, Job, LaneWork, Ledger,

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior, params};
 
 use super::place::{self, Found};
@@ -18,7 +19,7 @@ pub(super) const BUSY_TIMEOUT_MS: u64 = 10_000;
 /// The oldest SQLite that does not have the bug which could damage a WAL on reset.
 const SQLITE_VERSION_MIN: i32 = 3_051_003;
 /// KiB of pages of the ledger that are held in memory at most.
-const CACHE_KIB: i32 = 24 * 1024;
+const CACHE_KIB: i32 = 40 * 1024;
 /// KiB of pages of the staging that are held in memory at most.
 const TEMP_CACHE_KIB: i32 = 12 * 1024;
 /// Bytes of the WAL that are kept after a checkpoint.
@@ -52,8 +53,8 @@ pub(super) fn open(options: &OpenOptions) -> LedgerResult<Connection> {
         return Err(place::missing(&real));
     }
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let mut conn = connect(&real, flags)?;
-    match inspect(&conn, &real)? {
+    let (mut conn, inspected) = connect(&real, flags)?;
+    match inspected {
         Inspected::Fresh if !options.create => return Err(place::missing(&real)),
         Inspected::Fresh => {
             settle(&conn)?;
@@ -78,8 +79,8 @@ pub(super) fn open_read_only(path: &Path, binding: &Binding) -> LedgerResult<Con
         return Err(place::missing(&real));
     }
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let conn = connect(&real, flags)?;
-    match inspect(&conn, &real)? {
+    let (conn, inspected) = connect(&real, flags)?;
+    match inspected {
         Inspected::Fresh => return Err(place::missing(&real)),
         Inspected::Version(version) if (version as usize) < sql::MIGRATIONS.len() => {
             return Err(LedgerError::Refused(format!(
@@ -108,7 +109,7 @@ pub(super) fn scratch() -> LedgerResult<Connection> {
     Ok(conn)
 }
 
-fn connect(real: &Path, flags: OpenFlags) -> LedgerResult<Connection> {
+fn connect(real: &Path, flags: OpenFlags) -> LedgerResult<(Connection, Inspected)> {
     let number = rusqlite::version_number();
     if number < SQLITE_VERSION_MIN {
         return Err(LedgerError::Refused(format!(
@@ -117,19 +118,22 @@ fn connect(real: &Path, flags: OpenFlags) -> LedgerResult<Connection> {
         )));
     }
     let conn = Connection::open_with_flags(real, flags).map_err(|e| {
-        LedgerError::Refused(format!(
+        LedgerError::Unusable(format!(
             "the ledger {} cannot be opened: {}",
             real.display(),
             super::words(&e)
         ))
     })?;
+    conn.busy_timeout(Duration::from_millis(BUSY_TIMEOUT_MS))?;
+    let inspected = inspect(&conn, real)?;
     prepare(&conn)?;
-    Ok(conn)
+    Ok((conn, inspected))
 }
 
 /// Settings that change nothing in the file.
 fn prepare(conn: &Connection) -> LedgerResult<()> {
-    conn.busy_timeout(Duration::from_millis(BUSY_TIMEOUT_MS))?;
+    // Otherwise a statement is compiled anew whenever a range's bound is bound anew.
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     conn.set_prepared_statement_cache_capacity(STATEMENTS_CACHED_MAX);
     conn.pragma_update(None, "foreign_keys", "ON")?;
     conn.pragma_update(None, "trusted_schema", "OFF")?;
@@ -137,6 +141,8 @@ fn prepare(conn: &Connection) -> LedgerResult<()> {
     conn.pragma_update(None, "temp_store", "FILE")?;
     conn.pragma_update(None, "cache_size", -CACHE_KIB)?;
     conn.pragma_update(Some("temp"), "cache_size", -TEMP_CACHE_KIB)?;
+    // A group of staged rows is undone from memory; the ledger itself has its log on disk.
+    conn.pragma_update_and_check(Some("temp"), "journal_mode", "MEMORY", |_| Ok(()))?;
     Ok(())
 }
 
@@ -174,7 +180,7 @@ fn inspect(conn: &Connection, real: &Path) -> LedgerResult<Inspected> {
     let (application, version, things) = match read() {
         Ok(read) => read,
         Err(e) if e.sqlite_error_code() == Some(rusqlite::ErrorCode::NotADatabase) => {
-            return Err(LedgerError::Refused(format!(
+            return Err(LedgerError::Unusable(format!(
                 "{path} is no ledger: it is no SQLite file, or it is damaged from its first byte on"
             )));
         }
@@ -184,7 +190,7 @@ fn inspect(conn: &Connection, real: &Path) -> LedgerResult<Inspected> {
         return Ok(Inspected::Fresh);
     }
     if application != APPLICATION_ID {
-        return Err(LedgerError::Refused(format!(
+        return Err(LedgerError::Unusable(format!(
             "{path} is no ledger of levy's, but another program's SQLite file"
         )));
     }
@@ -194,7 +200,7 @@ fn inspect(conn: &Connection, real: &Path) -> LedgerResult<Inspected> {
         )));
     }
     if version as usize > sql::MIGRATIONS.len() {
-        return Err(LedgerError::Refused(format!(
+        return Err(LedgerError::Unusable(format!(
             "the ledger {path} was made by a newer levy (schema {version}; this one knows {}): use \
              that one",
             sql::MIGRATIONS.len()

@@ -36,7 +36,7 @@ pub(super) fn find(path: &Path) -> LedgerResult<Found> {
             }
             Ok(Found::Nothing(path.to_path_buf()))
         }
-        Err(e) => Err(LedgerError::Refused(format!(
+        Err(e) => Err(LedgerError::Unusable(format!(
             "the ledger {} cannot be reached: {e}",
             path.display()
         ))),
@@ -44,7 +44,7 @@ pub(super) fn find(path: &Path) -> LedgerResult<Found> {
 }
 
 /// The refusal of a ledger that is not there.
-pub(super) fn missing(path: &Path) -> LedgerError {
+pub(in crate::ledger) fn missing(path: &Path) -> LedgerError {
     LedgerError::Missing(format!(
         "the ledger {} does not exist: without it levy would have forgotten every deduction that it \
          ever sent, and would send them again. Mount or restore it; only before the very first run \
@@ -56,7 +56,7 @@ pub(super) fn missing(path: &Path) -> LedgerError {
 /// Makes an empty file that nobody else may read; says its real path.
 pub(super) fn make(path: &Path) -> LedgerResult<PathBuf> {
     let refused = |e: std::io::Error| {
-        LedgerError::Refused(format!("the ledger {} cannot be made: {e}", path.display()))
+        LedgerError::Unusable(format!("the ledger {} cannot be made: {e}", path.display()))
     };
     let directory = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
@@ -83,7 +83,7 @@ pub(super) fn make(path: &Path) -> LedgerResult<PathBuf> {
 /// Refuses what is no plain file, and what others may read or write.
 pub(super) fn check_file(real: &Path) -> LedgerResult<u64> {
     let meta = fs::metadata(real).map_err(|e| {
-        LedgerError::Refused(format!("the ledger {} cannot be read: {e}", real.display()))
+        LedgerError::Unusable(format!("the ledger {} cannot be read: {e}", real.display()))
     })?;
     if !meta.is_file() {
         return Err(LedgerError::Refused(format!(
@@ -117,7 +117,7 @@ pub(super) fn check_file_system(real: &Path, allow_network: bool) -> LedgerResul
         None => Ok(()),
         Some(name) => Err(LedgerError::Refused(format!(
             "the ledger {} lies on {name}, where locks and syncs cannot be relied on: put it on a \
-             local disk, or force it with `--allow-network-file-system`",
+             local disk, or force it with `--force-network-file-system`",
             real.display()
         ))),
     }

@@ -7,9 +7,6 @@ use crate::clock::WallMs;
 use crate::ledger::{BatchId, LedgerError, LedgerResult, ReplyFacts, ResultRow, RowOrder, Totals};
 use crate::order::{NextAction, OrderNo, State, Status};
 
-/// What `totals_*.sql` split amounts at.
-const SPLIT_FEN: u128 = 1_000_000;
-
 /// Streams a batch's rows; reads only, so it holds no lock that a writer waits for.
 pub(super) fn rows(
     conn: &Connection,
@@ -227,7 +224,8 @@ fn alerts(conn: &Connection, order: i64) -> LedgerResult<Vec<String>> {
     Ok(alerts.collect::<rusqlite::Result<_>>()?)
 }
 
-/// A batch's sums.
+/// A batch's sums. They are made here and not in SQL: a million of the largest amounts overflow its
+/// 64 bits, and grouping would sort the whole batch in memory.
 pub(super) fn totals(conn: &Connection, batch: BatchId) -> LedgerResult<Totals> {
     // Both halves see one moment.
     let tx = conn.unchecked_transaction()?;
@@ -246,14 +244,16 @@ fn totals_of_rows(conn: &Connection, batch: BatchId, totals: &mut Totals) -> Led
         let state: Option<String> = row.get(1)?;
         let kind: String = row.get(0)?;
         let shown = Shown::read(&kind, state.as_deref(), row.get(2)?, row.get(3)?)?;
-        let count = row.get::<_, i64>(4)? as u64;
+        let amount: Option<i64> = row.get(4)?;
         let of_status = &mut by_status[index(Status::ALL, shown.status())];
-        of_status.0 += count;
-        of_status.1 += sum(row, 7)?;
-        by_action[index(NextAction::ALL, shown.next_action())] += count;
-        totals.rows += count;
-        totals.unreadable_amounts += count - row.get::<_, i64>(5)? as u64;
-        totals.repeats += row.get::<_, i64>(6)? as u64;
+        of_status.0 += 1;
+        match amount {
+            Some(fen) => of_status.1 += u128::from(convert::fen(fen, 0)?.get()),
+            None => totals.unreadable_amounts += 1,
+        }
+        by_action[index(NextAction::ALL, shown.next_action())] += 1;
+        totals.rows += 1;
+        totals.repeats += u64::from(row.get::<_, bool>(5)?);
     }
     totals.by_status = Status::ALL
         .iter()
@@ -275,9 +275,9 @@ fn totals_of_orders(conn: &Connection, batch: BatchId, totals: &mut Totals) -> L
     let mut rows = statement.query([batch.0])?;
     while let Some(row) = rows.next()? {
         let state = convert::state(&row.get::<_, String>(0)?, 0)?;
-        totals.orders += row.get::<_, i64>(1)? as u64;
-        totals.attempts += row.get::<_, i64>(2)? as u64;
-        let fen = sum(row, 3)?;
+        totals.orders += 1;
+        totals.attempts += u64::from(row.get::<_, u32>(1)?);
+        let fen = u128::from(convert::fen(row.get(2)?, 0)?.get());
         match state {
             State::Success => totals.deducted_fen += fen,
             State::Failed | State::ClosedProven | State::Cancelled | State::Rejected => {
@@ -290,12 +290,6 @@ fn totals_of_orders(conn: &Connection, batch: BatchId, totals: &mut Totals) -> L
         }
     }
     Ok(())
-}
-
-/// Two columns: millions of fen, and the rest.
-fn sum(row: &Row<'_>, first: usize) -> LedgerResult<u128> {
-    let (millions, rest): (i64, i64) = (row.get(first)?, row.get(first + 1)?);
-    Ok(millions as u128 * SPLIT_FEN + rest as u128)
 }
 
 fn index<T: PartialEq>(all: &[T], one: T) -> usize {

@@ -96,6 +96,7 @@ fn record(tx: &Transaction<'_>, answer: &Answer) -> LedgerResult<Written> {
         standing.maybe_accepted,
         standing.first_sent_at.map(|at| at.0),
         i64::from(answer.alert.is_some()),
+        i64::from(answer.facts.trust == Trust::NotSent),
     ])?;
     one_row(changed, &format!("order {}", answer.order))?;
     if let Some(signed_at) = signed_at(answer) {

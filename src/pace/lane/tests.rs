@@ -48,7 +48,7 @@ fn drive(limit: u32, fates: &[Fate]) -> (Vec<u64>, u64) {
         }
         last = now;
         let span = if fate.given_up {
-            10_000 + 29_999
+            10_000 + 30_000
         } else {
             fate.latency_ms
         };

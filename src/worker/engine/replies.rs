@@ -54,9 +54,13 @@ impl Engine {
             now,
         );
         let was = self.brakes.gate();
-        let (stop, notice) =
-            self.brakes
-                .reply(now.mono, &checked, &verdict.meaning, hint.as_deref());
+        let (stop, notice) = self.brakes.reply(
+            now.mono,
+            sent.asked,
+            &checked,
+            &verdict.meaning,
+            hint.as_deref(),
+        );
         if let Some(notice) = notice {
             self.notice(notice);
         }
@@ -285,9 +289,11 @@ impl Engine {
         let lane = &mut self.lanes[active.lane];
         lane.unsent.remove(&id);
         self.progress.done += 1;
+        let asked_in_vain = matches!(active.last, Some((Asked::Query, _)));
         match active.job.standing.state {
             State::Success => self.progress.succeeded += 1,
-            State::Closed if active.tries.queries > 0 && active.last.is_some() => {
+            // A run that was cut short has not asked in vain.
+            State::Closed if asked_in_vain && !self.stopping => {
                 self.progress.closed += 1;
                 self.write(Write::ProofMissed(id));
             }

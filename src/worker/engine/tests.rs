@@ -190,7 +190,7 @@ impl World {
                     }
                     Action::Write(write) => writes.push(write),
                     Action::Send { claimed, .. } => {
-                        let (at, reply) = self.gateway(Sent::of(*claimed));
+                        let (at, reply) = self.gateway(Sent::of(&claimed));
                         wire.insert((at, turn * 1000 + steps), reply);
                     }
                     Action::Notice(_) | Action::Alert(_) => {}

@@ -1,0 +1,409 @@
+//! The database as the last reader of the rules: its words, its indices, its triggers.
+
+use rusqlite::Connection;
+
+use super::Books;
+use crate::ledger::laws::Engine;
+use crate::ledger::sqlite::sql;
+use crate::order::{Asked, ReductionType, ReqScene, State, Weak};
+
+/// Words in single quotes.
+fn quoted(text: &str) -> Vec<&str> {
+    text.split('\'').skip(1).step_by(2).collect()
+}
+
+/// Every `state IN (…)`, and every chain of `state = … OR state = …` (or `<>` and AND), as its words.
+fn state_lists(text: &str) -> Vec<Vec<String>> {
+    let flat = |c: char| c.is_whitespace() || matches!(c, '(' | ',');
+    let mut lists: Vec<Vec<String>> = Vec::new();
+    let mut joined = false;
+    let text: Vec<&str> = text
+        .lines()
+        .map(|line| line.split("--").next().unwrap_or_default())
+        .collect();
+    let text = text.join("\n");
+    let parts: Vec<&str> = text.split('\'').collect();
+    for pair in parts.chunks(2) {
+        let [before, word] = pair else { break };
+        let between: Vec<&str> = before.split(flat).filter(|t| !t.is_empty()).collect();
+        let continues = matches!(between[..], [] | ["OR" | "AND", "state", "=" | "<>"]);
+        if State::from_word(word).is_none() {
+            joined = false;
+            continue;
+        }
+        match lists.last_mut() {
+            Some(list) if joined && continues => list.push((*word).to_owned()),
+            _ => lists.push(vec![(*word).to_owned()]),
+        }
+        joined = true;
+    }
+    lists.retain(|list| list.len() > 1);
+    lists
+}
+
+fn states(which: impl Fn(State) -> bool) -> Vec<&'static str> {
+    let mut words: Vec<_> = State::ALL
+        .iter()
+        .filter(|state| which(**state))
+        .map(|state| state.as_str())
+        .collect();
+    words.sort_unstable();
+    words
+}
+
+/// A ledger with one order that was sent and settled, and one that was not.
+fn with_two_orders(books: &Books) -> Connection {
+    use crate::ledger::laws::fixture::{Desk, numbered};
+    let mut desk = Desk::new(books);
+    let (batch, _) = desk.file(
+        "one.csv",
+        vec![numbered("A", "a", 1), numbered("B", "b", 1)],
+    );
+    desk.bring(batch, "A", State::Success);
+    drop(desk);
+    let conn = Connection::open(books.path()).unwrap();
+    conn.pragma_update(None, "foreign_keys", "ON").unwrap();
+    conn
+}
+
+#[test]
+fn every_statement_is_valid_and_every_one_of_them_is_tried() {
+    let ledger = Books::new().sqlite();
+    ledger.conn.execute_batch(sql::STAGING).unwrap();
+    for (name, text) in sql::ALL {
+        if let Err(e) = ledger.conn.prepare(text) {
+            panic!("{name}: {e}");
+        }
+    }
+    ledger.conn.execute_batch(sql::CLASH_FILL).unwrap();
+    ledger.conn.execute_batch(sql::STAGING_CLEAR).unwrap();
+}
+
+#[test]
+fn the_words_in_the_schema_are_those_of_the_code() {
+    let schema = sql::MIGRATIONS.concat();
+    let check = |constraint: &str| -> Vec<&str> {
+        let from = schema.find(&format!("CONSTRAINT {constraint}")).unwrap();
+        let rest = &schema[from..];
+        quoted(&rest[..rest.find(",\n").unwrap()])
+    };
+    let words = |all: Vec<&'static str>| all;
+    assert_eq!(
+        check("orders_state"),
+        words(State::ALL.iter().map(|s| s.as_str()).collect())
+    );
+    assert_eq!(
+        check("orders_weak"),
+        words(Weak::ALL.iter().map(|s| s.as_str()).collect())
+    );
+    assert_eq!(
+        check("orders_reduction_type"),
+        words(ReductionType::ALL.iter().map(|s| s.as_str()).collect())
+    );
+    assert_eq!(
+        check("attempt_asked"),
+        words(Asked::ALL.iter().map(|s| s.as_str()).collect())
+    );
+    assert_eq!(
+        ReqScene::ALL.len(),
+        3,
+        "kept without a CHECK: the interface may add to it"
+    );
+}
+
+#[test]
+fn every_list_of_states_in_the_sql_is_a_predicate_of_the_code() {
+    let open = |s: State| s.is_unfinished() && !s.is_unsent();
+    let predicates = [
+        states(|_| true),
+        states(State::is_final),
+        states(State::is_unsent),
+        states(|s| !s.is_alive()),
+        states(State::is_proven_dead),
+        states(State::holds_others),
+        states(open),
+        // Settled orders that hold others for some days only.
+        states(|s| s.holds_others() && !s.is_unfinished()),
+    ];
+    let mut lists = 0;
+    let all = sql::ALL.iter().map(|(name, text)| (*name, *text));
+    for (name, text) in all.chain([("schema", sql::MIGRATIONS[0])]) {
+        for mut list in state_lists(text) {
+            list.sort_unstable();
+            assert!(
+                predicates.iter().any(|words| *words == list),
+                "{name}: {list:?}"
+            );
+            lists += 1;
+        }
+    }
+    assert!(lists >= 20, "{lists}");
+    // And those of the indices are the right ones.
+    let ledger = Books::new().sqlite();
+    for (index, want) in [
+        ("orders_one_alive", states(|s| !s.is_alive())),
+        ("orders_holding", states(State::holds_others)),
+        ("orders_open", states(open)),
+    ] {
+        let query = "SELECT sql FROM sqlite_schema WHERE name = ?1";
+        let text: String = ledger
+            .conn
+            .query_row(query, [index], |row| row.get(0))
+            .unwrap();
+        let mut found = quoted(&text);
+        found.sort_unstable();
+        assert_eq!(found, want, "{index}");
+    }
+}
+
+#[test]
+fn what_a_run_asks_often_is_answered_by_an_index() {
+    let ledger = Books::new().sqlite();
+    let plan = |text: &str| -> String {
+        let mut statement = ledger
+            .conn
+            .prepare(&format!("EXPLAIN QUERY PLAN {text}"))
+            .unwrap();
+        let count = statement.parameter_count();
+        let nulls = vec![rusqlite::types::Null; count];
+        let lines = statement
+            .query_map(rusqlite::params_from_iter(nulls), |row| {
+                row.get::<_, String>(3)
+            })
+            .unwrap();
+        lines.map(Result::unwrap).collect::<Vec<_>>().join("\n")
+    };
+    for (text, want) in [
+        (
+            sql::ORDER_HOLDING,
+            "orders USING INDEX orders_holding (hold_key=?)",
+        ),
+        (
+            sql::DECK_PENDING,
+            "orders USING INDEX orders_pending (batch_id=? AND merchant=? AND",
+        ),
+        (
+            sql::DECK_OPEN,
+            "orders USING INDEX orders_open (merchant=? AND",
+        ),
+        (
+            sql::DECK_OPEN_OF_BATCH,
+            "orders USING INDEX orders_open (merchant=? AND",
+        ),
+        (sql::LANES_OPEN, "orders USING INDEX orders_open"),
+        (sql::LANES_OPEN_OF_BATCH, "orders USING INDEX orders_open"),
+        (
+            sql::LANES_PENDING,
+            "orders USING COVERING INDEX orders_pending (batch_id=?)",
+        ),
+        (
+            sql::RECENT_SENDS,
+            "attempt USING INDEX attempt_claimed_at (claimed_at_ms>?)",
+        ),
+        (
+            sql::ORDER_ALERTS,
+            "attempt USING COVERING INDEX attempt_order (order_id=?)",
+        ),
+        (sql::RESULT_ROWS, "r USING PRIMARY KEY (batch_id=?)"),
+    ] {
+        let found = plan(text);
+        assert!(found.contains(want), "{want}:\n{found}");
+        assert!(
+            !found.contains("TEMP B-TREE FOR ORDER BY") || text == sql::ORDER_ALERTS,
+            "{found}"
+        );
+        assert!(!found.contains("SCAN newer"), "{found}");
+    }
+}
+
+#[test]
+fn l5_a_second_order_of_a_deduction_needs_proof_and_cannot_live_beside_the_first() {
+    let books = Books::new();
+    let conn = with_two_orders(&books);
+    let second = "INSERT INTO orders (out_request_no, deduction_id, generation, batch_id, ordinal, \
+        merchant, account, reduction_type, amount_fen, content_digest, hold_key, state, \
+        created_at_ms) \
+        SELECT 'X' || order_id, deduction_id, 2, batch_id, ordinal, merchant, account, \
+        reduction_type, amount_fen, content_digest, hold_key, 'PENDING', 0 \
+        FROM orders WHERE out_request_no = ?1";
+    for number in ["A", "B"] {
+        let e = conn.execute(second, [number]).unwrap_err().to_string();
+        assert!(e.contains("L5: "), "{e}");
+    }
+    conn.execute_batch("DROP TRIGGER orders_new_number_needs_proof")
+        .unwrap();
+    for number in ["A", "B"] {
+        let e = conn.execute(second, [number]).unwrap_err().to_string();
+        assert!(
+            e.contains("UNIQUE constraint failed: orders.deduction_id"),
+            "{e}"
+        );
+    }
+    // Withdrawn is no proof either.
+    let withdraw = "UPDATE orders SET state = 'CANCELLED' WHERE out_request_no = 'B'";
+    conn.execute(withdraw, []).unwrap();
+    conn.execute(second, ["B"]).unwrap();
+    let wrong = books.verify();
+    assert_eq!(
+        wrong,
+        ["1 orders issued again without proof that the one before is dead"]
+    );
+}
+
+#[test]
+fn l5_a_deduction_that_is_proven_dead_may_have_another_order() {
+    use crate::ledger::Ledger;
+    use crate::ledger::laws::fixture::{Desk, numbered};
+    for (number, state) in [("A", State::Failed), ("B", State::ClosedProven)] {
+        let books = Books::new();
+        let mut desk = Desk::new(&books);
+        let rows = vec![numbered(number, "a", 7), numbered(number, "a", 7)];
+        let (batch, _) = desk.file("one.csv", rows);
+        desk.bring(batch, number, state);
+        let mut ledger = books.sqlite();
+        ledger
+            .conn
+            .execute_batch(
+                "INSERT INTO orders (out_request_no, deduction_id, generation, batch_id, ordinal,
+                     merchant, account, reduction_type, amount_fen, content_digest, hold_key,
+                     state, created_at_ms)
+                 SELECT 'X', deduction_id, 2, batch_id, ordinal, merchant, account,
+                     reduction_type, amount_fen, content_digest, hold_key, 'PENDING', 0
+                 FROM orders",
+            )
+            .unwrap();
+        // Both rows show the chain's newest order, and its money counts once.
+        let shown = desk.rows(batch);
+        for row in shown {
+            assert_eq!(row.order.unwrap().no.as_str(), "X");
+        }
+        let totals = ledger.totals(batch).unwrap();
+        assert_eq!((totals.rows, totals.orders, totals.open_fen), (2, 1, 7));
+        assert_eq!((totals.dead_fen, totals.attempts), (0, 0));
+        assert!(books.verify().is_empty());
+    }
+}
+
+#[test]
+fn the_laws_hold_against_whoever_writes_sql_by_hand() {
+    let books = Books::new();
+    let conn = with_two_orders(&books);
+    for (text, want) in [
+        ("UPDATE attempt SET claimed_at_ms = 0", "append-only"),
+        ("DELETE FROM attempt", "append-only"),
+        ("UPDATE reply SET trust = 'LOST'", "append-only"),
+        ("DELETE FROM reply", "append-only"),
+        (
+            "UPDATE orders SET amount_fen = 2 WHERE out_request_no = 'A'",
+            "L2: ",
+        ),
+        (
+            "UPDATE orders SET out_request_no = 'Z' WHERE out_request_no = 'A'",
+            "L2: ",
+        ),
+        ("UPDATE orders SET content_digest = zeroblob(32)", "L2: "),
+        ("DELETE FROM orders", "L2: "),
+        (
+            "UPDATE orders SET state = 'PENDING' WHERE out_request_no = 'A'",
+            "L3: ",
+        ),
+        (
+            "UPDATE orders SET state = 'UNKNOWN' WHERE out_request_no = 'A'",
+            "L3: ",
+        ),
+        (
+            "UPDATE orders SET state = 'FAILED' WHERE out_request_no = 'A'",
+            "L3: ",
+        ),
+        (
+            "UPDATE orders SET state = 'SUCCESS', first_sent_at_ms = 1 WHERE out_request_no = 'B'",
+            "L3: ",
+        ),
+        (
+            "UPDATE orders SET state = 'FAILED', first_sent_at_ms = 1, shown_attempt = 1 \
+             WHERE out_request_no = 'B'",
+            "L3: ",
+        ),
+        ("DELETE FROM batch_row", "L7: "),
+        ("UPDATE batch_row SET cells = '[]'", "L7: "),
+        (
+            "UPDATE orders SET state = 'PAID' WHERE out_request_no = 'B'",
+            "orders_state",
+        ),
+        (
+            "UPDATE orders SET state = 'UNKNOWN' WHERE out_request_no = 'B'",
+            "orders_sent_has_first_send",
+        ),
+        (
+            "UPDATE orders SET first_sent_at_ms = 1 WHERE out_request_no = 'B'",
+            "orders_unsent_never_sent",
+        ),
+        (
+            "INSERT INTO meta (only_row, caller, environment, created_at_ms) VALUES (2, '1', 'REAL', 0)",
+            "meta_only_row",
+        ),
+        ("UPDATE meta SET environment = 'TEST'", "meta_environment"),
+    ] {
+        let e = conn.execute(text, []).expect_err(text).to_string();
+        assert!(e.contains(want), "{text}: {e}");
+    }
+    assert!(books.verify().is_empty());
+}
+
+#[test]
+fn verify_finds_what_was_changed_behind_the_laws() {
+    for (text, want) in [
+        (
+            "UPDATE orders SET amount_fen = 7 WHERE out_request_no = 'B'",
+            "content's digest of order 2",
+        ),
+        (
+            "UPDATE orders SET attempts = 9 WHERE out_request_no = 'A'",
+            "1 orders whose attempts",
+        ),
+        (
+            "UPDATE orders SET maybe_accepted = 0 WHERE out_request_no = 'A'",
+            "1 orders whose submissions",
+        ),
+        (
+            "DELETE FROM batch_row WHERE ordinal = 2",
+            "1 batches whose rows are not all there",
+        ),
+        (
+            "UPDATE reply SET trust = 'LOST'",
+            "1 orders that are final without a verified reply",
+        ),
+        (
+            "UPDATE deduction SET superseded_by = 1 WHERE deduction_id = 2",
+            "1 superseded deductions that are alive",
+        ),
+        (
+            "INSERT INTO attempt (order_id, run_id, asked, claimed_at_ms, state_before) \
+             VALUES (2, 1, 'SUBMISSION', 0, 'PENDING')",
+            "1 orders that count as never sent",
+        ),
+        ("DELETE FROM run", "references that lead nowhere"),
+    ] {
+        let books = Books::new();
+        let conn = with_two_orders(&books);
+        conn.pragma_update(None, "foreign_keys", "OFF").unwrap();
+        let triggers: Vec<String> = conn
+            .prepare("SELECT name FROM sqlite_schema WHERE type = 'trigger'")
+            .unwrap()
+            .query_map([], |row| row.get(0))
+            .unwrap()
+            .collect::<rusqlite::Result<_>>()
+            .unwrap();
+        assert_eq!(triggers.len(), 11);
+        for trigger in triggers {
+            conn.execute_batch(&format!("DROP TRIGGER {trigger}"))
+                .unwrap();
+        }
+        conn.execute(text, []).unwrap();
+        let wrong = books.verify();
+        assert!(
+            wrong.iter().any(|words| words.contains(want)),
+            "{text}: {wrong:?}"
+        );
+    }
+}
