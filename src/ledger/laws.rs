@@ -51,11 +51,13 @@ macro_rules! contract_suite {
                 a_row_that_comes_back_changed_replaces_only_what_is_provably_out_of_the_world,
                 a_changed_row_is_told_from_the_row_that_it_now_equals,
                 a_change_that_is_given_twice_is_one_change,
+                a_changed_row_takes_no_number_from_a_row_without_one,
                 a_number_that_this_ledger_does_not_know_is_a_fault_of_the_row,
                 a_superseded_order_is_not_issued_again,;
             writes:
                 l1_an_intent_is_in_the_ledger_when_the_permission_is_given,
                 l1_only_a_connection_that_was_never_made_gives_the_unsent_state_back,
+                l1_a_submission_that_is_still_out_keeps_its_order_sent,
                 l1_the_first_send_is_the_earliest_of_local_and_signed_time,
                 l2_a_claim_that_knows_the_order_otherwise_is_refused,
                 a_claim_in_a_state_that_forbids_it_is_refused,

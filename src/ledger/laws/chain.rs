@@ -134,6 +134,11 @@ pub(in crate::ledger) fn a_change_that_is_given_twice_is_one_change(engine: &dyn
         desk.rows(three)[0].duplicate_of.as_deref(),
         Some("two.csv:2")
     );
+    // The same change under another number is not the same.
+    let mut other = numbered("A", "a", 2).back("A");
+    other.no = Some(no("OTHER"));
+    let (again, _) = desk.file("again.csv", vec![other]);
+    assert_eq!(desk.statuses(again), [Status::Conflict]);
     // Another change of what was changed already is nobody's guess.
     let (four, _) = desk.file("four.csv", vec![numbered("A", "a", 3).back("A")]);
     assert_eq!(desk.statuses(four), [Status::Conflict]);
@@ -142,6 +147,17 @@ pub(in crate::ledger) fn a_change_that_is_given_twice_is_one_change(engine: &dyn
     let rows = vec![blank("c", 2).back("C"), blank("c", 3).back("C")];
     let (six, _) = desk.file("six.csv", rows);
     assert_eq!(desk.statuses(six), [Status::Pending, Status::Conflict]);
+}
+
+pub(in crate::ledger) fn a_changed_row_takes_no_number_from_a_row_without_one(engine: &dyn Engine) {
+    let mut desk = Desk::new(engine);
+    desk.file("one.csv", vec![numbered("A", "a", 1)]);
+    let rows = vec![numbered("A", "b", 2).back("A"), blank("b", 2)];
+    let (two, accepted) = desk.file("two.csv", rows);
+    assert_eq!((accepted.orders, accepted.repeats), (2, 0));
+    assert_eq!(desk.statuses(two), [Status::Pending, Status::Held]);
+    let second = desk.rows(two).remove(1).order.unwrap();
+    assert_eq!(second.no.as_str(), blank("b", 2).derived(1));
 }
 
 pub(in crate::ledger) fn a_number_that_this_ledger_does_not_know_is_a_fault_of_the_row(

@@ -84,6 +84,23 @@ pub(in crate::ledger) fn l1_only_a_connection_that_was_never_made_gives_the_unse
     assert_eq!(desk.statuses(batch), [Status::Unknown]);
 }
 
+pub(in crate::ledger) fn l1_a_submission_that_is_still_out_keeps_its_order_sent(
+    engine: &dyn Engine,
+) {
+    let mut desk = Desk::new(engine);
+    let (batch, _) = desk.file("one.csv", vec![numbered("A", "a", 1)]);
+    let job = desk.find(batch, "A").unwrap();
+    let (first, job) = desk.claim(&job, SUBMISSION);
+    desk.claim(&job, SUBMISSION);
+    let answer = desk.answer((first, &job), SUBMISSION, State::Pending, Came::NotSent);
+    let standing = desk.record(answer);
+    assert_eq!(
+        (standing.state, standing.maybe_accepted),
+        (State::Unknown, 1)
+    );
+    assert_eq!(standing.first_sent_at, Some(START));
+}
+
 pub(in crate::ledger) fn l1_the_first_send_is_the_earliest_of_local_and_signed_time(
     engine: &dyn Engine,
 ) {
@@ -266,8 +283,12 @@ pub(in crate::ledger) fn l3_a_final_order_never_changes_and_keeps_the_reply_that
             Came::NotSent,
         ];
         for came in all {
-            let standing = desk.exchange(&job, Asked::Query, came);
+            let (attempt, job) = desk.claim(&job, Asked::Query);
+            let mut answer = desk.answer((attempt, &job), Asked::Query, state, came);
+            answer.weak = Weak::Said;
+            let standing = desk.record(answer);
             assert_eq!(standing.state, state, "{came:?}");
+            assert_eq!(standing.weak, Weak::No);
         }
         let row = desk.rows(batch).remove(0).order.unwrap();
         // The connection that was never made is no request.

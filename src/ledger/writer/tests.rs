@@ -168,6 +168,8 @@ fn after_a_failure_or_a_panic_nothing_is_done_any_more_and_each_command_is_told(
         bench.tell.send(Do::Commit).unwrap();
         assert_eq!(bench.groups.recv().unwrap(), 2);
         bench.tell.send(failure).unwrap();
+        // Whatever it is asked from now on, it panics.
+        bench.tell = channel().0;
         bench.write(3..5);
         bench.deck(5);
         assert_eq!(bench.answer(), Ok(0));

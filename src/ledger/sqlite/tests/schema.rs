@@ -280,6 +280,11 @@ fn l5_a_deduction_that_is_proven_dead_may_have_another_order() {
         let totals = ledger.totals(batch).unwrap();
         assert_eq!((totals.rows, totals.orders, totals.open_fen), (2, 1, 7));
         assert_eq!((totals.dead_fen, totals.attempts), (0, 0));
+        // A result shows the input's own number beside the reissue's: the row is that chain.
+        let back = numbered(number, "a", 7).back("X");
+        let (two, accepted) = desk.file("one.result.csv", vec![back]);
+        assert_eq!(accepted.repeats, 1);
+        assert_eq!(desk.rows(two)[0].order.as_ref().unwrap().no.as_str(), "X");
         assert!(books.verify().is_empty());
     }
 }
