@@ -114,8 +114,10 @@ fn l9_killed_at_random_moments_it_ends_as_if_nothing_had_happened() {
         ..Options::default()
     });
     bench.write(&rows_of(600, 20));
+    // `KILLS=50 cargo test l9_killed` for more of them.
+    let kills = std::env::var("KILLS").map_or(8, |n| n.parse().expect("a number"));
     let mut chance = 0x9E37_79B9_7F4A_7C15_u64;
-    for _ in 0..8 {
+    for _ in 0..kills {
         chance ^= chance << 13;
         chance ^= chance >> 7;
         chance ^= chance << 17;
