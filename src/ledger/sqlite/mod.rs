@@ -87,7 +87,10 @@ impl Ledger for SqliteLedger {
         at: WallMs,
         hold_days: u32,
     ) -> LedgerResult<(Batch, Accepted)> {
-        accept::accept(&mut self.conn, head, at, hold_days)
+        open::cache(&self.conn, open::ACCEPT_CACHE_KIB)?;
+        let accepted = accept::accept(&mut self.conn, head, at, hold_days);
+        open::cache(&self.conn, open::CACHE_KIB)?;
+        accepted
     }
 
     fn begin_run(&mut self, at: WallMs) -> LedgerResult<RunId> {

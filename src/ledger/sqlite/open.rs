@@ -19,7 +19,9 @@ pub(super) const BUSY_TIMEOUT_MS: u64 = 10_000;
 /// The oldest SQLite that does not have the bug which could damage a WAL on reset.
 const SQLITE_VERSION_MIN: i32 = 3_051_003;
 /// KiB of pages of the ledger that are held in memory at most.
-const CACHE_KIB: i32 = 40 * 1024;
+pub(super) const CACHE_KIB: i32 = 12 * 1024;
+/// The same while a batch is accepted, which goes through its indices at random.
+pub(super) const ACCEPT_CACHE_KIB: i32 = 40 * 1024;
 /// KiB of pages of the staging that are held in memory at most.
 const TEMP_CACHE_KIB: i32 = 12 * 1024;
 /// Bytes of the WAL that are kept after a checkpoint.
@@ -130,6 +132,13 @@ fn connect(real: &Path, flags: OpenFlags) -> LedgerResult<(Connection, Inspected
     Ok((conn, inspected))
 }
 
+/// How many KiB of pages are held; what is held beyond is let go.
+pub(super) fn cache(conn: &Connection, kib: i32) -> LedgerResult<()> {
+    conn.pragma_update(None, "cache_size", -kib)?;
+    conn.execute_batch("PRAGMA shrink_memory")?;
+    Ok(())
+}
+
 /// Settings that change nothing in the file.
 fn prepare(conn: &Connection) -> LedgerResult<()> {
     // Otherwise a statement is compiled anew whenever a range's bound is bound anew.
@@ -139,7 +148,7 @@ fn prepare(conn: &Connection) -> LedgerResult<()> {
     conn.pragma_update(None, "trusted_schema", "OFF")?;
     conn.pragma_update(None, "cell_size_check", "ON")?;
     conn.pragma_update(None, "temp_store", "FILE")?;
-    conn.pragma_update(None, "cache_size", -CACHE_KIB)?;
+    cache(conn, CACHE_KIB)?;
     conn.pragma_update(Some("temp"), "cache_size", -TEMP_CACHE_KIB)?;
     // A group of staged rows is undone from memory; the ledger itself has its log on disk.
     conn.pragma_update_and_check(Some("temp"), "journal_mode", "MEMORY", |_| Ok(()))?;
