@@ -36,6 +36,11 @@ pub(in crate::ledger) fn a_row_that_comes_back_unchanged_is_its_order(engine: &d
             (first.as_str(), Status::Success, "one.csv:2"),
         ]
     );
+    // Given again for ever, this file would not send it.
+    let go = "it is sent only with its own file: run one.csv";
+    let told: Vec<bool> = rows.iter().map(|row| row.note.contains(go)).collect();
+    assert_eq!(told, [false, true, true, false]);
+    assert!(!desk.rows(one).iter().any(|row| row.note.contains(go)));
 }
 
 pub(in crate::ledger) fn a_row_that_comes_back_changed_replaces_only_what_is_provably_out_of_the_world(
