@@ -157,10 +157,10 @@ fn tell(
         error: (!words.is_empty()).then_some(&words),
         exit_code: ended.exit.code(),
     };
-    match args.quiet {
-        false => say(summary::human(&summary).trim_end()),
-        true if !words.is_empty() => say(&format!("{}: error: {words}", file.display())),
-        true => {}
+    match (args.quiet, summary::wrong(&summary)) {
+        (false, _) => say(summary::human(&summary).trim_end()),
+        (true, wrong) if !wrong.is_empty() => say(&format!("{}: error: {wrong}", file.display())),
+        (true, _) => {}
     }
     if args.json {
         print(&summary::json(&summary));

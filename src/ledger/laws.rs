@@ -53,6 +53,8 @@ macro_rules! contract_suite {
                 a_change_that_is_given_twice_is_one_change,
                 a_changed_row_takes_no_number_from_a_row_without_one,
                 a_number_that_this_ledger_does_not_know_is_a_fault_of_the_row,
+                a_changed_row_that_comes_back_again_is_what_it_became,
+                a_row_that_asks_for_an_order_unchanged_does_not_lose_it_to_a_changed_copy,
                 a_superseded_order_is_not_issued_again,;
             writes:
                 l1_an_intent_is_in_the_ledger_when_the_permission_is_given,

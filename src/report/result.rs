@@ -73,6 +73,9 @@ impl Place {
         match fs::metadata(directory) {
             Ok(meta) if meta.is_dir() => {}
             Ok(_) => return refuse("its directory is none"),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                return refuse("its directory does not exist");
+            }
             Err(e) => return Err(ResultFault::Disk(path.into(), e)),
         }
         rustix::fs::access(directory, rustix::fs::Access::WRITE_OK)

@@ -77,6 +77,7 @@ struct Orders {
 /// money are fen; what never came to be is null.
 pub fn json(summary: &Summary<'_>) -> String {
     let totals = summary.totals;
+    let wrong = wrong(summary);
     let by_status = totals.map(|t| {
         let rows = |(status, rows, _): &(crate::order::Status, u64, u128)| {
             (status.as_str().to_owned(), Value::from(*rows))
@@ -102,9 +103,25 @@ pub fn json(summary: &Summary<'_>) -> String {
         finished_at: summary.finished_at.rfc3339(),
         result: summary.result.map(|p| p.display().to_string()),
         exit_code: summary.exit_code,
-        error: summary.error,
+        error: (!wrong.is_empty()).then_some(&wrong),
     };
     serde_json::to_string(&object).expect("texts and numbers")
+}
+
+/// What was wrong, and why the run or a merchant of it was stopped, in one line: all that is said
+/// where nobody reads a summary. Empty if nothing was.
+pub fn wrong(summary: &Summary<'_>) -> String {
+    let mut words: Vec<String> = summary.error.map(str::to_owned).into_iter().collect();
+    if let Some(report) = summary.report {
+        words.extend(report.stop.as_ref().map(|s| format!("stopped: {}", why(s))));
+        let lanes = report.stopped_lanes.iter().take(LANES_SHOWN_MAX);
+        words.extend(lanes.map(|(merchant, why)| format!("merchant stopped: {merchant}: {why}")));
+        if report.stopped_lanes.len() > LANES_SHOWN_MAX {
+            let more = report.stopped_lanes.len() - LANES_SHOWN_MAX;
+            words.push(format!("merchant stopped: and {more} more"));
+        }
+    }
+    words.join("; ")
 }
 
 /// What is known of a batch before its first send: rows and money by status.
@@ -256,7 +273,9 @@ fn next(text: &mut String, totals: &Totals) {
             NextAction::Reissue => {
                 "proven dead, nothing deducted: to deduct all the same, ask for it under a new number"
             }
-            NextAction::FixRow => "mend the row as levy_note says, and give it in a file",
+            NextAction::FixRow => {
+                "mend the row as levy_note or levy_message says, and give it in a file"
+            }
             NextAction::Review => "a person must look: levy_note says why",
         };
         let _ = writeln!(text, "next: {} {action}: {words}", rows(*count));

@@ -30,7 +30,8 @@ pub(in crate::ledger) fn l2_a_number_that_is_known_with_the_same_content_is_a_re
     assert_eq!(places, [Some("one.csv:3"), None, Some("two.csv:3")]);
     assert_eq!(
         rows[0].note,
-        "not sent: already in one.csv:3; to deduct again give it a number of its own"
+        "not sent: already in one.csv:3; to deduct again give it a number of its own; it is sent \
+         only with its own file: run one.csv"
     );
     assert_eq!(rows[0].order.as_ref().unwrap().no, no("A"));
     assert_eq!(rows[0].status, PENDING);

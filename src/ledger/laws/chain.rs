@@ -36,6 +36,11 @@ pub(in crate::ledger) fn a_row_that_comes_back_unchanged_is_its_order(engine: &d
             (first.as_str(), Status::Success, "one.csv:2"),
         ]
     );
+    // Given again for ever, this file would not send it.
+    let go = "it is sent only with its own file: run one.csv";
+    let told: Vec<bool> = rows.iter().map(|row| row.note.contains(go)).collect();
+    assert_eq!(told, [false, true, true, false]);
+    assert!(!desk.rows(one).iter().any(|row| row.note.contains(go)));
 }
 
 pub(in crate::ledger) fn a_row_that_comes_back_changed_replaces_only_what_is_provably_out_of_the_world(
@@ -175,6 +180,67 @@ pub(in crate::ledger) fn a_number_that_this_ledger_does_not_know_is_a_fault_of_t
         row.note
     );
     assert_eq!(desk.ledger.content_of(&no("ELSEWHERE")).unwrap(), None);
+}
+
+pub(in crate::ledger) fn a_changed_row_that_comes_back_again_is_what_it_became(
+    engine: &dyn Engine,
+) {
+    let mut desk = Desk::new(engine);
+    let (one, _) = desk.file("one.csv", vec![numbered("A", "a", 1)]);
+    desk.bring(one, "A", State::Failed);
+    // The number that the row came with stays in its cell, whatever it became.
+    let mut last = "A".to_owned();
+    for (fen, name) in [(2, "two"), (3, "three")] {
+        let row = || numbered("A", "a", fen);
+        let (batch, accepted) = desk.file(name, vec![row().back(&last)]);
+        assert_eq!(accepted.orders, 1, "{name}");
+        let order = desk.rows(batch).remove(0).order.unwrap();
+        last = order.no.as_str().to_owned();
+        let (again, accepted) = desk.file(&format!("{name} again"), vec![row().back(&last)]);
+        assert_eq!((accepted.orders, accepted.repeats), (0, 1), "{name}");
+        let back = desk.rows(again).remove(0);
+        assert_eq!(back.order.unwrap().no.as_str(), last);
+        desk.bring(batch, &last, State::Failed);
+    }
+    // A number that belongs to something else is still a change.
+    let (other, _) = desk.file("other", vec![numbered("B", "a", 3)]);
+    desk.bring(other, "B", State::Failed);
+    let (batch, _) = desk.file("end", vec![numbered("B", "a", 3).back(&last)]);
+    assert_eq!(desk.statuses(batch), [Status::Conflict]);
+}
+
+pub(in crate::ledger) fn a_row_that_asks_for_an_order_unchanged_does_not_lose_it_to_a_changed_copy(
+    engine: &dyn Engine,
+) {
+    let unchanged = |number: &str, account: &str| numbered(number, account, 1).back(number);
+    let renumbered = |number: &str, account: &str| {
+        let mut row = numbered(number, account, 1).back(number);
+        row.no = Some(no(&format!("{number}OWN")));
+        row
+    };
+    let other_amount = |number: &str, account: &str| blank(account, 2).back(number);
+    for (i, copy) in [renumbered, other_amount].into_iter().enumerate() {
+        for (j, copy_first) in [false, true].into_iter().enumerate() {
+            let mut desk = Desk::new(engine);
+            let number = format!("A{i}{j}");
+            let account = format!("{i}x{j}");
+            let name = |n: u32| format!("{number}-{n}");
+            let (one, _) = desk.file(&name(1), vec![numbered(&number, &account, 1)]);
+            let mut rows = vec![unchanged(&number, &account), copy(&number, &account)];
+            let mut want = [Status::Pending, Status::Conflict];
+            if copy_first {
+                rows.reverse();
+                want.reverse();
+            }
+            let (two, _) = desk.file(&name(2), rows);
+            assert_eq!(desk.statuses(two), want, "{number}");
+            assert_eq!(desk.statuses(one), [Status::Pending], "{number}");
+            // By itself the copy is a change like any other.
+            let (three, _) = desk.file(&name(3), vec![copy(&number, &account)]);
+            assert_eq!(desk.statuses(three), [Status::Pending], "{number}");
+            assert_eq!(desk.statuses(one), [Status::Cancelled], "{number}");
+        }
+    }
 }
 
 pub(in crate::ledger) fn a_superseded_order_is_not_issued_again(engine: &dyn Engine) {

@@ -25,6 +25,10 @@ CREATE TEMP TABLE IF NOT EXISTS staged (
         (COALESCE(own_no, CASE WHEN returned IS NULL THEN derived_no END)) VIRTUAL
 ) STRICT;
 
+-- Empty unless a result came back.
+CREATE INDEX IF NOT EXISTS temp.staged_returned ON staged (returned, content_digest)
+WHERE returned IS NOT NULL;
+
 -- How often a content came without a number.
 CREATE TEMP TABLE IF NOT EXISTS blank (
     content_digest BLOB PRIMARY KEY,

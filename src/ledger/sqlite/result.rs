@@ -163,6 +163,12 @@ fn note(
         Shown::Invalid | Shown::Conflict => None,
         Shown::Order { state, .. } => Some(state),
     };
+    // Otherwise "run again" would be done with this file, for ever and in vain.
+    if state == Some(State::Pending)
+        && let Some(file) = row.get::<_, Option<String>>("other_file")?
+    {
+        notes.push(format!("it is sent only with its own file: run {file}"));
+    }
     if let (Some(State::Held), Some(by)) = (state, row.get::<_, Option<i64>>("held_by")?) {
         let (no, place) = place_of_order(conn, by)?;
         notes.push(format!(

@@ -69,6 +69,7 @@ statements! {
     STAGED_COUNT = "staged_count",
     STAGED_INSERT = "staged_insert",
     STAGED_ROWS = "staged_rows",
+    STAGED_UNCHANGED = "staged_unchanged",
     TOTALS_OF_ORDERS = "totals_of_orders",
     TOTALS_OF_ROWS = "totals_of_rows",
     VERIFY_BOOKS = "verify_books",

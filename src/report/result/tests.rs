@@ -168,7 +168,7 @@ fn a_place_that_is_none_is_refused_before_anything_is_sent() {
     }
     let missing = looked(&at("nowhere/new.csv"));
     assert!(
-        missing.contains("could not be written: No such file"),
+        missing.contains("its directory does not exist"),
         "{missing}"
     );
 }

@@ -76,7 +76,7 @@ in/night.csv: batch 3
 1 row repeat an order that was there already, and add nothing
 1 row with an amount that cannot be read, counted as 0.00
 next: 4 rows REISSUE: proven dead, nothing deducted: to deduct all the same, ask for it under a new number
-next: 1 row FIX_ROW: mend the row as levy_note says, and give it in a file
+next: 1 row FIX_ROW: mend the row as levy_note or levy_message says, and give it in a file
 result: in/night.result.csv
 "
     );
@@ -113,8 +113,14 @@ fn every_reason_to_stop_names_the_setting_to_look_at() {
         };
         let (batch, totals) = (batch(), totals());
         let text = human(&summary(&batch, &totals, &report, &[]));
+        // With --quiet, and in a log of --json, there is nothing else to read.
+        let value: Value =
+            serde_json::from_str(&json(&summary(&batch, &totals, &report, &[]))).unwrap();
+        let error = value["error"].as_str().unwrap();
+        assert_eq!(error, wrong(&summary(&batch, &totals, &report, &[])));
         for part in wanted {
             assert!(text.contains(part), "{stop:?}: {text}");
+            assert!(error.contains(part), "{stop:?}: {error}");
         }
     }
 }
@@ -136,6 +142,10 @@ fn alerts_and_stopped_lanes_are_listed_up_to_a_limit() {
     assert!(
         text.contains("merchant stopped: 1900016681: NO_AUTH\n"),
         "{text}"
+    );
+    assert_eq!(
+        wrong(&summary(&batch, &totals, &report, &alerts)),
+        "merchant stopped: 1900016681: NO_AUTH"
     );
     assert!(
         text.contains("clock is 90 s ahead of the gateway's"),

@@ -115,8 +115,9 @@ impl Acceptance<'_> {
         let own = match &row.own_no {
             Some(own) if own == returned => None,
             Some(own) => match self.by_no(own)? {
-                // The input's own number may be that of an earlier order of the chain.
-                Some(known) if known.deduction == old.deduction => None,
+                // The input's own number may be that of an earlier order of the chain, or of what the
+                // order took the place of: a changed row keeps the number that it came with.
+                Some(known) if self.leads_to(known.deduction, old.deduction)? => None,
                 Some(_) | None => Some(own.as_str()),
             },
             None => None,
@@ -156,11 +157,23 @@ impl Acceptance<'_> {
         }
         let newest = self.newest(old.deduction)?;
         if newest.state.is_unsent() {
+            // Two rows ask for two deductions: withdrawing the order of one would lose it.
+            if newest.state.next(Event::Withdrawn).is_some()
+                && let Some(line) = self.unchanged_line(row, old)?
+            {
+                return Ok(Decision::Conflict(format!(
+                    "the row changes {}, which line {line} of this file asks for unchanged: take one \
+                     of them out, or clear this row's levy_ columns and give it another number or \
+                     none",
+                    old.no
+                )));
+            }
             self.withdraw(&newest)?;
         } else if !newest.state.is_proven_dead() {
             return Ok(Decision::Conflict(format!(
                 "the row was changed, but {} is {}: only what was never sent or is proven to have \
-                 failed can be replaced. If this is another deduction, clear the row's levy_ columns",
+                 failed can be replaced. If this is another deduction, clear the row's levy_ columns and \
+                 give it another number or none",
                 newest.no, newest.state
             )));
         }
@@ -189,7 +202,8 @@ impl Acceptance<'_> {
         let place = self.place(by)?;
         Ok(Decision::Conflict(format!(
             "the row was changed, but {} was replaced already by {} in {place}: change that one, or \
-             clear the row's levy_ columns to make it a deduction of its own",
+             clear the row's levy_ columns and give it another number or none to make it a deduction \
+             of its own",
             old.no, newest.no
         )))
     }
@@ -279,6 +293,26 @@ impl Acceptance<'_> {
         let mut statement = self.tx.prepare_cached(sql::DEDUCTION_SUPERSEDED_BY)?;
         let by: Option<i64> = statement.query_row([deduction.0], |row| row.get(0))?;
         Ok(by.map(DeductionId))
+    }
+
+    /// Whether `to` is `from`, or took its place, be it in several steps.
+    fn leads_to(&self, from: DeductionId, to: DeductionId) -> LedgerResult<bool> {
+        let mut at = Some(from);
+        // Every step goes to a younger deduction, so that this ends.
+        while let Some(here) = at.filter(|here| *here < to) {
+            at = self.superseded_by(here)?;
+        }
+        Ok(at == Some(to))
+    }
+
+    /// Another row of this file that came back as the very order `old`; its line.
+    fn unchanged_line(&self, row: &Staged<'_>, old: &Known) -> LedgerResult<Option<i64>> {
+        let mut statement = self.tx.prepare_cached(sql::STAGED_UNCHANGED)?;
+        Ok(statement
+            .query_row(params![old.no, &old.digest[..], row.ordinal], |row| {
+                row.get(0)
+            })
+            .optional()?)
     }
 
     /// `FILE:LINE`, where a deduction came first.
