@@ -183,8 +183,8 @@ fn note(
     if let (Some(State::Conflict), (Some(batch), Some(ordinal))) = (state, frozen_by) {
         let place = place_of_row(conn, batch, ordinal)?;
         notes.push(format!(
-            "its number was asked for with another content in {place}: neither is sent; clear the \
-             number or give another"
+            "its number was asked for with another content in {place}: neither is sent; give \
+             another number, or clear it and the row's levy_ columns"
         ));
     }
     if let Some(by) = superseded_by
