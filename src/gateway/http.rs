@@ -1,4 +1,4 @@
-//! The client: seals, signs, sends and verifies, in that order, once for each call.
+//! The client: `exchange` with a transport, reqwest. It carries each request once.
 //!
 //! It never tries twice: every lost connection is its caller's to see, to sign anew and to count.
 //! It does not know the ledger, the pace, or what a reply means for its order.
@@ -10,18 +10,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::Url;
-use reqwest::header::{
-    ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT,
-};
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
+use super::exchange::{Exchange, Outgoing, Protocol};
 use super::pem;
 use super::reply::{Checked, Lost, REPLY_BYTES_MAX};
-use super::seal::Sealer;
-use super::sign::{self, Signer, nonce};
-use super::verify::{PlatformKeys, Verifier};
-use super::wire::{self, Hidden, ReplyHeaders};
-use crate::clock::{Clock, WallMs};
-use crate::order::{CardNo, Order};
+use super::sign::Signer;
+use super::verify::PlatformKeys;
+use super::wire::{Hidden, ReplyHeaders};
+use crate::clock::Clock;
+use crate::order::Order;
 
 /// How long a connection may idle before it is closed, in seconds: the gateway drops it after 8.
 pub const POOL_IDLE_SECONDS_MAX: u64 = 7;
@@ -32,10 +30,6 @@ pub const TIMEOUT_SECONDS_MAX: u64 = 60;
 pub const CONNECT_SECONDS_MAX: u64 = 5;
 /// Characters of the words about a connection.
 const WORDS_CHARS_MAX: usize = 300;
-
-const SERIAL: HeaderName = HeaderName::from_static("wechatpay-serial");
-const JSON: HeaderValue = HeaderValue::from_static("application/json");
-const AGENT: &str = concat!("levy/", env!("CARGO_PKG_VERSION"));
 
 /// Where and how to send.
 #[derive(Clone)]
@@ -101,32 +95,12 @@ pub enum Host {
     Standby,
 }
 
-/// What came of one request.
-#[derive(Clone, Debug)]
-pub struct Exchange {
-    /// The reply as far as it can be trusted, or how it got lost.
-    pub checked: Checked,
-    /// From before the sealing to the last byte of the reply.
-    pub latency: Duration,
-    /// The time that was signed, in seconds since 1970.
-    pub request_timestamp: i64,
-    /// After a 401: the length and the first lines of what was signed, to be shown beside the
-    /// gateway's `sign_information`. Neither the query nor the body is in it.
-    pub signed_message_hint: Option<String>,
-    /// The reply's `Date`. Nobody signed it: for a warning about the clock, and nothing else.
-    pub date: Option<WallMs>,
-}
-
 /// The gateway, as its client sees it.
 pub struct Client {
     http: reqwest::Client,
     main: String,
     standby: Option<String>,
-    signer: Signer,
-    sealer: Sealer,
-    sealing_id: HeaderValue,
-    verifier: Verifier,
-    clock: Arc<dyn Clock>,
+    protocol: Protocol,
 }
 
 impl fmt::Debug for Client {
@@ -134,8 +108,7 @@ impl fmt::Debug for Client {
         f.debug_struct("Client")
             .field("main", &self.main)
             .field("standby", &self.standby)
-            .field("signer", &self.signer)
-            .field("verifier", &self.verifier)
+            .field("protocol", &self.protocol)
             .finish_non_exhaustive()
     }
 }
@@ -169,17 +142,13 @@ impl Client {
                 "a proxy is for https:// only: http:// stays on this machine",
             ));
         }
-        let sealing_id = HeaderValue::from_str(keys.first().id())
+        HeaderValue::from_str(keys.first().id())
             .map_err(|_| fault("platform.public_key_id", "is no text for a header"))?;
         Ok(Self {
             http: http_client(&settings, all_plain)?,
             main,
             standby,
-            sealer: Sealer::new(keys.first()),
-            signer,
-            sealing_id,
-            verifier: Verifier::new(keys),
-            clock,
+            protocol: Protocol::new(signer, keys, clock),
         })
     }
 
@@ -190,72 +159,35 @@ impl Client {
 
     /// Submits an order, once. Its intent must be durable before this is called (law L1).
     pub async fn submit(&self, order: &Order, host: Host) -> Exchange {
-        self.exchange(order, host, wire::submission).await
+        self.exchange(order, self.protocol.submission(order), host)
+            .await
     }
 
     /// Asks for an order's state, once.
     pub async fn query(&self, order: &Order, host: Host) -> Exchange {
-        self.exchange(order, host, wire::query).await
+        self.exchange(order, self.protocol.query(order), host).await
     }
 
-    async fn exchange(
-        &self,
-        order: &Order,
-        host: Host,
-        write: fn(&Order, &str, Option<&str>) -> wire::Request,
-    ) -> Exchange {
-        let started = self.clock.monotonic();
-        let request_timestamp = self.clock.wall().unix_seconds();
-        let account = self.sealer.seal(order.content.account.reveal());
-        let card = order.content.card_no.as_ref().map(CardNo::reveal);
-        let card = card.map(|card| self.sealer.seal(card));
-        let request = write(order, &account, card.as_deref());
-        let nonce = nonce();
-        let hint = message_hint(&request, request_timestamp, &nonce);
-        let hidden = Hidden::of(order);
-        let raw = self
-            .send(request, host, request_timestamp, &nonce, hidden)
-            .await;
-        let latency = self.clock.monotonic().saturating_sub(started);
-        match raw {
-            Err(checked) => Exchange {
-                checked,
-                latency,
-                request_timestamp,
-                signed_message_hint: None,
-                date: None,
-            },
-            Ok(raw) => {
-                let reply = wire::parse(raw.status, &raw.headers, &raw.body, hidden);
-                let now = self.clock.wall();
-                Exchange {
-                    checked: self.verifier.check(&raw.headers, &raw.body, reply, now),
-                    latency,
-                    request_timestamp,
-                    signed_message_hint: (raw.status == 401).then_some(hint),
-                    date: raw.headers.date(),
-                }
-            }
+    async fn exchange(&self, order: &Order, outgoing: Outgoing, host: Host) -> Exchange {
+        match self.send(&outgoing, host, Hidden::of(order)).await {
+            Err(checked) => self.protocol.lost(&outgoing, checked),
+            Ok(raw) => self
+                .protocol
+                .came(order, &outgoing, raw.status, &raw.headers, &raw.body),
         }
     }
 
     async fn send(
         &self,
-        request: wire::Request,
+        outgoing: &Outgoing,
         host: Host,
-        timestamp: i64,
-        nonce: &str,
         hidden: Hidden<'_>,
     ) -> Result<Raw, Checked> {
         let not_sent = |words: &str| {
             let words = format!("{}: {words}", self.origin(host));
             Checked::NotSent(hidden.clean(&words, WORDS_CHARS_MAX))
         };
-        let wire::Request {
-            method,
-            target,
-            body,
-        } = request;
+        let target = &outgoing.target;
         let url = Url::parse(&format!("{}{target}", self.origin(host)))
             .map_err(|_| not_sent("the request has no address"))?;
         // What is signed is what is sent. It has only characters that no parser encodes again; if
@@ -263,27 +195,15 @@ impl Client {
         let query = url
             .query()
             .map_or(String::new(), |query| format!("?{query}"));
-        if format!("{}{query}", url.path()) != target {
+        if format!("{}{query}", url.path()) != *target {
             return Err(not_sent(
                 "the address was written in another way than signed",
             ));
         }
-        let authorization = self
-            .signer
-            .authorization(method, &target, timestamp, nonce, &body);
-        let mut authorization = HeaderValue::try_from(authorization)
-            .map_err(|_| not_sent("the signature is no text for a header"))?;
-        authorization.set_sensitive(true);
-        let mut headers = HeaderMap::new();
-        headers.insert(AUTHORIZATION, authorization);
-        headers.insert(ACCEPT, JSON);
-        headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
-        headers.insert(SERIAL, self.sealing_id.clone());
-        let request = match method {
-            "POST" => {
-                headers.insert(CONTENT_TYPE, JSON);
-                self.http.post(url).body(body)
-            }
+        let headers =
+            header_map(outgoing).ok_or_else(|| not_sent("a header is no text for one"))?;
+        let request = match outgoing.method {
+            "POST" => self.http.post(url).body(outgoing.body.clone()),
             _ => self.http.get(url),
         };
         let response = request.headers(headers).send().await.map_err(|e| {
@@ -408,19 +328,15 @@ fn shown(url: &str) -> &str {
     }
 }
 
-/// What was signed, without query and body: those hold what is sealed.
-fn message_hint(request: &wire::Request, timestamp: i64, nonce: &str) -> String {
-    let wire::Request {
-        method,
-        target,
-        body,
-    } = request;
-    let length = sign::message(method, target, timestamp, nonce, body).len();
-    let (path, query) = match target.split_once('?') {
-        Some((path, _)) => (path, "?…"),
-        None => (target.as_str(), ""),
-    };
-    format!("{length} bytes: {method}\\n{path}{query}\\n{timestamp}\\n…")
+/// The headers as they stand; the one with the signature is kept out of debug prints.
+fn header_map(outgoing: &Outgoing) -> Option<HeaderMap> {
+    let mut headers = HeaderMap::new();
+    for (name, value) in &outgoing.headers {
+        let mut value = HeaderValue::from_str(value).ok()?;
+        value.set_sensitive(*name == "authorization");
+        headers.insert(HeaderName::from_static(name), value);
+    }
+    Some(headers)
 }
 
 /// At most [`REPLY_BYTES_MAX`]. A connection whose reply was not read to its end is closed.

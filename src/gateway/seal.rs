@@ -8,9 +8,9 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use aws_lc_rs::rsa::{OAEP_SHA1_MGF1SHA1, OaepPublicEncryptingKey, PublicEncryptingKey};
 use data_encoding::BASE64;
 
+use super::primitive::PlatformPrimitive;
 use super::verify::PlatformKey;
 use crate::order::SEALED_BYTES_MAX;
 
@@ -19,7 +19,7 @@ pub const SEALED_TEXTS_MAX: usize = 16_384;
 
 /// Seals texts under one key, and keeps the last [`SEALED_TEXTS_MAX`].
 pub struct Sealer {
-    key: OaepPublicEncryptingKey,
+    key: Arc<dyn PlatformPrimitive>,
     kept: Mutex<Generations>,
 }
 
@@ -38,10 +38,8 @@ impl fmt::Debug for Sealer {
 impl Sealer {
     /// Seals under this key from now on.
     pub fn new(key: &PlatformKey) -> Self {
-        let public = PublicEncryptingKey::from_der(key.spki())
-            .expect("a checked key of 2048 bits or more is taken");
         Self {
-            key: OaepPublicEncryptingKey::new(public).expect("any RSA key will do"),
+            key: key.primitive(),
             kept: Mutex::default(),
         }
     }
@@ -61,12 +59,7 @@ impl Sealer {
             text.len() <= SEALED_BYTES_MAX,
             "accounts and cards are checked"
         );
-        let mut sealed = vec![0; self.key.ciphertext_size()];
-        let sealed = self
-            .key
-            .encrypt(&OAEP_SHA1_MGF1SHA1, text.as_bytes(), &mut sealed, None)
-            .expect("214 bytes fit under a key of 2048 bits");
-        BASE64.encode(sealed).into()
+        BASE64.encode(&self.key.seal(text.as_bytes())).into()
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Generations> {

@@ -7,13 +7,13 @@ use std::collections::HashSet;
 use std::collections::hash_map::RandomState;
 use std::fmt;
 use std::hash::BuildHasher;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use aws_lc_rs::signature::{ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256};
 use data_encoding::BASE64;
 use rsa::pkcs8::EncodePublicKey;
 
 use super::pem::{self, KeyCause, KeyFault, KeyPart};
+use super::primitive::{PlatformPrimitive, RsaPlatform};
 use super::reply::{Checked, Reply, SignatureFault, Verified};
 use super::sign::{SCHEME, same_serial};
 use super::wire::{Header, ReplyHeaders, cut};
@@ -42,8 +42,7 @@ const SIGNATURE_TYPE: &str = "Wechatpay-Signature-Type";
 #[derive(Clone)]
 pub struct PlatformKey {
     id: String,
-    spki: Vec<u8>,
-    verifying: ParsedPublicKey,
+    primitive: Arc<dyn PlatformPrimitive>,
 }
 
 impl fmt::Debug for PlatformKey {
@@ -79,14 +78,19 @@ impl PlatformKey {
     fn new(part: KeyPart, id: String, key: &rsa::PublicKey) -> Result<Self, KeyFault> {
         let damaged = part.fault(KeyCause::Damaged);
         let spki = key.to_public_key_der().map_err(|_| damaged.clone())?;
-        let spki = spki.into_vec();
-        let verifying =
-            ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, &spki).map_err(|_| damaged)?;
+        let rsa = RsaPlatform::new(spki.into_vec()).ok_or(damaged)?;
         Ok(Self {
             id,
-            spki,
-            verifying,
+            primitive: Arc::new(rsa),
         })
+    }
+
+    /// A key that is something else than RSA: for simulations, which bring their stand-in along.
+    pub fn standing_in(id: &str, primitive: Arc<dyn PlatformPrimitive>) -> Self {
+        Self {
+            id: id.into(),
+            primitive,
+        }
     }
 
     /// Its id: `PUB_KEY_ID_…`, or the certificate's serial in upper-case hex.
@@ -94,8 +98,8 @@ impl PlatformKey {
         &self.id
     }
 
-    pub(super) fn spki(&self) -> &[u8] {
-        &self.spki
+    pub(super) fn primitive(&self) -> Arc<dyn PlatformPrimitive> {
+        Arc::clone(&self.primitive)
     }
 }
 
@@ -119,7 +123,7 @@ impl PlatformKeys {
     /// Adds one that verifies only. The same key again is no fault; another under the same id is.
     pub fn add(&mut self, key: PlatformKey) -> Result<(), KeyFault> {
         match self.find(&key.id) {
-            Some(held) if held.spki == key.spki => Ok(()),
+            Some(held) if held.primitive.key() == key.primitive.key() => Ok(()),
             Some(_) => Err(KeyPart::PlatformKeyId.fault(KeyCause::Twice(key.id))),
             None if self.more.len() + 1 >= KEYS_MAX => {
                 Err(KeyPart::PlatformKeyId.fault(KeyCause::TooMany(KEYS_MAX)))
@@ -210,9 +214,9 @@ impl Verifier {
         let signature = BASE64
             .decode(signature.as_bytes())
             .map_err(|_| SignatureFault::Mismatch)?;
-        key.verifying
-            .verify_sig(&message, &signature)
-            .map_err(|_| SignatureFault::Mismatch)?;
+        if !key.primitive.verify(&message, &signature) {
+            return Err(SignatureFault::Mismatch);
+        }
         let signed_at: i64 = timestamp.parse().map_err(|_| SignatureFault::Mismatch)?;
         let off = signed_at.saturating_sub(now.unix_seconds());
         if off.unsigned_abs() > STALE_SECONDS_MAX {

@@ -12,7 +12,7 @@ mod run;
 mod send;
 mod step;
 
-pub use run::run;
+pub use run::{prepare, run};
 
 use std::time::Duration;
 

@@ -40,7 +40,8 @@ pub async fn run(
     stop: watch::Receiver<bool>,
     observer: &mut dyn Observer,
 ) -> (Option<Box<dyn Ledger>>, LedgerResult<RunReport>) {
-    let engine = match prepare(ledger.as_mut(), clock.as_ref(), scope, settings) {
+    let now = now(clock.as_ref());
+    let engine = match prepare(ledger.as_mut(), scope, settings, now) {
         Ok(engine) => engine,
         Err(error) => return (Some(ledger), Err(error)),
     };
@@ -60,13 +61,13 @@ pub async fn run(
     (Some(writer.stop()), result)
 }
 
-fn prepare(
+/// An engine for the orders of a scope, with what the ledger knows of earlier runs.
+pub fn prepare(
     ledger: &mut dyn Ledger,
-    clock: &dyn Clock,
     scope: Scope,
     settings: RunSettings,
+    now: Now,
 ) -> LedgerResult<Engine> {
-    let now = now(clock);
     let work = ledger.lanes(scope)?;
     let reach = CLAIM_WAIT_MAX + settings.timeout + AFTER_GIVING_UP + Duration::from_secs(1);
     let reach_ms = i64::try_from(reach.as_millis()).unwrap_or(i64::MAX);

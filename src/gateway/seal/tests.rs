@@ -1,6 +1,6 @@
 use super::*;
 use crate::gateway::fixtures::{ACCOUNT, file, platform_key, text};
-use aws_lc_rs::rsa::{OaepPrivateDecryptingKey, PrivateDecryptingKey};
+use aws_lc_rs::rsa::{OAEP_SHA1_MGF1SHA1, OaepPrivateDecryptingKey, PrivateDecryptingKey};
 use rsa::pkcs8::EncodePrivateKey;
 
 fn opened(sealed: &str) -> String {

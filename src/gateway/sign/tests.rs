@@ -128,7 +128,8 @@ fn merchant_serial_certificate_and_key_are_checked_against_each_other() {
 
 #[test]
 fn nonces_are_32_letters_and_digits_and_differ() {
-    let many: std::collections::HashSet<String> = (0..1000).map(|_| nonce()).collect();
+    let signer = signer();
+    let many: std::collections::HashSet<String> = (0..1000).map(|_| signer.nonce()).collect();
     assert_eq!(many.len(), 1000);
     for nonce in many {
         assert_eq!(nonce.len(), 32);
