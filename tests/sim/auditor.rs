@@ -1,0 +1,624 @@
+//! The auditor: watches the wire, reads the ledger's file with SQL of its own and the result with a
+//! parser of its own, and compares them with the gateway's books. It shares no code with levy.
+//!
+//! Each claim is named after its law. What the specification leaves to the gateway or to a right
+//! clock is written down where the claim is made.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::path::Path;
+
+use levy::ledger::{Totals, Written};
+use rusqlite::{Connection, OpenFlags};
+
+use super::clock::{DAY, SECOND, Us, true_ms};
+use super::csv;
+use super::files::{Due, Expected, Sheet};
+use super::gateway::{Answer, Entry, Fate};
+use super::http::{self, Asks, Content};
+use super::net::Flight;
+
+/// From the first send on, a number may be submitted for so long (law L4: 31 days less 48 hours).
+const WINDOW_MS: i64 = 29 * 24 * 3_600_000;
+/// What every account and card of the files begins with; a mask shows four characters.
+const SECRETS: [&str; 2] = ["8609cb22e1774a50", "62220212345"];
+/// Orders for the same debt this long after one was settled are no repetition (40 days, less what a
+/// clock may have been off).
+const HOLD_MS: i64 = 39 * 24 * 3_600_000;
+
+#[derive(Clone, Debug)]
+struct Arrival {
+    at: Us,
+    sent_at: Us,
+    generation: u64,
+}
+
+/// An order as the ledger's file has it.
+#[derive(Clone, Debug)]
+pub struct Held {
+    pub no: String,
+    pub state: String,
+    pub settled_ms: Option<i64>,
+    pub created_ms: i64,
+}
+
+pub struct Auditor {
+    pub sheets: Vec<Sheet>,
+    qps: usize,
+    db: Option<Connection>,
+    /// What each number stood for when it was submitted first.
+    stands_for: BTreeMap<String, Content>,
+    /// When each number was submitted, and how far the wall clock was off, in milliseconds.
+    sends: BTreeMap<String, Vec<(Us, i64)>>,
+    /// Numbers that were submitted for a debt.
+    by_debt: BTreeMap<Content, BTreeSet<String>>,
+    /// What the gateway has said of a number, signed and fresh, to a process that heard it.
+    heard: BTreeMap<String, Vec<(&'static str, &'static str)>>,
+    signatures: BTreeSet<String>,
+    finals: BTreeMap<String, String>,
+    arrivals: BTreeMap<String, VecDeque<Arrival>>,
+    /// When the wall clock stepped forward.
+    pub steps_forward: Vec<Us>,
+    starts: BTreeMap<u64, Us>,
+    generation: u64,
+    stopped: bool,
+    withdrawn: BTreeSet<String>,
+    expected: Expected,
+    dues: BTreeMap<usize, Vec<Due>>,
+    accepted: usize,
+    /// Numbers that were submitted for the first time.
+    pub fresh_sends: u64,
+    pub checks: u64,
+}
+
+impl Auditor {
+    pub fn new(sheets: Vec<Sheet>, qps: u32) -> Self {
+        Self {
+            sheets,
+            qps: qps as usize,
+            db: None,
+            stands_for: BTreeMap::new(),
+            sends: BTreeMap::new(),
+            by_debt: BTreeMap::new(),
+            heard: BTreeMap::new(),
+            signatures: BTreeSet::new(),
+            finals: BTreeMap::new(),
+            arrivals: BTreeMap::new(),
+            steps_forward: Vec::new(),
+            starts: BTreeMap::new(),
+            generation: 0,
+            stopped: false,
+            withdrawn: BTreeSet::new(),
+            expected: Expected::default(),
+            dues: BTreeMap::new(),
+            accepted: 0,
+            fresh_sends: 0,
+            checks: 0,
+        }
+    }
+
+    pub fn starts(&mut self, generation: u64, at: Us) {
+        self.generation = generation;
+        self.starts.insert(generation, at);
+        self.signatures.clear();
+        self.stopped = false;
+    }
+
+    /// From here on nothing new may be sent by this process.
+    pub fn quiet_from(&mut self, _: Us) {
+        self.stopped = true;
+    }
+
+    pub fn withdrawn(&mut self, no: &str) {
+        assert!(
+            !self.sends.contains_key(no),
+            "L1: {no} was sent, and is withdrawn"
+        );
+        self.withdrawn.insert(no.into());
+    }
+
+    /// What is wrong with a request as the gateway reads it.
+    pub fn complains(&mut self, complaints: &mut Vec<String>) {
+        if let Some(words) = complaints.pop() {
+            panic!("L2: {words}");
+        }
+    }
+
+    fn db(&mut self, dir: &Path) {
+        let path = dir.join("levy.db");
+        if self.db.is_none() && path.exists() {
+            let conn = Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_ONLY);
+            self.db = conn.ok();
+        }
+    }
+
+    /// A ledger is there, or may be.
+    pub fn looks_at(&mut self, dir: &Path) {
+        self.db(dir);
+    }
+
+    fn conn(&self) -> &Connection {
+        self.db.as_ref().expect("there is a ledger")
+    }
+
+    /// L1, L2, L4, L5: a request leaves the process.
+    pub fn leaves(&mut self, attempt: i64, bytes: &[u8], now: Us, error_ms: i64) {
+        let request = http::read(bytes).unwrap_or_else(|e| panic!("L2: {e}"));
+        assert!(!self.stopped, "a request leaves after a stop");
+        self.checks += 1;
+        let Asks::Submission(content) = &request.asks else {
+            let sent = self.sends.contains_key(&request.no);
+            assert!(
+                sent,
+                "L3: a query for {}, which was never submitted",
+                request.no
+            );
+            self.intent(attempt, &request.no, "QUERY", None);
+            return;
+        };
+        let no = &request.no;
+        assert!(
+            !self.withdrawn.contains(no),
+            "L1: {no} was withdrawn, and is sent"
+        );
+        self.intent(attempt, no, "SUBMISSION", Some(content));
+        match self.stands_for.get(no) {
+            Some(held) => assert_eq!(held, content, "L2: {no} stands for two contents"),
+            None => {
+                self.fresh_sends += 1;
+                self.stands_for.insert(no.clone(), content.clone());
+            }
+        }
+        self.inside_window(no, now, error_ms);
+        self.a_new_number(no, content);
+        self.sends
+            .entry(no.clone())
+            .or_default()
+            .push((now, error_ms));
+    }
+
+    /// L1: what a second connection sees is committed: the attempt, and an order that counts as
+    /// sent, of this very content.
+    fn intent(&self, attempt: i64, no: &str, asked: &str, content: Option<&Content>) {
+        let mut statement = self
+            .conn()
+            .prepare_cached(
+                "SELECT o.out_request_no, a.asked, o.state, o.first_sent_at_ms, o.merchant,
+                    o.account, o.reduction_type, o.amount_fen, coalesce(o.reason, ''),
+                    coalesce(o.card_no, ''), a.attempt_id IN (SELECT attempt_id FROM reply)
+                FROM attempt AS a JOIN orders AS o ON o.order_id = a.order_id
+                WHERE a.attempt_id = ?1",
+            )
+            .unwrap();
+        let row = statement.query_row([attempt], |row| {
+            let content = Content {
+                mchid: row.get(4)?,
+                account: row.get(5)?,
+                kind: row.get(6)?,
+                amount: row.get::<_, i64>(7)? as u64,
+                reason: row.get(8)?,
+                card: row.get(9)?,
+                ..Content::default()
+            };
+            let names: (String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            Ok((
+                names,
+                row.get::<_, Option<i64>>(3)?,
+                content,
+                row.get::<_, bool>(10)?,
+            ))
+        });
+        let Ok(((held, as_asked, state, first), holds, answered)) =
+            row.map(|(names, first, content, answered)| {
+                let (no, asked, state) = names;
+                ((no, asked, state, first), content, answered)
+            })
+        else {
+            panic!("L1: {no} leaves, and its intent (attempt {attempt}) is not on disk");
+        };
+        assert_eq!(
+            (held.as_str(), as_asked.as_str()),
+            (no, asked),
+            "L1: another intent"
+        );
+        assert!(
+            !answered,
+            "L1: {no}: attempt {attempt} was answered before it left"
+        );
+        let unsent = ["PENDING", "HELD", "CONFLICT", "CANCELLED"].contains(&state.as_str());
+        assert!(
+            !unsent && first.is_some(),
+            "L1: {no} leaves, and the ledger says {state}"
+        );
+        if let Some(content) = content {
+            assert_eq!(content, &holds, "L2: {no}: wire and ledger differ");
+        }
+    }
+
+    /// L4. A submission leaves at most 29 days after the first one by the gateway's clock, but for
+    /// what this machine's clock was ahead at the first, and is behind now (by the later of its
+    /// time and the latest that the gateway signed).
+    fn inside_window(&self, no: &str, now: Us, error_ms: i64) {
+        let Some(&(first, first_error)) = self.sends.get(no).and_then(|sends| sends.first()) else {
+            return;
+        };
+        let age = true_ms(now) - true_ms(first);
+        if age < WINDOW_MS {
+            return;
+        }
+        let signed: Option<i64> = self
+            .conn()
+            .query_row("SELECT latest_signed_at_ms FROM meta", [], |row| row.get(0))
+            .unwrap();
+        let seen = (true_ms(now) + error_ms).max(signed.unwrap_or(0));
+        let behind = (true_ms(now) - seen).max(0);
+        let allowed = WINDOW_MS + first_error.max(0) + behind;
+        assert!(age < allowed, "L4: {no} is submitted again after {age} ms");
+    }
+
+    /// L5: a second number for the same debt leaves only if the first is proven dead, was refused,
+    /// or was settled so long ago that it holds nothing.
+    fn a_new_number(&mut self, no: &str, content: &Content) {
+        let debt = Content {
+            card: String::new(),
+            ..content.clone()
+        };
+        let numbers = self.by_debt.entry(debt).or_default();
+        if !numbers.insert(no.into()) || numbers.len() == 1 {
+            return;
+        }
+        let numbers = numbers.clone();
+        let created = self.order(no).expect("L1").created_ms;
+        for other in numbers.iter().filter(|other| *other != no) {
+            let held = self.order(other).expect("L1");
+            let over = match held.state.as_str() {
+                "FAILED" | "CLOSED_PROVEN" | "REJECTED" => true,
+                "SUCCESS" | "EXPIRED" => created - held.settled_ms.unwrap_or(created) >= HOLD_MS,
+                _ => false,
+            };
+            assert!(
+                over,
+                "L5: {no} is sent while {other} ({}) is the same debt",
+                held.state
+            );
+        }
+    }
+
+    pub fn order(&self, no: &str) -> Option<Held> {
+        let mut statement = self
+            .conn()
+            .prepare_cached(&format!("{ORDER} WHERE out_request_no = ?1"))
+            .unwrap();
+        statement.query_row([no], held).ok()
+    }
+
+    /// The connection was never made, and levy knows it.
+    pub fn was_not_sent(&mut self, flight: &Flight) {
+        if let Some(sends) = self.sends.get_mut(&flight.no) {
+            sends.retain(|(at, _)| *at != flight.sent_at || !flight.submission);
+            if sends.is_empty() {
+                self.sends.remove(&flight.no);
+                for numbers in self.by_debt.values_mut() {
+                    numbers.remove(&flight.no);
+                }
+            }
+        }
+    }
+
+    /// L6: no more than the limit within any second as the gateway counts, restarts included. (A
+    /// restart tells the age of earlier sends by the wall clock: after a step forward between them
+    /// and its start it cannot know better, and nothing is claimed.)
+    pub fn arrives(&mut self, flight: &Flight, now: Us) {
+        let qps = self.qps;
+        let recent = self.arrivals.entry(flight.merchant.clone()).or_default();
+        recent.push_back(Arrival {
+            at: now,
+            sent_at: flight.sent_at,
+            generation: flight.generation,
+        });
+        while recent.front().is_some_and(|first| first.at + SECOND <= now) {
+            recent.pop_front();
+        }
+        self.checks += 1;
+        if recent.len() <= qps {
+            return;
+        }
+        let oldest = recent.iter().map(|one| one.sent_at).min().unwrap_or(now);
+        let newest = recent.iter().map(|one| one.generation).max().unwrap_or(0);
+        let restarted = recent.iter().any(|one| one.generation != newest);
+        let start = self.starts[&newest];
+        let stepped = restarted
+            && self
+                .steps_forward
+                .iter()
+                .any(|at| (oldest..=start).contains(at));
+        assert!(
+            stepped,
+            "L6: merchant {} gets {} requests in a second, limit {qps}: {recent:?}",
+            flight.merchant,
+            recent.len()
+        );
+    }
+
+    /// A reply reaches a process. What it may believe is remembered.
+    pub fn delivered(&mut self, flight: &Flight, answer: &Answer, error_ms: i64, now: Us) {
+        let Some(signed_at) = answer.signed_at else {
+            return;
+        };
+        let local = (true_ms(now) + error_ms).div_euclid(1000);
+        let signature = answer
+            .headers
+            .iter()
+            .find(|(n, _)| n == "Wechatpay-Signature");
+        let signature = signature.map(|(_, v)| v.clone()).unwrap_or_default();
+        let fresh = (signed_at - local).abs() <= 300;
+        if !fresh || !self.signatures.insert(signature) {
+            return;
+        }
+        if let Some(said) = &answer.said
+            && said.no == flight.no
+        {
+            let heard = self.heard.entry(said.no.clone()).or_default();
+            heard.push((said.state, said.reason));
+        }
+    }
+
+    /// L3: after each commit, what it recorded.
+    pub fn committed(&mut self, written: &[Written]) {
+        for one in written {
+            let Written::Recorded(id, _) = one else {
+                continue;
+            };
+            let order = {
+                let mut statement = self
+                    .conn()
+                    .prepare_cached(&format!("{ORDER} WHERE order_id = ?1"))
+                    .unwrap();
+                statement.query_row([id.0], held).unwrap()
+            };
+            self.order_holds(&order);
+        }
+    }
+
+    /// L3: settled only by what was heard, verified; and settled for ever.
+    fn order_holds(&mut self, order: &Held) {
+        self.checks += 1;
+        let Held { no, state, .. } = order;
+        let heard = self.heard.get(no).map_or(&[][..], Vec::as_slice);
+        let said = |state: &str| heard.iter().any(|(said, _)| *said == state);
+        let holds = match state.as_str() {
+            "SUCCESS" => said("SUCCESS"),
+            "FAILED" | "CLOSED_PROVEN" => said("FAILED"),
+            "PROCESSING" => said("PROCESSING"),
+            _ => true,
+        };
+        assert!(
+            holds,
+            "L3: {no} is {state}, and nothing verified said so: {heard:?}"
+        );
+        if let Some(before) = self.finals.get(no) {
+            assert_eq!(before, state, "L3: {no} was final");
+        }
+        if ["SUCCESS", "FAILED", "CLOSED_PROVEN"].contains(&state.as_str()) {
+            self.finals.insert(no.clone(), state.clone());
+        }
+        let unsent = ["PENDING", "HELD", "CONFLICT", "CANCELLED"].contains(&state.as_str());
+        let sent = self.sends.contains_key(no);
+        assert!(
+            !(unsent && sent),
+            "L1: {no} was sent, and the ledger says {state}"
+        );
+    }
+
+    /// L8: words for people.
+    pub fn shown(&mut self, words: &str) {
+        self.checks += 1;
+        let lower = words.to_ascii_lowercase();
+        for secret in SECRETS {
+            assert!(
+                !lower.contains(secret),
+                "L8: an account or card is shown: {words}"
+            );
+        }
+        let leaks = lower.contains("signature=");
+        assert!(!leaks, "L8: a signature is shown: {words}");
+    }
+
+    /// Which batches the ledger has, in the order of their acceptance.
+    fn learn(&mut self) {
+        let files: Vec<String> = {
+            let mut statement = self
+                .conn()
+                .prepare_cached("SELECT file FROM batch ORDER BY batch_id")
+                .unwrap();
+            let files = statement.query_map([], |row| row.get(0)).unwrap();
+            files.map(Result::unwrap).collect()
+        };
+        for name in files.iter().skip(self.accepted) {
+            let file = self.sheets.iter().position(|sheet| sheet.name == name);
+            let file = file.expect("L7: a batch of no file");
+            assert!(
+                !self.dues.contains_key(&file),
+                "L9: a file was accepted twice"
+            );
+            let due = self.expected.accept(&self.sheets[file]);
+            self.dues.insert(file, due);
+        }
+        self.accepted = files.len();
+    }
+
+    /// L7: every input row stands in the result once, in input order, as what it must come to; rows
+    /// add up by status, money by order.
+    pub fn result(&mut self, file: usize, bytes: &[u8], totals: &Totals, rows: u64) {
+        self.learn();
+        self.checks += 1;
+        let sheet = self.sheets[file].clone();
+        let table = csv::read(bytes, sheet.delimiter);
+        let header: Vec<String> = sheet.header.iter().map(|cell| csv::escaped(cell)).collect();
+        let width = header.len();
+        assert_eq!(table[0][..width], header[..], "L7: the header");
+        let column = |name: &str| {
+            let at = table[0].iter().position(|cell| cell == name);
+            at.unwrap_or_else(|| panic!("L7: no column {name}"))
+        };
+        let [line, status, number] =
+            ["levy_line", "levy_status", "levy_out_request_no"].map(column);
+        assert_eq!(table.len() - 1, sheet.rows.len(), "L7: rows");
+        assert_eq!(rows, sheet.rows.len() as u64, "L7: rows");
+        let mut by_status: BTreeMap<&str, u64> = BTreeMap::new();
+        let mut orders: BTreeMap<&str, (&str, u64)> = BTreeMap::new();
+        for (i, row) in sheet.rows.iter().enumerate() {
+            let told = &table[i + 1];
+            let cells: Vec<String> = row.cells.iter().map(|cell| csv::escaped(cell)).collect();
+            assert_eq!(told[..width], cells[..], "L7: row {}", i + 1);
+            assert_eq!(told[line], row.line.to_string(), "L7: row {}", i + 1);
+            *by_status.entry(&told[status]).or_default() += 1;
+            match &self.dues[&file][i] {
+                Due::Invalid => assert_eq!(told[status], "INVALID", "L7: row {}", i + 1),
+                Due::Conflict => assert_eq!(told[status], "CONFLICT", "L2: row {}", i + 1),
+                Due::Order { no, .. } => {
+                    assert_eq!(&told[number], no, "L2: row {}", i + 1);
+                    let amount = row.content.as_ref().map_or(0, |content| content.amount);
+                    let before = orders.insert(no, (&told[status], amount));
+                    let same = before.is_none_or(|b| b == (told[status].as_str(), amount));
+                    assert!(same, "L7: {no} has two statuses");
+                }
+            }
+        }
+        for row in &table[1..] {
+            row[width..].iter().for_each(|cell| {
+                let lower = cell.to_ascii_lowercase();
+                let leaks = SECRETS.iter().any(|secret| lower.contains(secret));
+                assert!(!leaks, "L8: a levy_ column shows an account: {cell}");
+            });
+        }
+        let told: BTreeMap<&str, u64> = totals
+            .by_status
+            .iter()
+            .map(|(status, rows, _)| (status.as_str(), *rows))
+            .collect();
+        assert_eq!(told, by_status, "L7: rows do not add up by status");
+        let sum = |of: &dyn Fn(&str) -> bool| -> u128 {
+            let some = orders.values().filter(|(status, _)| of(status));
+            some.map(|(_, amount)| u128::from(*amount)).sum()
+        };
+        assert_eq!(totals.orders, orders.len() as u64, "L7: orders");
+        assert_eq!(totals.deducted_fen, sum(&|s| s == "SUCCESS"), "L7: money");
+        let told = totals.deducted_fen + totals.open_fen + totals.dead_fen;
+        assert_eq!(told, sum(&|_| true), "L7: money does not add up by order");
+    }
+
+    /// After each command: the whole ledger, against what was heard and the books.
+    pub fn scans(&mut self, books: &BTreeMap<String, Entry>) {
+        if self.db.is_none() {
+            return;
+        }
+        self.learn();
+        for order in self.orders() {
+            self.order_holds(&order);
+            if let Some(entry) = books.get(&order.no) {
+                let truth = entry.fate == Fate::Success;
+                match order.state.as_str() {
+                    "SUCCESS" => assert!(truth, "L3: {} is SUCCESS, not in the books", order.no),
+                    "FAILED" | "CLOSED_PROVEN" => {
+                        assert!(
+                            !truth,
+                            "L3: {} is {}, and was debited",
+                            order.no, order.state
+                        );
+                    }
+                    _ => {}
+                }
+            }
+        }
+        self.money(books);
+    }
+
+    /// L5: of one number, and of one debt that is not long settled, money moves once.
+    fn money(&self, books: &BTreeMap<String, Entry>) {
+        let mut debts: BTreeMap<&Content, Vec<(&String, Us)>> = BTreeMap::new();
+        for (no, entry) in books {
+            assert!(
+                entry.debits.len() <= 1,
+                "L5: {no} was debited twice: {:?}",
+                entry.debits
+            );
+            let Some(content) = &entry.content else {
+                continue;
+            };
+            let held = self.stands_for.get(no);
+            assert_eq!(
+                held,
+                Some(content),
+                "L2: {no}: the books have another content"
+            );
+            for at in &entry.debits {
+                debts.entry(content).or_default().push((no, *at));
+            }
+        }
+        for (content, mut debits) in debts {
+            debits.sort_by_key(|(_, at)| *at);
+            for pair in debits.windows(2) {
+                let apart = pair[1].1 - pair[0].1;
+                let mask = &content.account[..4];
+                assert!(apart >= 39 * DAY, "L5: {mask}… was debited twice: {pair:?}");
+            }
+        }
+    }
+
+    pub fn orders(&self) -> Vec<Held> {
+        let mut statement = self.conn().prepare_cached(ORDER).unwrap();
+        let rows = statement.query_map([], held).unwrap();
+        rows.map(Result::unwrap).collect()
+    }
+
+    /// L9: when all is quiet, every order whose truth is decided is settled like it.
+    pub fn settled(&self, books: &BTreeMap<String, Entry>, now: Us) {
+        for Held { no, state, .. } in self.orders() {
+            let first = self.sends.get(&no).and_then(|sends| sends.first());
+            let old = first.is_some_and(|(at, _)| now - at > 28 * DAY);
+            let wanted: &[&str] = match books.get(&no).map(|entry| &entry.fate) {
+                None if old => &["REJECTED", "EXPIRED"],
+                None if first.is_some() => &["REJECTED"],
+                None => &["HELD", "CONFLICT", "CANCELLED", "REJECTED"],
+                Some(Fate::Success) if old => &["SUCCESS", "EXPIRED"],
+                Some(Fate::Success) => &["SUCCESS"],
+                Some(Fate::Failed(_)) if old => &["FAILED", "CLOSED_PROVEN", "EXPIRED"],
+                Some(Fate::Failed(_)) => &["FAILED", "CLOSED_PROVEN"],
+            };
+            assert!(
+                wanted.contains(&state.as_str()),
+                "L9: {no} is {state}, the books say {:?}",
+                books.get(&no)
+            );
+        }
+    }
+
+    /// Orders that a run would still do something for.
+    pub fn unfinished(&self) -> Vec<String> {
+        let mut orders = self.orders();
+        orders.retain(|order| {
+            ["PENDING", "UNKNOWN", "PROCESSING", "CLOSED"].contains(&order.state.as_str())
+        });
+        let words = |order: Held| format!("{} {}", order.no, order.state);
+        orders.into_iter().map(words).collect()
+    }
+}
+
+const ORDER: &str = "SELECT out_request_no, state, settled_at_ms, created_at_ms
+    FROM orders";
+
+fn held(row: &rusqlite::Row<'_>) -> rusqlite::Result<Held> {
+    Ok(Held {
+        no: row.get(0)?,
+        state: row.get(1)?,
+        settled_ms: row.get(2)?,
+        created_ms: row.get(3)?,
+    })
+}
+
+impl Auditor {
+    /// There is no ledger to look at yet.
+    pub fn is_blind(&self) -> bool {
+        self.db.is_none()
+    }
+}

@@ -1,0 +1,169 @@
+//! The real ledger, and a fuse: at one of its operations the process dies or the disk fails, before
+//! the operation or after it was done and committed.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::SeqCst};
+
+use levy::clock::WallMs;
+use levy::ledger::{
+    Accepted, Batch, BatchHead, BatchId, CancelTarget, Cancelled, Job, LaneWork, Ledger,
+    LedgerError, LedgerResult, OrderId, Phase, RecentSend, ResultRow, RunId, Scope, StagedRow,
+    Totals, Write, Written,
+};
+use levy::order::{ContentDigest, Merchant, OrderNo};
+
+/// What unwinds when a process dies: nothing of it runs on.
+pub struct Death;
+
+/// How an operation goes wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Blow {
+    DiesBefore,
+    DiesAfter,
+    FailsBefore,
+    FailsAfter,
+}
+
+/// One process's fuse.
+#[derive(Debug)]
+pub struct Fuse {
+    /// Operations until the blow; below zero there is none.
+    left: AtomicI64,
+    blow: Blow,
+    /// The disk has failed: every operation does, from then on.
+    failed: AtomicBool,
+    pub operations: AtomicU64,
+}
+
+impl Fuse {
+    pub fn new(after: Option<u64>, blow: Blow) -> Arc<Self> {
+        Arc::new(Self {
+            left: AtomicI64::new(after.map_or(-1, |n| n as i64)),
+            blow,
+            failed: AtomicBool::new(false),
+            operations: AtomicU64::new(0),
+        })
+    }
+
+    fn operate<T>(&self, operation: impl FnOnce() -> LedgerResult<T>) -> LedgerResult<T> {
+        self.operations.fetch_add(1, SeqCst);
+        let failure = || Err(LedgerError::Broken("its disk failed (simulated)".into()));
+        if self.failed.load(SeqCst) {
+            return failure();
+        }
+        let now = self.left.fetch_sub(1, SeqCst) == 0;
+        match (now, self.blow) {
+            (false, _) => operation(),
+            (true, Blow::DiesBefore) => die(),
+            (true, Blow::DiesAfter) => {
+                drop(operation());
+                die()
+            }
+            (true, Blow::FailsBefore) => {
+                self.failed.store(true, SeqCst);
+                failure()
+            }
+            (true, Blow::FailsAfter) => {
+                self.failed.store(true, SeqCst);
+                drop(operation());
+                failure()
+            }
+        }
+    }
+}
+
+/// Ends the process here and now.
+pub fn die() -> ! {
+    std::panic::resume_unwind(Box::new(Death))
+}
+
+/// A ledger that may go wrong.
+pub struct Mortal<L> {
+    pub ledger: L,
+    pub fuse: Arc<Fuse>,
+}
+
+impl<L: Ledger> Ledger for Mortal<L> {
+    fn find_batch(&mut self, digest: &[u8; 32]) -> LedgerResult<Option<Batch>> {
+        self.fuse.operate(|| self.ledger.find_batch(digest))
+    }
+
+    fn batch(&mut self, id: BatchId) -> LedgerResult<Option<Batch>> {
+        self.fuse.operate(|| self.ledger.batch(id))
+    }
+
+    fn stage_clear(&mut self) -> LedgerResult<()> {
+        self.fuse.operate(|| self.ledger.stage_clear())
+    }
+
+    fn stage(&mut self, rows: &[StagedRow]) -> LedgerResult<()> {
+        self.fuse.operate(|| self.ledger.stage(rows))
+    }
+
+    fn accept(
+        &mut self,
+        head: &BatchHead,
+        at: WallMs,
+        hold_days: u32,
+    ) -> LedgerResult<(Batch, Accepted)> {
+        self.fuse
+            .operate(|| self.ledger.accept(head, at, hold_days))
+    }
+
+    fn begin_run(&mut self, at: WallMs) -> LedgerResult<RunId> {
+        self.fuse.operate(|| self.ledger.begin_run(at))
+    }
+
+    fn lanes(&mut self, scope: Scope) -> LedgerResult<Vec<LaneWork>> {
+        self.fuse.operate(|| self.ledger.lanes(scope))
+    }
+
+    fn deck(
+        &mut self,
+        scope: Scope,
+        phase: Phase,
+        merchant: &Merchant,
+        after: OrderId,
+        limit: u32,
+    ) -> LedgerResult<Vec<Job>> {
+        self.fuse
+            .operate(|| self.ledger.deck(scope, phase, merchant, after, limit))
+    }
+
+    fn nth_pending(&mut self, batch: BatchId, n: u64) -> LedgerResult<Option<OrderId>> {
+        self.fuse.operate(|| self.ledger.nth_pending(batch, n))
+    }
+
+    fn recent_sends(&mut self, since: WallMs) -> LedgerResult<Vec<RecentSend>> {
+        self.fuse.operate(|| self.ledger.recent_sends(since))
+    }
+
+    fn latest_signed_at(&mut self) -> LedgerResult<Option<WallMs>> {
+        self.fuse.operate(|| self.ledger.latest_signed_at())
+    }
+
+    fn write(&mut self, writes: Vec<Write>) -> LedgerResult<Vec<Written>> {
+        self.fuse.operate(|| self.ledger.write(writes))
+    }
+
+    fn rows(
+        &mut self,
+        batch: BatchId,
+        each: &mut dyn FnMut(ResultRow) -> io::Result<()>,
+    ) -> LedgerResult<()> {
+        self.fuse.operate(|| self.ledger.rows(batch, each))
+    }
+
+    fn totals(&mut self, batch: BatchId) -> LedgerResult<Totals> {
+        self.fuse.operate(|| self.ledger.totals(batch))
+    }
+
+    fn cancel(&mut self, target: &CancelTarget, at: WallMs) -> LedgerResult<Cancelled> {
+        self.fuse.operate(|| self.ledger.cancel(target, at))
+    }
+
+    fn content_of(&mut self, no: &OrderNo) -> LedgerResult<Option<ContentDigest>> {
+        self.fuse.operate(|| self.ledger.content_of(no))
+    }
+}

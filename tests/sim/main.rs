@@ -1,0 +1,149 @@
+//! The simulator: the real reader, engine, ledger, pace, wire, checks and report, against a
+//! simulated gateway, network, clock and disk, all from one seed. No real time, no socket, no
+//! thread, and of the client only RSA is replaced.
+//!
+//! `SEED=7 cargo test --test sim` repeats one night; `FROM=1 SEEDS=2000` runs many.
+
+mod auditor;
+mod clock;
+mod csv;
+mod dice;
+mod disk;
+mod files;
+mod forge;
+mod gateway;
+mod http;
+mod keys;
+mod net;
+mod night;
+mod process;
+mod world;
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+
+use night::Figures;
+
+/// Nights of an ordinary test run.
+const SEEDS_DEFAULT: u64 = 300;
+/// Nights side by side.
+const WORKERS: u64 = 2;
+/// Failing seeds that are shown before the rest is only counted.
+const SHOWN_MAX: usize = 3;
+
+/// Where ledgers are made: in memory where that is possible, since every commit is synced.
+fn shelf() -> tempfile::TempDir {
+    let memory = PathBuf::from("/dev/shm");
+    let made = tempfile::Builder::new()
+        .prefix("levy-sim-")
+        .tempdir_in(&memory);
+    made.or_else(|_| tempfile::tempdir())
+        .expect("a directory can be made")
+}
+
+/// One night; a broken law comes back as what to show.
+fn one(seed: u64) -> Result<Figures, String> {
+    let dir = shelf();
+    let (mut world, run) = night::dawn(seed, dir.path());
+    let ended = catch_unwind(AssertUnwindSafe(|| run(&mut world)));
+    ended.map_err(|payload| {
+        let words = payload.downcast_ref::<String>().cloned();
+        let words = words.or_else(|| payload.downcast_ref::<&str>().map(|s| s.to_string()));
+        let tail: Vec<String> = world.trace.tail.iter().cloned().collect();
+        format!(
+            "SEED={seed} cargo test --test sim nine_laws\n  {}\n  the trace's last of {} lines:\n    {}",
+            words.unwrap_or_else(|| "it panicked".into()),
+            world.trace.lines,
+            tail.join("\n    ")
+        )
+    })
+}
+
+fn setting(name: &str) -> Option<u64> {
+    let value = std::env::var(name).ok()?;
+    Some(
+        value
+            .parse()
+            .unwrap_or_else(|_| panic!("{name}={value} is no number")),
+    )
+}
+
+#[test]
+fn nine_laws_hold_whatever_happens_and_it_becomes_quiet() {
+    let (from, count) = match setting("SEED") {
+        Some(seed) => (seed, 1),
+        None => (
+            setting("FROM").unwrap_or(1),
+            setting("SEEDS").unwrap_or(SEEDS_DEFAULT),
+        ),
+    };
+    let next = AtomicU64::new(from);
+    let failures = Mutex::new(Vec::new());
+    let nights = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..WORKERS {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, SeqCst);
+                    if seed >= from + count {
+                        break;
+                    }
+                    match one(seed) {
+                        Ok(figures) => nights.lock().unwrap().push(figures),
+                        Err(words) => failures.lock().unwrap().push(words),
+                    }
+                }
+            });
+        }
+    });
+    told(&nights.lock().unwrap());
+    let failures = failures.into_inner().unwrap();
+    let shown: Vec<&String> = failures.iter().take(SHOWN_MAX).collect();
+    for failure in &shown {
+        eprintln!("{failure}\n");
+    }
+    let seeds: Vec<&str> = failures
+        .iter()
+        .filter_map(|f| f.split(' ').next())
+        .collect();
+    assert!(
+        failures.is_empty(),
+        "{} of {count} nights broke a law: {seeds:?}",
+        failures.len()
+    );
+}
+
+/// The figures of a run, for people (`--nocapture`).
+fn told(nights: &[Figures]) {
+    let sum = |of: &dyn Fn(&Figures) -> u64| -> u64 { nights.iter().map(of).sum() };
+    let mut met: BTreeMap<&str, u64> = BTreeMap::new();
+    for night in nights {
+        for (what, count) in &night.met {
+            *met.entry(what).or_default() += count;
+        }
+    }
+    let days = sum(&|n| n.simulated_us / 1_000_000) / 86_400;
+    println!(
+        "{} nights, {} orders, {} requests, {} commands, {} deaths, {days} days, {} checks, \
+         quiet after {} rounds at most",
+        nights.len(),
+        sum(&|n| n.orders),
+        sum(&|n| n.sent),
+        sum(&|n| n.commands),
+        sum(&|n| n.deaths),
+        sum(&|n| n.checks),
+        nights.iter().map(|n| n.rounds).max().unwrap_or(0)
+    );
+    println!("{met:?}");
+}
+
+#[test]
+fn one_seed_is_one_night_to_the_last_line() {
+    for seed in [1, 2, 3] {
+        let digest = || one(seed).map_or_else(|words| words, |f| f.digest.to_string());
+        assert_eq!(digest(), digest(), "seed {seed}");
+    }
+}

@@ -1,0 +1,268 @@
+//! A night: two files that overlap, run, run again and resumed in any order through deaths, faults
+//! and days; then the weather clears, and it must become quiet and right.
+
+use std::path::Path;
+
+use super::auditor::Auditor;
+use super::clock::{DAY, MS, SECOND};
+use super::dice::{Dice, Knobs};
+use super::disk::{Blow, Fuse};
+use super::files::{Pool, Sheet};
+use super::gateway::Gateway;
+use super::process::{self, Ended, Errand, Start};
+use super::world::{World, note};
+
+/// Commands of a stormy night, at most.
+const COMMANDS_MAX: u64 = 40;
+/// Deaths without which no night is over.
+const DEATHS_MIN: u64 = 3;
+/// Rounds of both files and `resume` after which all must be quiet.
+const ROUNDS_MAX: u64 = 10;
+
+/// What does not change in a night.
+struct Terms {
+    qps: u32,
+    max_in_flight: u32,
+    standby: bool,
+}
+
+/// Figures of a night.
+#[derive(Clone, Debug, Default)]
+pub struct Figures {
+    pub digest: u64,
+    pub orders: u64,
+    pub sent: u64,
+    pub deaths: u64,
+    pub commands: u64,
+    pub rounds: u64,
+    pub checks: u64,
+    pub simulated_us: u64,
+    pub met: Vec<(&'static str, u64)>,
+}
+
+/// A world for this seed.
+pub fn dawn(seed: u64, dir: &Path) -> (World, impl FnOnce(&mut World) -> Figures + use<>) {
+    let mut dice = Dice::new(seed);
+    let knobs = Knobs::drawn(&mut dice);
+    let lanes = dice.between(1, 8);
+    let mut pool = Pool::new(lanes, dice.fork());
+    let first = pool.first();
+    let second = pool.second(&first);
+    let sheets = vec![
+        Sheet::new("a.csv", first, &mut dice),
+        Sheet::new("b.csv", second, &mut dice),
+    ];
+    for sheet in &sheets {
+        std::fs::write(dir.join(sheet.name), &sheet.bytes).expect("the disk holds a file");
+    }
+    let terms = Terms {
+        qps: dice.between(3, 20) as u32,
+        max_in_flight: dice.pick(&[1, 3, 16, 256]),
+        standby: dice.below(2) == 0,
+    };
+    let limit = match dice.strikes(knobs.stingy) {
+        true => dice.between(1, u64::from(terms.qps)) as usize,
+        false => 100,
+    };
+    let gateway = Gateway::new(knobs.clone(), limit, dice.fork());
+    let auditor = Auditor::new(sheets, terms.qps);
+    let mut world = World::new(knobs, &mut dice, gateway, auditor, dir.into());
+    let on: Vec<String> = world
+        .knobs
+        .named()
+        .iter()
+        .filter(|(_, permille)| *permille > 0)
+        .map(|(name, permille)| format!("{name}={permille}"))
+        .collect();
+    note!(world, "qps={} lanes={lanes} {}", terms.qps, on.join(" "));
+    (world, move |world| night(world, &terms, &mut dice))
+}
+
+fn night(world: &mut World, terms: &Terms, dice: &mut Dice) -> Figures {
+    if world.knobs.drift > 0 {
+        let ppm = |dice: &mut Dice, most: u64| dice.between(0, 2 * most) as i64 - most as i64;
+        world.clock.drifts(ppm(dice, 100), ppm(dice, 20));
+    }
+    let least = dice.between(5, 10);
+    let mut commands = 0;
+    while commands < COMMANDS_MAX {
+        let deaths = world.tally.get("death").copied().unwrap_or(0);
+        if commands >= least && deaths >= DEATHS_MIN {
+            break;
+        }
+        commands += 1;
+        between(world, dice);
+        let errand = match dice.below(10) {
+            0..=3 => Errand::Run(0),
+            4..=6 => Errand::Run(1),
+            7 if dice.strikes(world.knobs.cancels) => Errand::Cancel(dice.below(2) as usize),
+            _ => Errand::Resume,
+        };
+        // A night in which nothing dies by itself is helped.
+        let must_die = commands > least && deaths < DEATHS_MIN;
+        let start = stormy(world, terms, must_die, dice);
+        command(world, errand, start);
+    }
+    let rounds = heal(world, terms, dice);
+    let orders = world.auditor.orders().len() as u64;
+    assert!(orders >= 100, "a night is of 100 orders at least: {orders}");
+    let mut met: Vec<(&str, u64)> = world.gateway.met.iter().map(|(k, n)| (*k, *n)).collect();
+    met.extend(world.tally.iter().map(|(k, n)| (*k, *n)));
+    let count = |what: &str| world.tally.get(what).copied().unwrap_or(0);
+    Figures {
+        digest: world.trace.digest(),
+        orders,
+        sent: count("sent"),
+        deaths: count("death"),
+        commands,
+        rounds,
+        checks: world.auditor.checks,
+        simulated_us: world.now(),
+        met,
+    }
+}
+
+fn command(world: &mut World, errand: Errand, start: Start) -> Ended {
+    let dir = world.dir.clone();
+    world.auditor.looks_at(&dir);
+    if world.auditor.is_blind() {
+        // The first process makes the ledger; the auditor must see its first intent.
+        process::make_ledger(&dir);
+        world.auditor.looks_at(&dir);
+    }
+    let ended = process::run(world, errand, start);
+    world.auditor.scans(&world.gateway.books);
+    ended
+}
+
+/// What passes before the next command.
+fn between(world: &mut World, dice: &mut Dice) {
+    let knobs = world.knobs.clone();
+    let gap = match () {
+        () if dice.strikes(knobs.days) => {
+            world.count("days passed");
+            dice.pick(&[1, 2, 10, 27, 28, 29, 30, 31, 33]) * DAY + dice.below(DAY)
+        }
+        () => match dice.below(4) {
+            0 => dice.below(50 * MS),
+            1 => dice.below(3 * SECOND),
+            2 => dice.below(45 * SECOND),
+            _ => dice.below(3600 * SECOND),
+        },
+    };
+    let now = world.now();
+    world.until(now + gap);
+    if dice.strikes(knobs.clock_steps) {
+        let size = dice.pick(&[500, 2_000, 40_000, 250_000, 600_000]);
+        step(world, if dice.below(2) == 0 { size } else { -size });
+    }
+    if dice.strikes(knobs.clock_wrong) {
+        let hours = dice.between(1, 20) as i64 * 3_600_000;
+        step(world, if dice.below(2) == 0 { hours } else { -hours });
+    } else if world.clock.error_ms().abs() > 300_000 && dice.below(2) == 0 {
+        let error = world.clock.error_ms();
+        step(world, -error);
+    }
+    let merchants: Vec<String> = {
+        let rows = world.auditor.sheets.iter().flat_map(|sheet| &sheet.rows);
+        let contents = rows.filter_map(|row| row.content.as_ref());
+        contents.map(|content| content.mchid.clone()).collect()
+    };
+    world.gateway.forbidden.clear();
+    if dice.strikes(knobs.forbids) {
+        let merchant = &merchants[dice.below(merchants.len() as u64) as usize];
+        world.gateway.forbidden.insert(merchant.clone());
+    }
+    if dice.strikes(knobs.main_host_down) {
+        world.net.main_down_until = world.now() + dice.between(SECOND, 100 * SECOND);
+    }
+}
+
+fn step(world: &mut World, by_ms: i64) {
+    note!(world, "the wall clock steps by {by_ms} ms");
+    world.count("clock step");
+    world.clock.step_ms(by_ms);
+    if by_ms > 0 {
+        let now = world.now();
+        world.auditor.steps_forward.push(now);
+    }
+}
+
+fn stormy(world: &World, terms: &Terms, must_die: bool, dice: &mut Dice) -> Start {
+    let knobs = &world.knobs;
+    let blow = match dice.strikes(knobs.disk_fails) {
+        true => dice.pick(&[Blow::FailsBefore, Blow::FailsAfter]),
+        false => dice.pick(&[Blow::DiesBefore, Blow::DiesAfter]),
+    };
+    // Early ones hit the start, where everything is read and remembered.
+    let soon = |dice: &mut Dice, most: u64| {
+        let most = dice.pick(&[10, most / 8, most]);
+        dice.below(most)
+    };
+    let fails = matches!(blow, Blow::FailsBefore | Blow::FailsAfter);
+    let blows = fails || dice.strikes(knobs.dies_at_ledger);
+    let operations = blows.then(|| soon(dice, 250));
+    let dies = must_die || dice.strikes(knobs.dies_at_step);
+    let steps = dies.then(|| soon(dice, 1_200));
+    let some = |dice: &mut Dice, permille: u32, most: u64| {
+        dice.strikes(permille).then(|| dice.below(most))
+    };
+    Start {
+        fuse: Fuse::new(operations, blow),
+        steps,
+        signal: some(dice, knobs.signals, 30 * SECOND),
+        limit: some(dice, knobs.limits, 60),
+        until_ms: some(dice, knobs.untils, 60_000).map(|ms| ms as i64),
+        qps: terms.qps,
+        max_in_flight: terms.max_in_flight,
+        wait_seconds: dice.below(130),
+        outage_seconds: dice.pick(&[30, 120, 600]),
+        standby: terms.standby,
+    }
+}
+
+/// Faults stop; both files are run and what is open resumed until nothing is left to do.
+fn heal(world: &mut World, terms: &Terms, dice: &mut Dice) -> u64 {
+    note!(world, "the weather clears");
+    let error = world.clock.error_ms();
+    if error < 0 {
+        let now = world.now();
+        world.auditor.steps_forward.push(now);
+    }
+    world.clock.set_right();
+    world.knobs = Knobs::calm();
+    world.net.main_down_until = 0;
+    let now = world.now();
+    world.until(now + 100 * SECOND);
+    let now = world.now();
+    world.gateway.heal(1_000, now);
+    for round in 1..=ROUNDS_MAX {
+        for errand in [Errand::Run(0), Errand::Run(1), Errand::Resume] {
+            let now = world.now();
+            world.until(now + dice.below(100 * SECOND));
+            let start = Start {
+                fuse: Fuse::new(None, Blow::DiesBefore),
+                steps: None,
+                signal: None,
+                limit: None,
+                until_ms: None,
+                qps: terms.qps,
+                max_in_flight: terms.max_in_flight,
+                wait_seconds: 120,
+                outage_seconds: 600,
+                standby: terms.standby,
+            };
+            match command(world, errand, start) {
+                Ended::Itself(Ok(_)) => {}
+                other => panic!("L9: {errand:?} after the storm: {other:?}"),
+            }
+        }
+        if world.auditor.unfinished().is_empty() {
+            let now = world.now();
+            world.auditor.settled(&world.gateway.books, now);
+            return round;
+        }
+    }
+    let left = world.auditor.unfinished();
+    panic!("L9: still not quiet after {ROUNDS_MAX} rounds: {left:?}");
+}
