@@ -26,4 +26,4 @@ pub use primitive::{CallerPrimitive, PlatformPrimitive};
 pub use seal::{SEALED_TEXTS_MAX, Sealer};
 pub use sign::{Signer, SignerParts};
 pub use verify::{PlatformKey, PlatformKeys, STALE_SECONDS_MAX, Verifier};
-pub use wire::{Hidden, ReplyHeaders};
+pub use wire::{Hidden, ReplyHeaders, parse as parse_reply};
