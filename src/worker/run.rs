@@ -253,3 +253,6 @@ fn deck_of(tag: u64) -> (usize, Phase) {
     };
     ((tag / 2) as usize, phase)
 }
+
+#[cfg(test)]
+mod tests;

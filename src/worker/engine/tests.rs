@@ -1052,3 +1052,5 @@ fn whatever_happens_no_law_is_broken_and_it_ends() {
     }
     assert!(bad.is_empty(), "{bad:#?}");
 }
+
+mod owed;
