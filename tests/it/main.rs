@@ -5,4 +5,5 @@ mod docs;
 mod http;
 mod sandbox;
 mod secrets;
+mod stories;
 mod whole;
