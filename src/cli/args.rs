@@ -2,10 +2,14 @@
 //!
 //! clap checks the form of each value; whether they make sense together is the command's business.
 
+mod rerun;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+
+pub use rerun::{DriveArgs, OnlyDead, RerunArgs, ResumeArgs};
 
 /// Seconds that `--wait` and `--outage-wait` take at most: a day.
 const WAIT_SECONDS_MAX: i64 = 86_400;
@@ -28,6 +32,8 @@ Examples:
   levy init                                        write levy.toml, make the ledger
   levy check night.csv                             every fault of a file; sends nothing
   levy run night.csv --yes                         the nightly batch
+  levy resume --yes                                the morning after: what is still open
+  levy rerun night.csv                             what failed, under new numbers
 
 Exit codes:
   0   every row is done
@@ -48,6 +54,10 @@ pub struct Cli {
 pub enum Command {
     /// Deduct what the files ask for, and write a result beside each.
     Run(Box<RunArgs>),
+    /// Bring every order that was sent to its end, without a file.
+    Resume(Box<ResumeArgs>),
+    /// Issue what is proven dead again, under new numbers.
+    Rerun(Box<RerunArgs>),
     /// Say everything that is wrong with a file; send nothing.
     Check(CheckArgs),
     /// Write a batch's result again, from the ledger.
@@ -90,48 +100,18 @@ pub struct RunArgs {
     /// CSV files of deductions, in the order in which they are run.
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
-    /// Settings and ledger.
-    #[command(flatten)]
-    pub at: Where,
     /// Make the ledger if there is none. A ledger that is lost has forgotten what was sent.
     #[arg(long)]
     pub create_ledger: bool,
     /// Where the result goes; NAME.result.csv beside the input. Only with one file.
     #[arg(long, value_name = "RESULT.csv")]
     pub out: Option<PathBuf>,
-    /// Print a summary as JSON on stdout, one line a file.
-    #[arg(long)]
-    pub json: bool,
-    /// No progress, no summary for people; alerts and faults only.
-    #[arg(long)]
-    pub quiet: bool,
-    /// Do not ask before the first send.
-    #[arg(long)]
-    pub yes: bool,
-    /// No new send after this time of day, by this machine's clock and zone (the next time it comes).
-    #[arg(long, value_name = "HH:MM", value_parser = time_of_day)]
-    pub until: Option<TimeOfDay>,
-    /// Send only the first N orders that were never sent.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    pub limit: Option<u64>,
-    /// How long an order's PROCESSING is followed, in seconds.
-    #[arg(long, value_name = "SECONDS", default_value_t = 120,
-          value_parser = clap::value_parser!(u32).range(0..=WAIT_SECONDS_MAX))]
-    pub wait: u32,
-    /// How long an outage of the gateway is sat out, in seconds.
-    #[arg(long, value_name = "SECONDS", default_value_t = 600,
-          value_parser = clap::value_parser!(u32).range(0..=WAIT_SECONDS_MAX))]
-    pub outage_wait: u32,
     /// Days within which another order for the same debt holds a new one, in place of `[holds] days`.
     #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(0..=HOLD_DAYS_MAX))]
     pub hold_days: Option<u32>,
-    /// Use the gateway in a box: no account, no network, no real money. Its ledger, keys and books
-    /// are kept in .levy-sandbox/ beside the input.
-    #[arg(long)]
-    pub sandbox: bool,
-    /// How the gateway in a box behaves.
+    /// How it is driven.
     #[command(flatten)]
-    pub tuning: SandboxTuning,
+    pub drive: DriveArgs,
 }
 
 /// How the gateway in a box behaves.

@@ -6,9 +6,12 @@ pub mod cancel;
 pub mod check;
 pub mod config;
 pub mod connect;
+mod drive;
 pub mod export;
 pub mod failure;
 pub mod init;
+pub mod rerun;
+pub mod resume;
 pub mod run;
 mod run_file;
 pub mod sandbox;
@@ -38,8 +41,10 @@ pub fn main() -> ExitCode {
 
 fn command(command: &Command) -> Exit {
     match command {
-        // A run tells of its failures itself, file by file.
+        // What drives orders tells of its failures itself, file by file.
         Command::Run(args) => run::run(args),
+        Command::Resume(args) => resume::resume(args),
+        Command::Rerun(args) => rerun::rerun(args),
         Command::Check(args) => ended(check::check(args)),
         Command::Export(args) => ended(export::export(args)),
         Command::Cancel(args) => ended(cancel::cancel(args)),

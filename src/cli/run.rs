@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use chrono::{Days, Local, NaiveDateTime, NaiveTime, TimeZone};
 use tokio::runtime::{Builder, Runtime};
 
-use super::args::{RunArgs, TimeOfDay};
+use super::args::{DriveArgs, RunArgs, TimeOfDay};
+use super::drive::Driver;
 use super::failure::{Exit, Failure};
 use super::run_file::{Course, Ended};
-use super::session::Session;
+use super::session::{self, Session};
 use crate::clock::{Clock, SystemClock, WallMs};
 use crate::report::progress::say;
 use crate::report::result::{self, Place};
@@ -29,30 +30,50 @@ pub fn runtime() -> Result<Runtime, Failure> {
 pub fn run(args: &RunArgs) -> Exit {
     let started_at = SystemClock::default().wall();
     let opened = places(args).and_then(|places| {
-        let session = Session::open(args)?;
-        let until = until(args.until)?;
+        let dir = match args.drive.sandbox {
+            true => session::one_directory(&args.files)?,
+            false => PathBuf::new(),
+        };
+        let create = args.create_ledger || args.drive.sandbox;
+        let mut session = Session::open(&args.drive, create, &dir)?;
+        let driver = driver(&args.drive)?;
         let places = looked_at(&session, args, &places)?;
-        Ok((session, until, places))
+        driver.release(&mut session)?;
+        Ok((session, driver, places))
     });
-    let (mut session, until, places) = match opened {
+    let (mut session, driver, places) = match opened {
         Ok(opened) => opened,
         Err(failure) => return refused(args, &failure, started_at),
     };
     let mut course = Course {
-        args,
-        until,
-        limit: args.limit,
+        driver,
+        hold_days: args.hold_days,
         halted: None,
     };
     let mut exit = Exit::Done;
     for (file, place) in args.files.iter().zip(&places) {
         let started_at = session.clock.wall();
         let ended = course.file(&mut session, file, place);
-        tell(args, file, place, &ended, started_at, session.clock.wall());
+        let told = Told {
+            file: Some(file),
+            place: Some(place),
+            started_at,
+            finished_at: session.clock.wall(),
+        };
+        tell(&args.drive, &told, &ended);
         exit = exit.worse(ended.exit);
     }
     session.close();
     exit
+}
+
+/// What drives the orders of a command.
+pub fn driver(args: &DriveArgs) -> Result<Driver<'_>, Failure> {
+    Ok(Driver {
+        args,
+        until: until(args.until)?,
+        limit: args.limit,
+    })
 }
 
 /// Where each result goes; two of one name, or a result that is an input, make no sense.
@@ -115,15 +136,28 @@ fn next_time(
 
 /// Nothing was opened, so nothing was sent: every file says why.
 fn refused(args: &RunArgs, failure: &Failure, started_at: WallMs) -> Exit {
+    let files: Vec<Option<&Path>> = args.files.iter().map(|f| Some(f.as_path())).collect();
+    refuse(&args.drive, &files, failure, started_at)
+}
+
+/// The same for any command that drives orders.
+pub fn refuse(
+    args: &DriveArgs,
+    files: &[Option<&Path>],
+    failure: &Failure,
+    started_at: WallMs,
+) -> Exit {
     let words = failure.to_string();
     let exit = failure.exit();
     say(&format!("error: {words}"));
-    for file in args.files.iter().filter(|_| args.json) {
+    for file in files.iter().filter(|_| args.json) {
         print(&summary::json(&Summary {
-            file,
+            file: *file,
             batch: None,
             totals: None,
             report: None,
+            reissued: None,
+            expiring: None,
             alerts: &[],
             started_at,
             finished_at: SystemClock::default().wall(),
@@ -135,32 +169,48 @@ fn refused(args: &RunArgs, failure: &Failure, started_at: WallMs) -> Exit {
     exit
 }
 
-fn tell(
-    args: &RunArgs,
-    file: &Path,
-    place: &Place,
-    ended: &Ended,
-    started_at: WallMs,
-    finished_at: WallMs,
-) {
+/// What is known besides what became of it.
+pub struct Told<'a> {
+    /// The input, if there was one.
+    pub file: Option<&'a Path>,
+    /// Where its result goes.
+    pub place: Option<&'a Place>,
+    /// When levy began with it.
+    pub started_at: WallMs,
+    /// When it was done.
+    pub finished_at: WallMs,
+}
+
+/// Tells people and scripts what became of it.
+pub fn tell(args: &DriveArgs, told: &Told<'_>, ended: &Ended) {
     let words: Vec<String> = ended.failures.iter().map(ToString::to_string).collect();
     let words = words.join("; ");
+    let place = told.place.filter(|_| ended.written);
     let summary = Summary {
-        file,
+        file: told.file,
         batch: ended.batch.as_ref(),
         totals: ended.totals.as_ref(),
         report: ended.report.as_ref(),
+        reissued: ended.reissued.as_ref(),
+        expiring: ended.expiring.as_ref(),
         alerts: &ended.alerts,
-        started_at,
-        finished_at,
-        result: ended.written.then_some(place.path()),
+        started_at: told.started_at,
+        finished_at: told.finished_at,
+        result: place.map(Place::path),
         error: (!words.is_empty()).then_some(&words),
         exit_code: ended.exit.code(),
     };
+    let name = summary::name(&summary);
     match (args.quiet, summary::wrong(&summary)) {
         (false, _) => say(summary::human(&summary).trim_end()),
-        (true, wrong) if !wrong.is_empty() => say(&format!("{}: error: {wrong}", file.display())),
-        (true, _) => {}
+        (true, wrong) => {
+            if !wrong.is_empty() {
+                say(&format!("{name}: error: {wrong}"));
+            }
+            if let Some(words) = ended.expiring.as_ref().and_then(summary::windows) {
+                say(&words);
+            }
+        }
     }
     if args.json {
         print(&summary::json(&summary));

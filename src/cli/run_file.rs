@@ -1,35 +1,29 @@
 //! One file of `levy run`: known or taken in, asked about, run, told, its result written.
 
-use std::hash::{BuildHasher, Hasher, RandomState};
-use std::io::{IsTerminal, stderr, stdin};
 use std::path::Path;
-use std::time::Duration;
 
-use tokio::sync::oneshot;
-
-use super::args::RunArgs;
+use super::config::Config;
+use super::drive::{Driver, at_hand, expiring, lost};
 use super::failure::{Exit, Failure};
 use super::session::Session;
 use crate::batch::{InputRow, Rules, digest_of};
-use crate::clock::{Clock, WallMs};
-use crate::ledger::{Accepted, Batch, Environment, Ledger, LedgerError, Scope, Totals};
-use crate::report::progress::{Screen, Voice, say};
+use crate::clock::Clock;
+use crate::ledger::{Accepted, Batch, Environment, Expiring, Ledger, Scope, Tally, Totals};
+use crate::report::progress::say;
 use crate::report::result::{self, Place};
 use crate::report::summary::{grouped, table};
+use crate::worker::RunReport;
 use crate::worker::intake::{Terms, Watcher, take_in};
-use crate::worker::{self, RunReport, RunSettings};
 
 /// Faults of rows that are shown before the rest is only counted; the result has them all.
 const FAULTS_SHOWN_MAX: u64 = 20;
 
 /// What the files of one command share as they go.
 pub struct Course<'a> {
-    /// What was typed.
-    pub args: &'a RunArgs,
-    /// No new send after this moment.
-    pub until: Option<WallMs>,
-    /// How many unsent orders may still be sent.
-    pub limit: Option<u64>,
+    /// What drives the orders.
+    pub driver: Driver<'a>,
+    /// Days within which another order for the same debt holds a new one, if they were typed.
+    pub hold_days: Option<u32>,
     /// Why no other file is begun.
     pub halted: Option<Halt>,
 }
@@ -52,6 +46,10 @@ pub struct Ended {
     pub totals: Option<Totals>,
     /// How the run went.
     pub report: Option<RunReport>,
+    /// What was issued again, by a rerun.
+    pub reissued: Option<Tally>,
+    /// Orders of the ledger whose window comes to its end.
+    pub expiring: Option<Expiring>,
     /// What a person must see.
     pub alerts: Vec<String>,
     /// The result was written.
@@ -63,11 +61,14 @@ pub struct Ended {
 }
 
 impl Ended {
-    fn new() -> Self {
+    /// Nothing came to be yet.
+    pub fn new() -> Self {
         Self {
             batch: None,
             totals: None,
             report: None,
+            reissued: None,
+            expiring: None,
             alerts: Vec::new(),
             written: false,
             failures: Vec::new(),
@@ -75,7 +76,14 @@ impl Ended {
         }
     }
 
-    fn fail(&mut self, failure: Failure) {
+    /// What the run has alerted of is told with the rest.
+    pub fn take_alerts(&mut self) {
+        let report = self.report.iter();
+        self.alerts = report.flat_map(|report| report.alerts.clone()).collect();
+    }
+
+    /// One more thing went wrong.
+    pub fn fail(&mut self, failure: Failure) {
         self.exit = self.exit.worse(failure.exit());
         self.failures.push(failure);
     }
@@ -99,12 +107,12 @@ impl Course<'_> {
             }
             None => {}
         }
-        match self.taken_in(session, file) {
+        match taken_in(session, file, self.hold_days, &self.driver) {
             Ok(batch) => {
                 if let Err(failure) = self.run(session, &batch, &mut ended) {
                     ended.fail(failure);
                 }
-                self.afterwards(session, &batch, place, &mut ended);
+                afterwards(session, &batch, Some(place), &mut ended);
                 ended.batch = Some(batch);
             }
             Err(failure) => ended.fail(failure),
@@ -130,44 +138,6 @@ impl Course<'_> {
         }
     }
 
-    /// The batch that the file's bytes are: known already, or accepted now.
-    fn taken_in(&self, session: &mut Session, file: &Path) -> Result<Batch, Failure> {
-        let digest = digest_of(file)?;
-        let sandbox = session.environment == Environment::Sandbox;
-        let terms = Terms {
-            rules: Rules {
-                amount_fen_max: Some(session.config.amount_fen_max),
-                sandbox_scripts_allowed: sandbox,
-            },
-            hold_days: self.args.hold_days.unwrap_or(session.config.hold_days),
-            at: session.clock.wall(),
-        };
-        let mut desk = Desk {
-            name: file.display().to_string(),
-            shown: 0,
-            faults: 0,
-            rows: 0,
-            stop: session.stop.clone(),
-        };
-        let ledger = at_hand(&mut session.ledger)?;
-        if let Some(batch) = ledger.find_batch(&digest)? {
-            self.note(&format!(
-                "{}: batch {} already, accepted at {}; it is continued",
-                desk.name,
-                batch.id,
-                batch.accepted_at.rfc3339()
-            ));
-            return Ok(batch);
-        }
-        let intake = take_in(ledger, file, Some(digest), &terms, &mut desk)?;
-        desk.conclude();
-        for warning in &intake.warnings {
-            say(&format!("{}: warning: {warning}", desk.name));
-        }
-        self.note(&accepted(&desk.name, &intake.batch, &intake.accepted));
-        Ok(intake.batch)
-    }
-
     /// Drives the batch's orders, if there is anything to do for them.
     fn run(
         &mut self,
@@ -176,159 +146,103 @@ impl Course<'_> {
         ended: &mut Ended,
     ) -> Result<(), Failure> {
         let scope = Scope::Batch(batch.id);
-        let ledger = at_hand(&mut session.ledger)?;
-        let lanes = ledger.lanes(scope)?;
-        let open: u64 = lanes.iter().map(|lane| lane.open).sum();
-        let pending: u64 = lanes.iter().map(|lane| lane.pending).sum();
-        if open + pending == 0 || (open == 0 && self.limit == Some(0)) {
+        let work = self.driver.work(session, scope)?;
+        if self.driver.idle(work) {
             return Ok(());
         }
-        let totals = ledger.totals(batch.id)?;
-        if !self.may_send(session, &totals, open, pending)? {
-            return Ok(());
-        }
-        let settings = self.settings(session, batch)?;
-        let voice = match self.args.quiet {
-            true => Voice::Quiet,
-            false => Voice::Full,
+        let words = |ledger: &mut dyn Ledger| {
+            let totals = ledger.totals(batch.id)?;
+            Ok(format!(
+                "{}\n{} orders were never sent, {} are open.",
+                table(&totals).trim_end(),
+                grouped(work.pending),
+                grouped(work.open)
+            ))
         };
-        let mut screen = Screen::new(voice, open + pending);
-        let ledger = session.ledger.take().ok_or_else(lost)?;
-        let run = worker::run(
-            ledger,
-            session.client.clone(),
-            session.clock.clone(),
-            scope,
-            settings,
-            session.stop.clone(),
-            &mut screen,
-        );
-        let (ledger, report) = session.runtime.block_on(run);
-        screen.finish();
-        session.ledger = ledger;
-        let report = report?;
-        ended.alerts.extend(report.alerts.iter().cloned());
-        ended.report = Some(report);
-        if let Some(limit) = &mut self.limit {
-            let lanes = at_hand(&mut session.ledger)?.lanes(scope)?;
-            let left: u64 = lanes.iter().map(|lane| lane.pending).sum();
-            *limit = limit.saturating_sub(pending.saturating_sub(left));
+        if !self.driver.may_send(session, words)? {
+            say("nothing was sent; `levy cancel` withdraws the batch");
+            return Ok(());
         }
+        ended.report = self.driver.go(session, scope)?;
+        ended.take_alerts();
         Ok(())
     }
+}
 
-    fn settings(&self, session: &mut Session, batch: &Batch) -> Result<RunSettings, Failure> {
-        let now = session.clock.wall();
-        let ledger = at_hand(&mut session.ledger)?;
-        let last_fresh = match self.limit {
-            None => None,
-            // Nothing fresh: no order has a number below one.
-            Some(0) => Some(crate::ledger::OrderId(0)),
-            Some(limit) => ledger.nth_pending(batch.id, limit)?,
-        };
-        Ok(RunSettings {
-            per_merchant_qps: session.config.per_merchant_qps,
-            max_in_flight: session.config.max_in_flight,
-            timeout: session.config.timeout,
-            wait: Duration::from_secs(u64::from(self.args.wait)),
-            outage_wait: Duration::from_secs(u64::from(self.args.outage_wait)),
-            until: self.until,
-            last_fresh,
-            standby: session.client.has_standby(),
-            run: ledger.begin_run(now)?,
-            // Jitter must differ from run to run and from host to host, and nothing more.
-            seed: RandomState::new().build_hasher().finish(),
-        })
-    }
-
-    /// On a terminal a real run asks. Without one (cron) there is nobody to ask.
-    fn may_send(
-        &self,
-        session: &Session,
-        totals: &Totals,
-        open: u64,
-        pending: u64,
-    ) -> Result<bool, Failure> {
-        let asks = session.environment == Environment::Real
-            && !self.args.yes
-            && stdin().is_terminal()
-            && stderr().is_terminal();
-        if !asks {
-            return Ok(true);
-        }
-        say(table(totals).trim_end());
-        say(&format!(
-            "{} orders were never sent, {} are open. This moves real money. Send? Type yes: ",
-            grouped(pending),
-            grouped(open)
+/// The batch that a file's bytes are: known already, or accepted now.
+pub fn taken_in(
+    session: &mut Session,
+    file: &Path,
+    hold_days: Option<u32>,
+    driver: &Driver<'_>,
+) -> Result<Batch, Failure> {
+    let digest = digest_of(file)?;
+    let terms = Terms {
+        rules: rules(&session.config, session.environment),
+        hold_days: hold_days.unwrap_or(session.config.hold_days),
+        at: session.clock.wall(),
+    };
+    let mut desk = Desk::new(file, session.stop.clone());
+    let ledger = at_hand(&mut session.ledger)?;
+    if let Some(batch) = ledger.find_batch(&digest)? {
+        driver.note(&format!(
+            "{}: batch {} already, accepted at {}; it is continued",
+            desk.name,
+            batch.id,
+            batch.accepted_at.rfc3339()
         ));
-        let mut stop = session.stop.clone();
-        let (answer, answered) = oneshot::channel();
-        // A thread of its own: a read that nobody answers must not keep a signal from ending this.
-        std::thread::spawn(move || {
-            let mut line = String::new();
-            let read = stdin().read_line(&mut line);
-            let _ = answer.send(read.is_ok() && line.trim() == "yes");
-        });
-        let yes = session.runtime.block_on(async {
-            tokio::select! {
-                answer = answered => answer.unwrap_or(false),
-                _ = stop.wait_for(|stopped| *stopped) => false,
-            }
-        });
-        if !yes {
-            say("nothing was sent; `levy cancel` withdraws the batch");
-        }
-        Ok(yes)
+        return Ok(batch);
     }
-
-    /// Totals, exit code and result, from whatever the ledger can still tell.
-    fn afterwards(&self, session: &mut Session, batch: &Batch, place: &Place, ended: &mut Ended) {
-        let Some(ledger) = session.ledger.as_deref_mut() else {
-            if ended.failures.is_empty() {
-                ended.fail(lost());
-            }
-            return;
-        };
-        match ledger.totals(batch.id) {
-            Ok(totals) => {
-                let exit = Exit::of_run(&totals, ended.report.as_ref(), ended.alerts.len());
-                ended.exit = ended.exit.worse(exit);
-                ended.totals = Some(totals);
-            }
-            Err(e) => ended.fail(e.into()),
-        }
-        match result::write(ledger, batch, place) {
-            Ok(_) => ended.written = true,
-            Err(fault) => {
-                ended.fail(fault.into());
-                say(&format!(
-                    "the result of batch {id} was not written; nothing is lost: `levy export {id}` \
-                     writes it again",
-                    id = batch.id
-                ));
-            }
-        }
+    let intake = take_in(ledger, file, Some(digest), &terms, &mut desk)?;
+    desk.conclude();
+    for warning in &intake.warnings {
+        say(&format!("{}: warning: {warning}", desk.name));
     }
+    driver.note(&accepted(&desk.name, &intake.batch, &intake.accepted));
+    Ok(intake.batch)
+}
 
-    fn note(&self, words: &str) {
-        if !self.args.quiet {
-            say(words);
-        }
+/// What is asked of a row beyond the form.
+pub fn rules(config: &Config, environment: Environment) -> Rules {
+    Rules {
+        amount_fen_max: Some(config.amount_fen_max),
+        sandbox_scripts_allowed: environment == Environment::Sandbox,
     }
 }
 
-fn at_hand(ledger: &mut Option<Box<dyn Ledger>>) -> Result<&mut dyn Ledger, Failure> {
-    match ledger {
-        Some(ledger) => Ok(&mut **ledger),
-        None => Err(lost()),
+/// Totals, exit code and result, from whatever the ledger can still tell.
+pub fn afterwards(session: &mut Session, batch: &Batch, place: Option<&Place>, ended: &mut Ended) {
+    let now = session.clock.wall();
+    let Some(ledger) = session.ledger.as_deref_mut() else {
+        if ended.failures.is_empty() {
+            ended.fail(lost());
+        }
+        return;
+    };
+    match ledger.totals(batch.id) {
+        Ok(totals) => {
+            let exit = Exit::of_run(&totals, ended.report.as_ref(), ended.alerts.len());
+            ended.exit = ended.exit.worse(exit);
+            ended.totals = Some(totals);
+        }
+        Err(e) => ended.fail(e.into()),
     }
-}
-
-fn lost() -> Failure {
-    Failure::Ledger(LedgerError::Broken(
-        "the run lost it; give the same command again".into(),
-    ))
+    match expiring(ledger, now) {
+        Ok(expiring) => ended.expiring = Some(expiring),
+        Err(e) => ended.fail(e.into()),
+    }
+    let Some(place) = place else { return };
+    match result::write(ledger, batch, place) {
+        Ok(_) => ended.written = true,
+        Err(fault) => {
+            ended.fail(fault.into());
+            say(&format!(
+                "the result of batch {id} was not written; nothing is lost: `levy export {id}` \
+                 writes it again",
+                id = batch.id
+            ));
+        }
+    }
 }
 
 fn accepted(name: &str, batch: &Batch, accepted: &Accepted) -> String {
@@ -345,8 +259,9 @@ fn accepted(name: &str, batch: &Batch, accepted: &Accepted) -> String {
 }
 
 /// Shows the first faults of a file's rows and counts the rest.
-struct Desk {
-    name: String,
+pub struct Desk {
+    /// The file, as it was named.
+    pub name: String,
     shown: u64,
     faults: u64,
     rows: u64,
@@ -372,7 +287,19 @@ impl Watcher for Desk {
 }
 
 impl Desk {
-    fn conclude(&self) {
+    /// Watches a file being read.
+    pub fn new(file: &Path, stop: tokio::sync::watch::Receiver<bool>) -> Self {
+        Self {
+            name: file.display().to_string(),
+            shown: 0,
+            faults: 0,
+            rows: 0,
+            stop,
+        }
+    }
+
+    /// Says how many faults were not shown.
+    pub fn conclude(&self) {
         if self.faults > self.shown {
             say(&format!(
                 "{}: {} faults in {} rows in all; the result has every one",

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
-use super::args::{RunArgs, SandboxTuning};
+use super::args::{DriveArgs, SandboxTuning};
 use super::config::Config;
 use super::failure::Failure;
 use super::store::{self, Store};
@@ -46,19 +46,21 @@ pub struct Session {
 }
 
 impl Session {
-    /// Opens everything that a run needs.
-    pub fn open(args: &RunArgs) -> Result<Self, Failure> {
+    /// Opens everything that a run needs. `create` makes the ledger if there is none; the gateway
+    /// in a box is kept in `dir`.
+    pub fn open(args: &DriveArgs, create: bool, dir: &Path) -> Result<Self, Failure> {
         let runtime = super::run::runtime()?;
         let stop = signals::listen(&runtime)?;
         let clock = Arc::new(SystemClock::default());
         match args.sandbox {
-            false => Self::real(args, runtime, stop, clock),
-            true => Self::boxed(args, runtime, stop, clock),
+            false => Self::real(args, create, runtime, stop, clock),
+            true => Self::boxed(args, create, dir, runtime, stop, clock),
         }
     }
 
     fn real(
-        args: &RunArgs,
+        args: &DriveArgs,
+        create: bool,
         runtime: Runtime,
         stop: watch::Receiver<bool>,
         clock: Arc<SystemClock>,
@@ -70,7 +72,7 @@ impl Session {
         let store = Store::real(&args.at)?;
         let client = connect::client(&store.config, clock.clone())?;
         let lock = RunLock::take(&store.path)?;
-        let ledger = store.open(args.create_ledger)?;
+        let ledger = store.open(create)?;
         Ok(Self {
             environment: store.environment,
             ledger: Some(ledger),
@@ -86,22 +88,30 @@ impl Session {
     }
 
     fn boxed(
-        args: &RunArgs,
+        args: &DriveArgs,
+        create: bool,
+        dir: &Path,
         runtime: Runtime,
         stop: watch::Receiver<bool>,
         clock: Arc<SystemClock>,
     ) -> Result<Self, Failure> {
-        let dir = one_directory(&args.files)?;
-        let store = Store::sandbox(&args.at, &dir)?;
-        let options = sandbox::options(&dir, None, &args.tuning)?;
-        make_directory(&dir)?;
+        let store = Store::sandbox(&args.at, dir)?;
+        let options = sandbox::options(dir, None, &args.tuning)?;
+        if !create && !store.path.exists() {
+            return Err(Failure::Usage(format!(
+                "{}: there is no ledger of the gateway in a box; `levy run FILE --sandbox` makes \
+                 one beside FILE",
+                store.path.display()
+            )));
+        }
+        make_directory(dir)?;
         // Before the gateway opens its books: two of them would share these.
         let lock = RunLock::take(&store.path)?;
         let running = runtime
             .block_on(boxed::start(options))
             .map_err(sandbox::fault)?;
-        let client = client_of_box(&dir, &running.base_url(), &store.config, clock.clone())?;
-        let ledger = store.open(true)?;
+        let client = client_of_box(dir, &running.base_url(), &store.config, clock.clone())?;
+        let ledger = store.open(create)?;
         say(&format!(
             "no real money moves: this run speaks to a gateway in a box, kept in {}",
             dir.display()
@@ -130,7 +140,7 @@ impl Session {
 }
 
 /// One gateway, one ledger, one directory.
-fn one_directory(files: &[PathBuf]) -> Result<PathBuf, Failure> {
+pub fn one_directory(files: &[PathBuf]) -> Result<PathBuf, Failure> {
     let first = files.first().map(PathBuf::as_path).unwrap_or(Path::new(""));
     let dir = store::sandbox_beside(first);
     match files.iter().all(|file| file.parent() == first.parent()) {

@@ -21,12 +21,15 @@ pub struct Found {
 
 /// Finds a batch by its number, by its input file, or by the beginning of its digest, in this order.
 pub fn batch(ledger: &mut dyn Ledger, text: &str) -> Result<Found, Failure> {
-    find(ledger, text)?.ok_or_else(|| {
-        Failure::Usage(format!(
-            "{text}: the ledger knows no such batch; give its number, its input file, or the first \
-             {DIGEST_DIGITS_MIN} digits or more of the file's SHA-256"
-        ))
-    })
+    find(ledger, text)?.ok_or_else(|| unknown(text))
+}
+
+/// The refusal of a text that means no batch.
+pub fn unknown(text: &str) -> Failure {
+    Failure::Usage(format!(
+        "{text}: the ledger knows no such batch; give its number, its input file, or the first \
+         {DIGEST_DIGITS_MIN} digits or more of the file's SHA-256"
+    ))
 }
 
 /// What a cancellation is aimed at; a text that could mean a batch and an order is refused.
@@ -59,7 +62,8 @@ pub fn cancel(
     }
 }
 
-fn find(ledger: &mut dyn Ledger, text: &str) -> Result<Option<Found>, Failure> {
+/// The same, if there is one.
+pub fn find(ledger: &mut dyn Ledger, text: &str) -> Result<Option<Found>, Failure> {
     let bare = |batch: Batch| Found { batch, input: None };
     if let Some(id) = number(text)
         && let Some(batch) = ledger.batch(id)?

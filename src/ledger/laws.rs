@@ -5,6 +5,7 @@ pub(in crate::ledger) mod acceptance;
 pub(in crate::ledger) mod chain;
 pub(in crate::ledger) mod fixture;
 pub(in crate::ledger) mod random;
+pub(in crate::ledger) mod reissue;
 pub(in crate::ledger) mod results;
 pub(in crate::ledger) mod writes;
 
@@ -56,6 +57,19 @@ macro_rules! contract_suite {
                 a_changed_row_that_comes_back_again_is_what_it_became,
                 a_row_that_asks_for_an_order_unchanged_does_not_lose_it_to_a_changed_copy,
                 a_superseded_order_is_not_issued_again,;
+            reissue:
+                l5_only_what_is_recorded_as_dead_is_issued_again,
+                l5_a_child_is_issued_once_however_often_it_is_asked_for,
+                l5_a_chain_goes_on_from_its_newest_order,
+                l5_a_child_is_held_by_another_order_for_the_same_debt_and_not_by_its_own_chain,
+                l5_a_superseded_deduction_is_not_issued_again,
+                l5_a_number_that_is_taken_is_reported_and_nothing_is_issued,
+                a_child_belongs_to_the_batch_that_was_asked_for,
+                only_the_dead_that_were_asked_for_are_issued_again,
+                a_refused_order_is_dealt_only_to_a_rerun_that_asks_for_it,
+                a_held_order_is_released_by_a_person_and_by_nobody_else,
+                a_rehearsal_says_what_a_rerun_would_do_and_leaves_nothing,
+                l4_open_orders_are_told_by_the_time_of_their_first_send,;
             writes:
                 l1_an_intent_is_in_the_ledger_when_the_permission_is_given,
                 l1_only_a_connection_that_was_never_made_gives_the_unsent_state_back,

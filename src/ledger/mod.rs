@@ -5,6 +5,7 @@
 //! to one thread ([`writer::Writer`]), which groups them into one commit.
 
 pub mod lock;
+mod rerun;
 mod sqlite;
 pub mod writer;
 
@@ -16,10 +17,14 @@ use std::sync::Arc;
 
 use crate::clock::WallMs;
 use crate::order::{
-    Asked, Content, ContentDigest, Event, Fen, Field, NextAction, Order, OrderNo, State, Status,
-    Weak,
+    Asked, Content, ContentDigest, Event, Fen, Field, NextAction, Order, OrderNo, Proof, State,
+    Status, Weak,
 };
 
+pub use rerun::{
+    Decision, Expiring, Kept, Only, Plan, Planned, Rehearsal, Rehearsed, RehearsedOf, Reissue,
+    Reissued, Released, Rerun, Tally, Unsent,
+};
 pub use sqlite::{OpenOptions, SqliteLedger};
 
 /// Days within which another order for the same debt holds a new one, unless set otherwise.
@@ -369,6 +374,13 @@ pub enum Scope {
     Batch(BatchId),
     /// Every open order of the ledger; nothing that was never sent.
     Open,
+    /// The open orders of the ledger that were first sent at or after the one moment and before the
+    /// other; nothing that was never sent.
+    FirstSent(WallMs, WallMs),
+    /// A rerun's first half: the open orders of one batch's rows; nothing that was never sent.
+    OpenOf(BatchId),
+    /// A rerun's second half: what it has issued, and what else it was asked for.
+    Rerun(BatchId, Rerun),
 }
 
 /// The two parts of a lane's work.
@@ -567,9 +579,13 @@ pub trait Ledger: Send {
         after: OrderId,
         limit: u32,
     ) -> LedgerResult<Vec<Job>>;
-    /// The `n`-th (from 1) order of a batch that was never sent, in input order; none if there are
+    /// The `n`-th (from 1) order of a scope that was never sent, in input order; none if there are
     /// fewer.
-    fn nth_pending(&mut self, batch: BatchId, n: u64) -> LedgerResult<Option<OrderId>>;
+    fn nth_unsent(&mut self, scope: Scope, n: u64) -> LedgerResult<Option<OrderId>>;
+    /// The same of a batch's own orders.
+    fn nth_pending(&mut self, batch: BatchId, n: u64) -> LedgerResult<Option<OrderId>> {
+        self.nth_unsent(Scope::Batch(batch), n)
+    }
     /// Sends since a moment, of all lanes, but for those that were never connected.
     fn recent_sends(&mut self, since: WallMs) -> LedgerResult<Vec<RecentSend>>;
     /// The latest time that the gateway signed.
@@ -585,6 +601,43 @@ pub trait Ledger: Send {
     ) -> LedgerResult<()>;
     /// A batch's sums.
     fn totals(&mut self, batch: BatchId) -> LedgerResult<Totals>;
+    /// The proofs for a batch's deductions whose newest order is recorded as dead by a verified
+    /// reply, and was not superseded: of the rows after the ordinal `after`, at most `limit`, in
+    /// input order, each deduction at its first row. Each comes with its row's ordinal.
+    fn proofs(
+        &mut self,
+        batch: BatchId,
+        only: Only,
+        after: u64,
+        limit: u32,
+    ) -> LedgerResult<Vec<(u64, Proof)>>;
+    /// Issues a new order under a new number for each proof, in one transaction; the orders belong
+    /// to this batch. What became of each, in order. An order that is not recorded as dead by now,
+    /// or that another has followed, stays as it is (law L5).
+    fn reissue(
+        &mut self,
+        batch: BatchId,
+        proofs: Vec<Proof>,
+        at: WallMs,
+        hold_days: u32,
+    ) -> LedgerResult<Vec<Reissued>>;
+    /// Tries out a rerun and undoes it: nothing of it is kept. The rows that it would send come to
+    /// `each`, in input order.
+    fn rehearse(
+        &mut self,
+        rehearsal: &Rehearsal<'_>,
+        each: &mut dyn FnMut(Planned) -> std::io::Result<()>,
+    ) -> LedgerResult<Rehearsed>;
+    /// Releases held orders: a person says that they are no repetitions. All of the numbers in one
+    /// transaction, with who and when in the journal; one that is not known refuses all of them.
+    fn release(&mut self, numbers: &[OrderNo], by: &str, at: WallMs) -> LedgerResult<Released>;
+    /// The open orders of the ledger that were first sent before a moment, the oldest `limit` of
+    /// them by number.
+    fn expiring(&mut self, before: WallMs, limit: u32) -> LedgerResult<Expiring>;
+    /// The last attempt of the journal.
+    fn last_attempt(&mut self) -> LedgerResult<AttemptId>;
+    /// Sums of the orders that were asked for after this attempt, or are open: as rows, each once.
+    fn totals_since(&mut self, after: AttemptId) -> LedgerResult<Totals>;
     /// Withdraws what was never sent.
     fn cancel(&mut self, target: &CancelTarget, at: WallMs) -> LedgerResult<Cancelled>;
     /// The digest of what a number stands for, if it is known.

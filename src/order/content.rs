@@ -204,6 +204,22 @@ impl ContentDigest {
     }
 }
 
+impl OrderNo {
+    /// The number under which a deduction is issued again: that of the order of this `generation`
+    /// (2 is the first reissue), whose parent has this number. `LV` and the first 30 characters of
+    /// base32 of SHA-256 over `levy/reissue/1` and the parent's number, each as its length in bytes
+    /// (32 bits, big-endian) and its text, and the generation (32 bits, big-endian). A rerun that is
+    /// repeated after a crash is the same rerun; changing this would deduct twice.
+    pub fn reissued(&self, generation: u32) -> OrderNo {
+        let mut hash = Sha256::new();
+        update_counted(&mut hash, "levy/reissue/1");
+        update_counted(&mut hash, self.as_str());
+        hash.update(generation.to_be_bytes());
+        let base32 = data_encoding::BASE32_NOPAD.encode(&hash.finalize());
+        OrderNo::parse(&format!("LV{}", &base32[..30])).expect("32 letters and digits")
+    }
+}
+
 fn update_counted(hash: &mut Sha256, field: &str) {
     let length = u32::try_from(field.len()).expect("checked names are short");
     hash.update(length.to_be_bytes());
@@ -286,6 +302,19 @@ mod tests {
         let mut flipped = court;
         flipped.0[31] ^= 1;
         assert_ne!(flipped.derived_no(1), court.derived_no(1));
+    }
+
+    #[test]
+    fn l5_reissued_numbers_equal_the_published_vectors() {
+        let parent = OrderNo::parse("N2025080801").unwrap();
+        let child = parent.reissued(2);
+        assert_eq!(child.as_str(), "LVXYN4AGQALWOF7FUABQBVPHCODTEJCC");
+        assert_eq!(
+            child.reissued(3).as_str(),
+            "LVAKAP4GFJRS665ZBAKCKVTCYPUDRIVM"
+        );
+        // The generation counts: a chain never meets its own numbers again.
+        assert_ne!(parent.reissued(3), child);
     }
 
     #[test]

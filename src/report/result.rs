@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use crate::batch::{LEVY_COLUMNS, escape_cell};
 use crate::clock::WallMs;
-use crate::ledger::{Batch, Ledger, LedgerError, ResultRow};
+use crate::ledger::{Batch, BatchHead, Ledger, LedgerError, ResultRow};
 
 /// Bytes that are gathered before they are written.
 const BUFFER_BYTES: usize = 256 * 1024;
@@ -131,18 +131,46 @@ fn same_name(one: &Path, two: &Path) -> bool {
 
 /// Writes a batch's result: 0600, whole or not at all. Answers with the number of its rows.
 pub fn write(ledger: &mut dyn Ledger, batch: &Batch, place: &Place) -> Result<u64, ResultFault> {
+    written(place, |file| fill(ledger, batch, file))
+}
+
+/// Writes rows that are not (or not all) a batch's into a file of a result's form, to be approved
+/// and given back. `tell` hands them over; what it answers comes back.
+pub fn write_plan<T>(
+    place: &Place,
+    head: &BatchHead,
+    tell: impl FnOnce(&mut dyn FnMut(&ResultRow) -> io::Result<()>) -> Result<T, LedgerError>,
+) -> Result<T, ResultFault> {
+    written(place, |file| {
+        let mut table = table(head, file)?;
+        let mut failed = None;
+        let told = tell(&mut |row| kept(table.row(row), &mut failed));
+        if let Some(e) = failed {
+            return Err(Fault::Disk(e));
+        }
+        let told = told.map_err(Fault::Ledger)?;
+        table.finish()?;
+        Ok(told)
+    })
+}
+
+/// Beside its place, synced and renamed.
+fn written<T>(
+    place: &Place,
+    fill: impl FnOnce(&File) -> Result<T, Fault>,
+) -> Result<T, ResultFault> {
     let path = place.path();
     let disk = |e: io::Error| ResultFault::Disk(path.into(), e);
     let (temporary, file) = temporary_beside(path).map_err(disk)?;
-    let written = fill(ledger, batch, &file).and_then(|rows| {
+    let written = fill(&file).and_then(|told| {
         file.sync_all()?;
         fs::rename(&temporary, path)?;
         // The name is durable only with its directory.
         File::open(directory_of(path))?.sync_all()?;
-        Ok(rows)
+        Ok(told)
     });
     match written {
-        Ok(rows) => Ok(rows),
+        Ok(told) => Ok(told),
         Err(fault) => {
             // After a rename there is nothing left to remove; before it, nobody misses it.
             let _ = fs::remove_file(&temporary);
@@ -187,19 +215,27 @@ fn temporary_beside(path: &Path) -> io::Result<(PathBuf, File)> {
     Err(io::ErrorKind::AlreadyExists.into())
 }
 
-fn fill(ledger: &mut dyn Ledger, batch: &Batch, file: &File) -> Result<u64, Fault> {
+/// The ledger gives its own word to an error of ours: the first one is kept as it was.
+fn kept(written: io::Result<()>, failed: &mut Option<io::Error>) -> io::Result<()> {
+    written.map_err(|e| {
+        let kind = e.kind();
+        failed.get_or_insert(e);
+        kind.into()
+    })
+}
+
+fn table<'f>(head: &BatchHead, file: &'f File) -> io::Result<Table<BufWriter<&'f File>>> {
     let out = BufWriter::with_capacity(BUFFER_BYTES, file);
-    let mut table = Table::begin(out, &batch.head.header, batch.head.delimiter)?;
+    Table::begin(out, &head.header, head.delimiter)
+}
+
+fn fill(ledger: &mut dyn Ledger, batch: &Batch, file: &File) -> Result<u64, Fault> {
+    let mut table = table(&batch.head, file)?;
     let mut rows = 0;
     let mut failed = None;
-    // The ledger gives its own word to an error of ours: keep the first one as it was.
     let told = ledger.rows(batch.id, &mut |row| {
         rows += 1;
-        table.row(&row).map_err(|e| {
-            let kind = e.kind();
-            failed.get_or_insert(e);
-            kind.into()
-        })
+        kept(table.row(&row), &mut failed)
     });
     if let Some(e) = failed {
         return Err(Fault::Disk(e));

@@ -10,8 +10,9 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::clock::WallMs;
-use crate::ledger::{Batch, Totals};
+use crate::ledger::{Batch, Expiring, Kept, Tally, Totals};
 use crate::order::{NextAction, yuan};
+use crate::worker::limits::{WINDOW_MS, WINDOW_WARNED_DAYS};
 use crate::worker::{RunReport, Stop};
 
 /// Alerts that a summary for people shows; all of them stand in the result.
@@ -24,14 +25,18 @@ const SKEW_WARNED_MS: i64 = 60_000;
 /// What is known of one file's run. Parts that never came to be are `None`.
 #[derive(Clone, Copy, Debug)]
 pub struct Summary<'a> {
-    /// The input, as it was named.
-    pub file: &'a Path,
-    /// Its batch.
+    /// The input, as it was named; none of a run without a file.
+    pub file: Option<&'a Path>,
+    /// Its batch; none of a run over the whole ledger.
     pub batch: Option<&'a Batch>,
-    /// The batch's sums, after the run.
+    /// The batch's sums, after the run; of a run over the whole ledger those of what it was about.
     pub totals: Option<&'a Totals>,
     /// How the run went, if there was anything to run.
     pub report: Option<&'a RunReport>,
+    /// What a rerun has issued again.
+    pub reissued: Option<&'a Tally>,
+    /// Orders of the ledger whose window comes to its end.
+    pub expiring: Option<&'a Expiring>,
     /// What a person must see.
     pub alerts: &'a [String],
     /// When levy began with this file.
@@ -49,13 +54,16 @@ pub struct Summary<'a> {
 #[derive(Serialize)]
 struct Json<'a> {
     batch: Option<String>,
-    file: String,
+    file: Option<String>,
     rows: Option<u64>,
     by_status: Option<Map<String, Value>>,
     orders: Option<Orders>,
     repeats: Option<u64>,
     unreadable_amounts: Option<u64>,
     attempts: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reissued: Option<Reissued>,
+    expiring: Option<Windows>,
     alerts: &'a [String],
     started_at: String,
     finished_at: String,
@@ -73,6 +81,21 @@ struct Orders {
     dead: u128,
 }
 
+#[derive(Serialize)]
+struct Reissued {
+    issued: u64,
+    issued_fen: u128,
+    held: u64,
+    held_fen: u128,
+    kept: u64,
+}
+
+#[derive(Serialize)]
+struct Windows {
+    count: u64,
+    first: Vec<String>,
+}
+
 /// One line of JSON, without its end. `batch` is the batch's number in the ledger, as text; sums of
 /// money are fen; what never came to be is null.
 pub fn json(summary: &Summary<'_>) -> String {
@@ -86,7 +109,7 @@ pub fn json(summary: &Summary<'_>) -> String {
     });
     let object = Json {
         batch: summary.batch.map(|b| b.id.to_string()),
-        file: summary.file.display().to_string(),
+        file: summary.file.map(|file| file.display().to_string()),
         rows: totals.map(|t| t.rows),
         by_status,
         orders: totals.map(|t| Orders {
@@ -98,6 +121,17 @@ pub fn json(summary: &Summary<'_>) -> String {
         repeats: totals.map(|t| t.repeats),
         unreadable_amounts: totals.map(|t| t.unreadable_amounts),
         attempts: totals.map(|t| t.attempts),
+        reissued: summary.reissued.map(|tally| Reissued {
+            issued: tally.issued,
+            issued_fen: tally.issued_fen,
+            held: tally.held,
+            held_fen: tally.held_fen,
+            kept: tally.kept_count,
+        }),
+        expiring: summary.expiring.map(|windows| Windows {
+            count: windows.count,
+            first: windows.first.iter().map(|(no, _)| no.to_string()).collect(),
+        }),
         alerts: summary.alerts,
         started_at: summary.started_at.rfc3339(),
         finished_at: summary.finished_at.rfc3339(),
@@ -153,16 +187,17 @@ pub fn table(totals: &Totals) -> String {
 /// A summary for people, in lines, the last one ended.
 pub fn human(summary: &Summary<'_>) -> String {
     let mut text = String::new();
-    let file = summary.file.display();
-    match (summary.batch, summary.totals) {
-        (Some(batch), Some(totals)) => {
-            let _ = writeln!(text, "{file}: batch {}", batch.id);
-            text.push_str(&table(totals));
-            money(&mut text, totals);
-        }
-        (Some(_) | None, _) => {
-            let _ = writeln!(text, "{file}:");
-        }
+    let name = name(summary);
+    let _ = match summary.batch {
+        Some(batch) if summary.totals.is_some() => writeln!(text, "{name}: batch {}", batch.id),
+        Some(_) | None => writeln!(text, "{name}:"),
+    };
+    if let Some(totals) = summary.totals {
+        text.push_str(&table(totals));
+        money(&mut text, totals);
+    }
+    if let Some(tally) = summary.reissued {
+        text.push_str(&reissues(tally));
     }
     if let Some(error) = summary.error {
         let _ = writeln!(text, "error: {error}");
@@ -174,10 +209,81 @@ pub fn human(summary: &Summary<'_>) -> String {
     if let Some(totals) = summary.totals {
         next(&mut text, totals);
     }
+    if let Some(words) = summary.expiring.and_then(windows) {
+        let _ = writeln!(text, "{words}");
+    }
     if let Some(result) = summary.result {
         let _ = writeln!(text, "result: {}", result.display());
     }
     text
+}
+
+/// What a summary is about, in a word: the input, the batch's file, or the ledger's open orders.
+pub fn name(summary: &Summary<'_>) -> String {
+    match (summary.file, summary.batch) {
+        (Some(file), _) => file.display().to_string(),
+        (None, Some(batch)) => batch.head.file.clone(),
+        (None, None) => "open orders".into(),
+    }
+}
+
+/// What was issued again and what was not, in lines.
+pub fn reissues(tally: &Tally) -> String {
+    let mut text = format!(
+        "{} issued again under new numbers, {} yuan\n",
+        grouped(tally.issued),
+        yuan(tally.issued_fen)
+    );
+    if tally.held > 0 {
+        let _ = writeln!(
+            text,
+            "{} more held, {} yuan: they look like other orders for the same debts; levy_note names \
+             them",
+            grouped(tally.held),
+            yuan(tally.held_fen)
+        );
+    }
+    for (no, why) in &tally.kept {
+        let why = match why {
+            Kept::NoProof(state) => format!("is {state}, and no verified answer proves it dead"),
+            Kept::IssuedBefore(child) => format!("was issued again already, as {child}"),
+            Kept::Superseded => "was replaced by another deduction".into(),
+            Kept::NumberTaken(child) => {
+                format!("would get the number {child}, which is another order's")
+            }
+        };
+        let _ = writeln!(text, "not issued again: {no} {why}");
+    }
+    let more = tally.kept_count.saturating_sub(tally.kept.len() as u64);
+    if more > 0 {
+        let _ = writeln!(text, "not issued again: and {} more", grouped(more));
+    }
+    text
+}
+
+/// A line about orders whose window comes to its end, if there are any.
+pub fn windows(expiring: &Expiring) -> Option<String> {
+    if expiring.count == 0 {
+        return None;
+    }
+    let ends = |(no, sent): &(crate::order::OrderNo, WallMs)| {
+        format!("{no} (until {})", sent.plus_ms(WINDOW_MS).rfc3339())
+    };
+    let named: Vec<String> = expiring.first.iter().map(ends).collect();
+    let more = expiring.count.saturating_sub(named.len() as u64);
+    let more = match more {
+        0 => String::new(),
+        more => format!(", and {} more", grouped(more)),
+    };
+    Some(format!(
+        "window: {} within {WINDOW_WARNED_DAYS} days of the time after which a number can only be \
+         queried, or past it: {}{more}: `levy resume` asks for them",
+        match expiring.count {
+            1 => "1 open order is".into(),
+            count => format!("{} open orders are", grouped(count)),
+        },
+        named.join(", ")
+    ))
 }
 
 fn money(text: &mut String, totals: &Totals) {
@@ -271,7 +377,7 @@ fn next(text: &mut String, totals: &Totals) {
             NextAction::None => continue,
             NextAction::RunAgain => "give the same command again; nothing is sent twice",
             NextAction::Reissue => {
-                "proven dead, nothing deducted: to deduct all the same, ask for it under a new number"
+                "proven dead, nothing deducted: `levy rerun` asks for it under a new number"
             }
             NextAction::FixRow => {
                 "mend the row as levy_note or levy_message says, and give it in a file"

@@ -114,7 +114,9 @@ pub fn take_in(
     taken
 }
 
-fn stage(
+/// Stages a file and no more: it is what it would be accepted as, and its warnings. The caller
+/// empties the staging again.
+pub fn stage(
     ledger: &mut dyn Ledger,
     path: &Path,
     digest: Option<[u8; 32]>,

@@ -21,6 +21,10 @@ pub const WINDOW_DAYS: i64 = 31;
 pub const WINDOW_MARGIN_HOURS: i64 = 48;
 /// Milliseconds from the first send in which a number may be submitted again (law L4).
 pub const WINDOW_MS: i64 = (WINDOW_DAYS * 24 - WINDOW_MARGIN_HOURS) * 3_600_000;
+/// Days before the window's end from which on its order is shown to people, and asked for first.
+pub const WINDOW_WARNED_DAYS: i64 = 5;
+/// Milliseconds from the first send in which nobody need be told of the window.
+pub const WINDOW_QUIET_MS: i64 = WINDOW_MS - WINDOW_WARNED_DAYS * 24 * 3_600_000;
 
 /// 401 in a row that stop the run.
 pub const UNAUTHORIZED_IN_A_ROW_MAX: u32 = 3;

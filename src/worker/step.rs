@@ -52,7 +52,9 @@ pub fn first(state: State, weak: Weak, past_window: bool) -> Asked {
             (Weak::No, _) => Asked::Submission,
         },
         State::Held | State::Conflict | State::Cancelled => Asked::Submission,
-        State::Rejected | State::Expired => Asked::Query,
+        // A refusal said that nothing was accepted; a rerun asks for the same once more.
+        State::Rejected => Asked::Submission,
+        State::Expired => Asked::Query,
         State::Success | State::Failed | State::ClosedProven => Asked::Query,
     }
 }

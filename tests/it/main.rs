@@ -6,4 +6,5 @@ mod docs;
 mod http;
 mod sandbox;
 mod secrets;
+mod stories;
 mod whole;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::fixture::{Came, Desk, Engine, MERCHANT, blank, no, numbered};
-use crate::ledger::{BatchId, OrderId, Phase, Scope, StagedOrder};
+use crate::ledger::{BatchId, Only, OrderId, Phase, Scope, StagedOrder};
 use crate::order::{Asked, Event, Merchant, Status};
 
 const STORIES: u64 = 12;
@@ -76,6 +76,23 @@ fn send(desk: &mut Desk, chance: &mut Chance, batch: BatchId) {
     desk.exchange(job, asked, came);
 }
 
+/// Some of what is dead is issued again, some of what is held released.
+fn rerun(desk: &mut Desk, chance: &mut Chance, batch: BatchId) {
+    let limit = 1 + chance.below(4) as u32;
+    let page = desk.ledger.proofs(batch, Only::Dead, 0, limit).unwrap();
+    let proofs: Vec<_> = page.into_iter().map(|(_, proof)| proof).collect();
+    let asked = proofs.len();
+    let reissued = desk.ledger.reissue(batch, proofs, desk.now, 40).unwrap();
+    assert_eq!(reissued.len(), asked);
+    let mut held = desk.rows(batch).into_iter();
+    let held = held.find(|row| row.status == Status::Held);
+    if let Some(order) = held.and_then(|row| row.order) {
+        desk.ledger
+            .release(&[order.no], "Li Wei", desk.now)
+            .unwrap();
+    }
+}
+
 pub(in crate::ledger) fn l9_whatever_comes_in_whatever_order_the_books_verify(engine: &dyn Engine) {
     let mut settled: HashMap<String, Status> = HashMap::new();
     let mut numbers: Vec<String> = Vec::new();
@@ -97,6 +114,9 @@ pub(in crate::ledger) fn l9_whatever_comes_in_whatever_order_the_books_verify(en
             }
             let at = chance.below(batches.len() as u64) as usize;
             send(&mut desk, &mut chance, batches[at].0);
+            if chance.below(10) == 0 {
+                rerun(&mut desk, &mut chance, batches[at].0);
+            }
         }
         for (batch, count) in &batches {
             let rows = desk.rows(*batch);

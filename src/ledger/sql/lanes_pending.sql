@@ -1,1 +1,2 @@
-SELECT merchant, COUNT(*) FROM orders WHERE batch_id = ?1 AND state = 'PENDING' GROUP BY merchant
+SELECT merchant, COUNT(*) FROM orders
+WHERE batch_id = ?1 AND state = 'PENDING' AND generation >= ?2 GROUP BY merchant

@@ -1,7 +1,8 @@
 SELECT r.ordinal, r.line, r.cells, r.amount_fen, r.kind, first.file AS first_file,
-    CASE WHEN r.repeat_of_batch <> r.batch_id THEN first.file END AS other_file,
+    CASE WHEN o.batch_id <> r.batch_id THEN own.file END AS other_file,
     r.repeat_of_line, r.note, deduction.superseded_by,
-    o.order_id, o.out_request_no, o.state, o.proof_runs, o.attempts, o.first_sent_at_ms,
+    o.order_id, o.out_request_no, o.generation, o.state, o.proof_runs, o.attempts,
+    o.first_sent_at_ms,
     o.settled_at_ms, o.held_by, o.frozen_by_batch, o.frozen_by_ordinal, o.alerts,
     reply.trust, reply.http_status, reply.code, reply.message, reply.request_id,
     reply.signed_at_ms, reply.state AS reply_state, reply.fail_reason, reply.quota_change_no,
@@ -11,6 +12,7 @@ LEFT JOIN batch AS first ON first.batch_id = r.repeat_of_batch
 LEFT JOIN deduction ON deduction.deduction_id = r.deduction_id
 LEFT JOIN orders AS o ON o.deduction_id = r.deduction_id AND o.generation = (
     SELECT MAX(generation) FROM orders AS newer WHERE newer.deduction_id = r.deduction_id)
+LEFT JOIN batch AS own ON own.batch_id = o.batch_id
 LEFT JOIN reply ON reply.attempt_id = o.shown_attempt
 WHERE r.batch_id = ?1
 ORDER BY r.ordinal

@@ -115,7 +115,10 @@ CREATE UNIQUE INDEX orders_one_alive ON orders (deduction_id)
 CREATE INDEX orders_holding ON orders (hold_key)
     WHERE (state = 'PENDING' OR state = 'UNKNOWN' OR state = 'PROCESSING' OR state = 'CLOSED'
         OR state = 'SUCCESS' OR state = 'EXPIRED');
-CREATE INDEX orders_pending ON orders (batch_id, merchant, order_id) WHERE state = 'PENDING';
+CREATE INDEX orders_pending ON orders (batch_id, merchant, order_id, generation)
+    WHERE state = 'PENDING';
+-- A rerun may submit them again.
+CREATE INDEX orders_rejected ON orders (merchant, order_id) WHERE state = 'REJECTED';
 CREATE INDEX orders_open ON orders (merchant, order_id)
     WHERE (state = 'UNKNOWN' OR state = 'PROCESSING' OR state = 'CLOSED');
 
@@ -153,11 +156,23 @@ CREATE TABLE reply (
     alert TEXT
 ) STRICT;
 
+-- What people decided about orders, and who.
+CREATE TABLE decision (
+    decision_id INTEGER PRIMARY KEY,
+    kind TEXT NOT NULL CONSTRAINT decision_kind CHECK (kind IN ('RELEASE')),
+    order_id INTEGER NOT NULL REFERENCES orders (order_id),
+    decided_by TEXT NOT NULL CONSTRAINT decision_names_somebody CHECK (length(decided_by) > 0),
+    at_ms INTEGER NOT NULL,
+    text TEXT
+) STRICT;
+
+CREATE INDEX decision_order ON decision (order_id);
+
 -- An order as the engine needs it.
 CREATE VIEW job AS
 SELECT order_id, out_request_no, merchant, account, reduction_type, amount_fen, reason, card_no,
     sgn_no, req_scene, content_digest, state, weak, maybe_accepted, first_sent_at_ms, proof_runs,
-    batch_id, deduction_id
+    batch_id, deduction_id, generation
 FROM orders;
 
 CREATE TRIGGER orders_number_stands_for_one_content
@@ -196,6 +211,14 @@ BEGIN
     SELECT RAISE(ABORT, 'L5: a new number needs the proof that the one before is dead');
 END;
 
+CREATE TRIGGER orders_released_by_a_person
+BEFORE UPDATE OF state ON orders
+WHEN OLD.state = 'HELD' AND NEW.state = 'PENDING' AND NOT EXISTS (
+    SELECT 1 FROM decision WHERE decision.order_id = NEW.order_id AND kind = 'RELEASE')
+BEGIN
+    SELECT RAISE(ABORT, 'a held order is released by a person, whose name is written down');
+END;
+
 CREATE TRIGGER orders_stay BEFORE DELETE ON orders
 BEGIN
     SELECT RAISE(ABORT, 'L2: an order is never forgotten');
@@ -227,6 +250,16 @@ BEGIN
 END;
 
 CREATE TRIGGER reply_never_changes BEFORE UPDATE ON reply
+BEGIN
+    SELECT RAISE(ABORT, 'the journal is append-only');
+END;
+
+CREATE TRIGGER decision_stays BEFORE DELETE ON decision
+BEGIN
+    SELECT RAISE(ABORT, 'the journal is append-only');
+END;
+
+CREATE TRIGGER decision_never_changes BEFORE UPDATE ON decision
 BEGIN
     SELECT RAISE(ABORT, 'the journal is append-only');
 END;

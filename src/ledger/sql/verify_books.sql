@@ -51,3 +51,9 @@ SELECT 'superseded deductions that are alive', COUNT(*) FROM deduction
 WHERE superseded_by IS NOT NULL AND EXISTS (
     SELECT 1 FROM orders WHERE orders.deduction_id = deduction.deduction_id
         AND state NOT IN ('FAILED', 'CLOSED_PROVEN', 'CANCELLED'))
+UNION ALL
+SELECT 'orders that were held and are released by nobody', COUNT(*) FROM orders
+WHERE held_by IS NOT NULL
+    AND (state = 'PENDING' OR state NOT IN ('PENDING', 'HELD', 'CONFLICT', 'CANCELLED'))
+    AND NOT EXISTS (
+    SELECT 1 FROM decision WHERE decision.order_id = orders.order_id AND kind = 'RELEASE')

@@ -24,7 +24,20 @@ pub(super) fn accept(
 ) -> LedgerResult<(Batch, Accepted)> {
     conn.execute_batch(sql::STAGING)?;
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    if let Some(batch) = read::batch_by_digest(&tx, &head.digest)? {
+    let accepted = accept_in(&tx, head, at, hold_days)?;
+    tx.commit()?;
+    stage::clear(conn)?;
+    Ok(accepted)
+}
+
+/// The same inside a transaction of the caller's, who commits it, or not.
+pub(super) fn accept_in(
+    tx: &Transaction<'_>,
+    head: &BatchHead,
+    at: WallMs,
+    hold_days: u32,
+) -> LedgerResult<(Batch, Accepted)> {
+    if let Some(batch) = read::batch_by_digest(tx, &head.digest)? {
         return Err(LedgerError::Refused(format!(
             "{} was accepted already, as batch {}",
             head.file, batch.id
@@ -46,12 +59,12 @@ pub(super) fn accept(
     if numbered > 0 {
         tx.execute_batch(sql::CLASH_FILL)?;
     }
-    let batch = insert_batch(&tx, head, rows, at)?;
+    let batch = insert_batch(tx, head, rows, at)?;
     let mut acceptance = Acceptance {
-        tx: &tx,
+        tx,
         batch: batch.id,
         at,
-        hold_since: at.plus_ms(-i64::from(hold_days).saturating_mul(MS_PER_DAY)),
+        hold_since: hold_since(at, hold_days),
         may_clash: numbered > 0,
         tally: Accepted::default(),
     };
@@ -60,12 +73,12 @@ pub(super) fn accept(
     while let Some(row) = staged.next()? {
         acceptance.row(&Staged::read(row)?)?;
     }
-    let tally = acceptance.tally;
-    drop(staged);
-    drop(statement);
-    tx.commit()?;
-    stage::clear(conn)?;
-    Ok((batch, tally))
+    Ok((batch, acceptance.tally))
+}
+
+/// Settled orders that were created and settled before this hold no other.
+pub(super) fn hold_since(at: WallMs, hold_days: u32) -> WallMs {
+    at.plus_ms(-i64::from(hold_days).saturating_mul(MS_PER_DAY))
 }
 
 fn insert_batch(
@@ -189,7 +202,7 @@ impl Acceptance<'_> {
             one_row(statement.execute([old.0, id])?, "a superseded deduction")?;
         }
         self.insert_row(staged, "ORDER", Some(deduction), None, None)?;
-        let held_by = self.holding(staged)?;
+        let held_by = self.holding(staged, deduction)?;
         let state = match held_by {
             Some(_) => State::Held,
             None => State::Pending,
@@ -221,10 +234,10 @@ impl Acceptance<'_> {
     }
 
     /// An order for the same debt that is alive or succeeded.
-    fn holding(&self, staged: &Staged<'_>) -> LedgerResult<Option<i64>> {
+    fn holding(&self, staged: &Staged<'_>, own: DeductionId) -> LedgerResult<Option<i64>> {
         let mut statement = self.tx.prepare_cached(sql::ORDER_HOLDING)?;
-        let mut rows =
-            statement.query(params![staged.raw(column::HOLD_KEY)?, self.hold_since.0])?;
+        let key = staged.raw(column::HOLD_KEY)?;
+        let mut rows = statement.query(params![key, self.hold_since.0, own.0])?;
         match rows.next()? {
             Some(row) => Ok(Some(row.get(0)?)),
             None => Ok(None),

@@ -9,6 +9,8 @@ mod convert;
 mod open;
 mod place;
 mod read;
+mod rehearse;
+mod reissue;
 mod result;
 mod sql;
 mod stage;
@@ -25,12 +27,13 @@ pub use open::OpenOptions;
 pub(in crate::ledger) use place::{FILE_MODE, missing};
 
 use super::{
-    Accepted, Batch, BatchHead, BatchId, Binding, CancelTarget, Cancelled, Job, LaneWork, Ledger,
-    LedgerError, LedgerResult, OrderId, Phase, RecentSend, ResultRow, RunId, Scope, StagedRow,
-    Totals, Write, Written,
+    Accepted, AttemptId, Batch, BatchHead, BatchId, Binding, CancelTarget, Cancelled, Expiring,
+    Job, LaneWork, Ledger, LedgerError, LedgerResult, Only, OrderId, Phase, Planned, RecentSend,
+    Rehearsal, Rehearsed, Reissued, Released, ResultRow, RunId, Scope, StagedRow, Totals, Write,
+    Written,
 };
 use crate::clock::WallMs;
-use crate::order::{ContentDigest, Merchant, OrderNo};
+use crate::order::{ContentDigest, Merchant, OrderNo, Proof};
 
 /// A ledger in a SQLite file.
 #[derive(Debug)]
@@ -117,8 +120,8 @@ impl Ledger for SqliteLedger {
         read::deck(&self.conn, scope, phase, merchant, after, limit)
     }
 
-    fn nth_pending(&mut self, batch: BatchId, n: u64) -> LedgerResult<Option<OrderId>> {
-        read::nth_pending(&self.conn, batch, n)
+    fn nth_unsent(&mut self, scope: Scope, n: u64) -> LedgerResult<Option<OrderId>> {
+        read::nth_unsent(&self.conn, scope, n)
     }
 
     fn recent_sends(&mut self, since: WallMs) -> LedgerResult<Vec<RecentSend>> {
@@ -145,6 +148,50 @@ impl Ledger for SqliteLedger {
 
     fn totals(&mut self, batch: BatchId) -> LedgerResult<Totals> {
         result::totals(&self.conn, batch)
+    }
+
+    fn proofs(
+        &mut self,
+        batch: BatchId,
+        only: Only,
+        after: u64,
+        limit: u32,
+    ) -> LedgerResult<Vec<(u64, Proof)>> {
+        reissue::proofs(&self.conn, batch, only, after, limit)
+    }
+
+    fn reissue(
+        &mut self,
+        batch: BatchId,
+        proofs: Vec<Proof>,
+        at: WallMs,
+        hold_days: u32,
+    ) -> LedgerResult<Vec<Reissued>> {
+        reissue::reissue(&mut self.conn, batch, proofs, at, hold_days)
+    }
+
+    fn rehearse(
+        &mut self,
+        rehearsal: &Rehearsal<'_>,
+        each: &mut dyn FnMut(Planned) -> std::io::Result<()>,
+    ) -> LedgerResult<Rehearsed> {
+        rehearse::rehearse(&mut self.conn, rehearsal, each)
+    }
+
+    fn release(&mut self, numbers: &[OrderNo], by: &str, at: WallMs) -> LedgerResult<Released> {
+        reissue::release(&mut self.conn, numbers, by, at)
+    }
+
+    fn expiring(&mut self, before: WallMs, limit: u32) -> LedgerResult<Expiring> {
+        read::expiring(&self.conn, before, limit)
+    }
+
+    fn last_attempt(&mut self) -> LedgerResult<AttemptId> {
+        read::last_attempt(&self.conn)
+    }
+
+    fn totals_since(&mut self, after: AttemptId) -> LedgerResult<Totals> {
+        result::totals_since(&self.conn, after)
     }
 
     fn cancel(&mut self, target: &CancelTarget, at: WallMs) -> LedgerResult<Cancelled> {

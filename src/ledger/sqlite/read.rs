@@ -7,8 +7,8 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::{convert, sql};
 use crate::clock::WallMs;
 use crate::ledger::{
-    Batch, BatchHead, BatchId, Job, LaneWork, LedgerError, LedgerResult, OrderId, Phase,
-    RecentSend, Scope,
+    AttemptId, Batch, BatchHead, BatchId, Expiring, Job, LaneWork, LedgerError, LedgerResult,
+    OrderId, Phase, RecentSend, Scope, Unsent,
 };
 use crate::order::{ContentDigest, Merchant, OrderNo};
 
@@ -50,16 +50,36 @@ pub(super) fn lanes(conn: &Connection, scope: Scope) -> LedgerResult<Vec<LaneWor
     let mut lanes: BTreeMap<Merchant, (u64, u64)> = BTreeMap::new();
     match scope {
         Scope::Batch(BatchId(batch)) => {
-            count(conn, sql::LANES_OPEN_OF_BATCH, Some(batch), |m, n| {
+            count(conn, sql::LANES_OPEN_OF_BATCH, [batch], |m, n| {
                 lanes.entry(m).or_default().0 = n;
             })?;
-            count(conn, sql::LANES_PENDING, Some(batch), |m, n| {
+            let all = Unsent::All.generation_min();
+            count(conn, sql::LANES_PENDING, [batch, all], |m, n| {
                 lanes.entry(m).or_default().1 = n;
             })?;
         }
-        Scope::Open => count(conn, sql::LANES_OPEN, None, |m, n| {
-            lanes.entry(m).or_default().0 = n;
-        })?,
+        Scope::OpenOf(BatchId(batch)) => {
+            count(conn, sql::LANES_OPEN_OF_BATCH, [batch], |m, n| {
+                lanes.entry(m).or_default().0 = n;
+            })?;
+        }
+        Scope::Rerun(BatchId(batch), rerun) => {
+            if rerun.sends_rejected() {
+                count(conn, sql::LANES_REJECTED_OF_BATCH, [batch], |m, n| {
+                    lanes.entry(m).or_default().0 = n;
+                })?;
+            }
+            let generation = rerun.unsent().generation_min();
+            count(conn, sql::LANES_PENDING, [batch, generation], |m, n| {
+                lanes.entry(m).or_default().1 = n;
+            })?;
+        }
+        Scope::Open | Scope::FirstSent(..) => {
+            let (from, to) = first_sent(scope);
+            count(conn, sql::LANES_OPEN, [from, to], |m, n| {
+                lanes.entry(m).or_default().0 = n;
+            })?;
+        }
     }
     Ok(lanes
         .into_iter()
@@ -71,17 +91,22 @@ pub(super) fn lanes(conn: &Connection, scope: Scope) -> LedgerResult<Vec<LaneWor
         .collect())
 }
 
+/// The range of first sends that an open scope is about.
+fn first_sent(scope: Scope) -> (i64, i64) {
+    match scope {
+        Scope::FirstSent(WallMs(from), WallMs(to)) => (from, to),
+        Scope::Open | Scope::Batch(_) | Scope::OpenOf(_) | Scope::Rerun(..) => (i64::MIN, i64::MAX),
+    }
+}
+
 fn count(
     conn: &Connection,
     sql: &str,
-    batch: Option<i64>,
+    params: impl rusqlite::Params,
     mut each: impl FnMut(Merchant, u64),
 ) -> LedgerResult<()> {
     let mut statement = conn.prepare_cached(sql)?;
-    let mut rows = match batch {
-        Some(batch) => statement.query([batch])?,
-        None => statement.query([])?,
-    };
+    let mut rows = statement.query(params)?;
     while let Some(row) = rows.next()? {
         each(merchant(row)?, row.get::<_, i64>(1)? as u64);
     }
@@ -103,20 +128,31 @@ pub(super) fn deck(
     limit: u32,
 ) -> LedgerResult<Vec<Job>> {
     let merchant = merchant.as_str();
+    let pending = |batch: BatchId, unsent: Unsent| {
+        let generation = unsent.generation_min();
+        let params = params![batch.0, merchant, after.0, limit, generation];
+        jobs(conn, sql::DECK_PENDING, params)
+    };
+    let of_batch =
+        |sql, batch: BatchId| jobs(conn, sql, params![batch.0, merchant, after.0, limit]);
     match (scope, phase) {
-        (Scope::Batch(batch), Phase::Pending) => jobs(
-            conn,
-            sql::DECK_PENDING,
-            params![batch.0, merchant, after.0, limit],
-        ),
-        (Scope::Batch(batch), Phase::Open) => jobs(
-            conn,
-            sql::DECK_OPEN_OF_BATCH,
-            params![batch.0, merchant, after.0, limit],
-        ),
-        (Scope::Open, Phase::Open) => jobs(conn, sql::DECK_OPEN, params![merchant, after.0, limit]),
+        (Scope::Batch(batch), Phase::Pending) => pending(batch, Unsent::All),
+        (Scope::Rerun(batch, rerun), Phase::Pending) => pending(batch, rerun.unsent()),
+        (Scope::Batch(batch) | Scope::OpenOf(batch), Phase::Open) => {
+            of_batch(sql::DECK_OPEN_OF_BATCH, batch)
+        }
+        (Scope::Rerun(batch, rerun), Phase::Open) if rerun.sends_rejected() => {
+            of_batch(sql::DECK_REJECTED_OF_BATCH, batch)
+        }
+        // Its open orders were asked in the rerun's first half.
+        (Scope::Rerun(..), Phase::Open) => Ok(Vec::new()),
+        (Scope::Open | Scope::FirstSent(..), Phase::Open) => {
+            let (from, to) = first_sent(scope);
+            let params = params![merchant, after.0, limit, from, to];
+            jobs(conn, sql::DECK_OPEN, params)
+        }
         // What was never sent goes only with its own file.
-        (Scope::Open, Phase::Pending) => Ok(Vec::new()),
+        (Scope::Open | Scope::FirstSent(..) | Scope::OpenOf(_), Phase::Pending) => Ok(Vec::new()),
     }
 }
 
@@ -145,16 +181,62 @@ pub(super) fn recent_sends(conn: &Connection, since: WallMs) -> LedgerResult<Vec
     Ok(sends)
 }
 
-pub(super) fn nth_pending(
-    conn: &Connection,
-    batch: BatchId,
-    n: u64,
-) -> LedgerResult<Option<OrderId>> {
+pub(super) fn nth_unsent(conn: &Connection, scope: Scope, n: u64) -> LedgerResult<Option<OrderId>> {
+    let (batch, unsent) = match scope {
+        Scope::Batch(batch) => (batch, Unsent::All),
+        Scope::Rerun(batch, rerun) => (batch, rerun.unsent()),
+        Scope::Open | Scope::FirstSent(..) | Scope::OpenOf(_) => return Ok(None),
+    };
     let n = i64::try_from(n.max(1)).unwrap_or(i64::MAX);
     let mut statement = conn.prepare_cached(sql::NTH_PENDING)?;
+    let params = params![batch.0, n, unsent.generation_min()];
     Ok(statement
-        .query_row([batch.0, n], |row| row.get(0).map(OrderId))
+        .query_row(params, |row| row.get(0).map(OrderId))
         .optional()?)
+}
+
+/// What a batch has that was never sent, by merchant: orders and fen.
+pub(super) fn unsent(
+    conn: &Connection,
+    batch: BatchId,
+    unsent: Unsent,
+) -> LedgerResult<Vec<(Merchant, u64, u128)>> {
+    let mut statement = conn.prepare_cached(sql::UNSENT_OF_BATCH)?;
+    let mut rows = statement.query([batch.0, unsent.generation_min()])?;
+    let mut sums: Vec<(Merchant, u64, u128)> = Vec::new();
+    while let Some(row) = rows.next()? {
+        let merchant = merchant(row)?;
+        let fen = u128::from(convert::fen(row.get(1)?, 0)?.get());
+        match sums.last_mut() {
+            Some(last) if last.0 == merchant => {
+                last.1 += 1;
+                last.2 += fen;
+            }
+            Some(_) | None => sums.push((merchant, 1, fen)),
+        }
+    }
+    Ok(sums)
+}
+
+pub(super) fn expiring(conn: &Connection, before: WallMs, limit: u32) -> LedgerResult<Expiring> {
+    let mut statement = conn.prepare_cached(sql::EXPIRING_COUNT)?;
+    let count: i64 = statement.query_row([before.0], |row| row.get(0))?;
+    let mut statement = conn.prepare_cached(sql::EXPIRING_FIRST)?;
+    let mut rows = statement.query(params![before.0, limit])?;
+    let mut first = Vec::new();
+    while let Some(row) = rows.next()? {
+        let no = convert::parsed(&row.get::<_, String>(0)?, OrderNo::parse, "number", 0)?;
+        first.push((no, WallMs(row.get(1)?)));
+    }
+    Ok(Expiring {
+        count: count as u64,
+        first,
+    })
+}
+
+pub(super) fn last_attempt(conn: &Connection) -> LedgerResult<AttemptId> {
+    let mut statement = conn.prepare_cached(sql::ATTEMPT_LAST)?;
+    Ok(statement.query_row([], |row| row.get(0).map(AttemptId))?)
 }
 
 pub(super) fn content_of(conn: &Connection, no: &OrderNo) -> LedgerResult<Option<ContentDigest>> {

@@ -4,7 +4,9 @@ use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::{convert, read, sql};
 use crate::clock::WallMs;
-use crate::ledger::{BatchId, LedgerError, LedgerResult, ReplyFacts, ResultRow, RowOrder, Totals};
+use crate::ledger::{
+    AttemptId, BatchId, LedgerError, LedgerResult, ReplyFacts, ResultRow, RowOrder, Totals,
+};
 use crate::order::{NextAction, OrderNo, State, Status};
 
 /// Streams a batch's rows; reads only, so it holds no lock that a writer waits for.
@@ -173,7 +175,7 @@ fn note(
         let (no, place) = place_of_order(conn, by)?;
         notes.push(format!(
             "looks like {no} in {place} (same merchant, account, type, amount and reason): release \
-             it by its number if it is another deduction"
+             it by its number if it is another deduction (--release NO --by NAME)"
         ));
     }
     let frozen_by = (
@@ -191,11 +193,42 @@ fn note(
         && let Some(place) = place_of_deduction(conn, by)?
     {
         notes.push(format!("replaced by {place}"));
+    } else if let Some(state) = state {
+        notes.extend(not_reissued(conn, row, state)?);
     }
     if row.get::<_, Option<i64>>("alerts")?.unwrap_or(0) > 0 {
         notes.extend(alerts(conn, row.get("order_id")?)?);
     }
     Ok(notes.join("; "))
+}
+
+/// Why a rerun leaves the order as it is, where its state does not say so already.
+fn not_reissued(conn: &Connection, row: &Row<'_>, state: State) -> LedgerResult<Option<String>> {
+    match state {
+        State::Closed => Ok(Some(
+            "not issued again: no verified answer has proven the close yet".into(),
+        )),
+        State::Expired => Ok(Some(
+            "not issued again: past its window, and no verified answer has settled it".into(),
+        )),
+        State::Failed | State::ClosedProven => {
+            let id: i64 = row.get("order_id")?;
+            let no: String = row.get("out_request_no")?;
+            let no = convert::parsed(&no, OrderNo::parse, "number", id)?;
+            let child = no.reissued(row.get::<_, u32>("generation")? + 1);
+            let mut statement = conn.prepare_cached(sql::ORDER_BY_NO)?;
+            let taken: Option<i64> = statement
+                .query_row([child.as_str()], |row| row.get(0))
+                .optional()?;
+            let Some(other) = taken else { return Ok(None) };
+            let (_, place) = place_of_order(conn, other)?;
+            Ok(Some(format!(
+                "cannot be issued again: the number that it would get, {child}, is taken by {place}"
+            )))
+        }
+        State::Pending | State::Held | State::Conflict | State::Cancelled => Ok(None),
+        State::Unknown | State::Processing | State::Rejected | State::Success => Ok(None),
+    }
 }
 
 fn place_of_order(conn: &Connection, order: i64) -> LedgerResult<(String, String)> {
@@ -242,8 +275,7 @@ pub(super) fn totals(conn: &Connection, batch: BatchId) -> LedgerResult<Totals> 
 }
 
 fn totals_of_rows(conn: &Connection, batch: BatchId, totals: &mut Totals) -> LedgerResult<()> {
-    let mut by_status = [(0_u64, 0_u128); Status::ALL.len()];
-    let mut by_action = [0_u64; NextAction::ALL.len()];
+    let mut counts = Counts::default();
     let mut statement = conn.prepare_cached(sql::TOTALS_OF_ROWS)?;
     let mut rows = statement.query([batch.0])?;
     while let Some(row) = rows.next()? {
@@ -251,28 +283,13 @@ fn totals_of_rows(conn: &Connection, batch: BatchId, totals: &mut Totals) -> Led
         let kind: String = row.get(0)?;
         let shown = Shown::read(&kind, state.as_deref(), row.get(2)?, row.get(3)?)?;
         let amount: Option<i64> = row.get(4)?;
-        let of_status = &mut by_status[index(Status::ALL, shown.status())];
-        of_status.0 += 1;
-        match amount {
-            Some(fen) => of_status.1 += u128::from(convert::fen(fen, 0)?.get()),
-            None => totals.unreadable_amounts += 1,
-        }
-        by_action[index(NextAction::ALL, shown.next_action())] += 1;
+        let fen = amount.map(|fen| convert::fen(fen, 0)).transpose()?;
+        totals.unreadable_amounts += u64::from(fen.is_none());
+        counts.add(shown, fen.map(|fen| u128::from(fen.get())));
         totals.rows += 1;
         totals.repeats += u64::from(row.get::<_, bool>(5)?);
     }
-    totals.by_status = Status::ALL
-        .iter()
-        .zip(by_status)
-        .filter(|(_, (rows, _))| *rows > 0)
-        .map(|(status, (rows, fen))| (*status, rows, fen))
-        .collect();
-    totals.by_action = NextAction::ALL
-        .iter()
-        .zip(by_action)
-        .filter(|(_, rows)| *rows > 0)
-        .map(|(action, rows)| (*action, rows))
-        .collect();
+    counts.into_totals(totals);
     Ok(())
 }
 
@@ -280,22 +297,79 @@ fn totals_of_orders(conn: &Connection, batch: BatchId, totals: &mut Totals) -> L
     let mut statement = conn.prepare_cached(sql::TOTALS_OF_ORDERS)?;
     let mut rows = statement.query([batch.0])?;
     while let Some(row) = rows.next()? {
-        let state = convert::state(&row.get::<_, String>(0)?, 0)?;
-        totals.orders += 1;
-        totals.attempts += u64::from(row.get::<_, u32>(1)?);
-        let fen = u128::from(convert::fen(row.get(2)?, 0)?.get());
-        match state {
-            State::Success => totals.deducted_fen += fen,
-            State::Failed | State::ClosedProven | State::Cancelled | State::Rejected => {
-                totals.dead_fen += fen;
-            }
-            State::Pending | State::Held | State::Conflict | State::Unknown => {
-                totals.open_fen += fen;
-            }
-            State::Processing | State::Closed | State::Expired => totals.open_fen += fen,
-        }
+        total_of_order(row, totals)?;
     }
     Ok(())
+}
+
+/// State, attempts and amount in the first three columns; the state, and the fen.
+fn total_of_order(row: &Row<'_>, totals: &mut Totals) -> LedgerResult<(State, u128)> {
+    let state = convert::state(&row.get::<_, String>(0)?, 0)?;
+    totals.orders += 1;
+    totals.attempts += u64::from(row.get::<_, u32>(1)?);
+    let fen = u128::from(convert::fen(row.get(2)?, 0)?.get());
+    match state {
+        State::Success => totals.deducted_fen += fen,
+        State::Failed | State::ClosedProven | State::Cancelled | State::Rejected => {
+            totals.dead_fen += fen;
+        }
+        State::Pending | State::Held | State::Conflict | State::Unknown => {
+            totals.open_fen += fen;
+        }
+        State::Processing | State::Closed | State::Expired => totals.open_fen += fen,
+    }
+    Ok((state, fen))
+}
+
+/// Sums of what was asked for after an attempt, and of what is open: orders, as if each were a row.
+pub(super) fn totals_since(conn: &Connection, after: AttemptId) -> LedgerResult<Totals> {
+    let mut totals = Totals::default();
+    let mut counts = Counts::default();
+    let mut statement = conn.prepare_cached(sql::TOTALS_SINCE)?;
+    let mut rows = statement.query([after.0])?;
+    while let Some(row) = rows.next()? {
+        let (state, fen) = total_of_order(row, &mut totals)?;
+        let shown = Shown::Order {
+            state,
+            proof_runs: row.get(3)?,
+            superseded: false,
+        };
+        counts.add(shown, Some(fen));
+        totals.rows += 1;
+    }
+    counts.into_totals(&mut totals);
+    Ok(totals)
+}
+
+/// Rows by status and by what is to be done next.
+#[derive(Default)]
+struct Counts {
+    by_status: [(u64, u128); Status::ALL.len()],
+    by_action: [u64; NextAction::ALL.len()],
+}
+
+impl Counts {
+    fn add(&mut self, shown: Shown, fen: Option<u128>) {
+        let of_status = &mut self.by_status[index(Status::ALL, shown.status())];
+        of_status.0 += 1;
+        of_status.1 += fen.unwrap_or(0);
+        self.by_action[index(NextAction::ALL, shown.next_action())] += 1;
+    }
+
+    fn into_totals(self, totals: &mut Totals) {
+        totals.by_status = Status::ALL
+            .iter()
+            .zip(self.by_status)
+            .filter(|(_, (rows, _))| *rows > 0)
+            .map(|(status, (rows, fen))| (*status, rows, fen))
+            .collect();
+        totals.by_action = NextAction::ALL
+            .iter()
+            .zip(self.by_action)
+            .filter(|(_, rows)| *rows > 0)
+            .map(|(action, rows)| (*action, rows))
+            .collect();
+    }
 }
 
 fn index<T: PartialEq>(all: &[T], one: T) -> usize {

@@ -7,10 +7,11 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use super::*;
 use crate::clock::WallMs;
 use crate::ledger::{
-    Accepted, Batch, BatchHead, BatchId, CancelTarget, Cancelled, LaneWork, LedgerError,
-    RecentSend, ResultRow, RunId, StagedRow, Totals,
+    Accepted, AttemptId, Batch, BatchHead, BatchId, CancelTarget, Cancelled, Expiring, LaneWork,
+    LedgerError, Only, Planned, RecentSend, Rehearsal, Rehearsed, Reissued, Released, ResultRow,
+    RunId, StagedRow, Totals,
 };
-use crate::order::{ContentDigest, OrderNo};
+use crate::order::{ContentDigest, OrderNo, Proof};
 
 /// What the ledger does with its next group.
 enum Do {
@@ -44,10 +45,17 @@ impl Ledger for Told {
     fn begin_run(&mut self, _: WallMs) -> LedgerResult<RunId> { unreachable!() }
     fn lanes(&mut self, _: Scope) -> LedgerResult<Vec<LaneWork>> { unreachable!() }
     fn recent_sends(&mut self, _: WallMs) -> LedgerResult<Vec<RecentSend>> { unreachable!() }
-    fn nth_pending(&mut self, _: BatchId, _: u64) -> LedgerResult<Option<OrderId>> { unreachable!() }
+    fn nth_unsent(&mut self, _: Scope, _: u64) -> LedgerResult<Option<OrderId>> { unreachable!() }
     fn latest_signed_at(&mut self) -> LedgerResult<Option<WallMs>> { unreachable!() }
     fn rows(&mut self, _: BatchId, _: &mut dyn FnMut(ResultRow) -> std::io::Result<()>) -> LedgerResult<()> { unreachable!() }
     fn totals(&mut self, _: BatchId) -> LedgerResult<Totals> { unreachable!() }
+    fn proofs(&mut self, _: BatchId, _: Only, _: u64, _: u32) -> LedgerResult<Vec<(u64, Proof)>> { unreachable!() }
+    fn reissue(&mut self, _: BatchId, _: Vec<Proof>, _: WallMs, _: u32) -> LedgerResult<Vec<Reissued>> { unreachable!() }
+    fn rehearse(&mut self, _: &Rehearsal<'_>, _: &mut dyn FnMut(Planned) -> std::io::Result<()>) -> LedgerResult<Rehearsed> { unreachable!() }
+    fn release(&mut self, _: &[OrderNo], _: &str, _: WallMs) -> LedgerResult<Released> { unreachable!() }
+    fn expiring(&mut self, _: WallMs, _: u32) -> LedgerResult<Expiring> { unreachable!() }
+    fn last_attempt(&mut self) -> LedgerResult<AttemptId> { unreachable!() }
+    fn totals_since(&mut self, _: AttemptId) -> LedgerResult<Totals> { unreachable!() }
     fn cancel(&mut self, _: &CancelTarget, _: WallMs) -> LedgerResult<Cancelled> { unreachable!() }
     fn content_of(&mut self, _: &OrderNo) -> LedgerResult<Option<ContentDigest>> { unreachable!() }
 }

@@ -46,10 +46,12 @@ fn summary<'a>(
     alerts: &'a [String],
 ) -> Summary<'a> {
     Summary {
-        file: Path::new("in/night.csv"),
+        file: Some(Path::new("in/night.csv")),
         batch: Some(batch),
         totals: Some(totals),
         report: Some(report),
+        reissued: None,
+        expiring: None,
         alerts,
         started_at: WallMs(1_769_817_600_000),
         finished_at: WallMs(1_769_817_612_345),
@@ -75,7 +77,7 @@ in/night.csv: batch 3
 1,001 orders, each once: 123,455.00 yuan deducted, 0.00 open, 1,234.00 dead
 1 row repeat an order that was there already, and add nothing
 1 row with an amount that cannot be read, counted as 0.00
-next: 4 rows REISSUE: proven dead, nothing deducted: to deduct all the same, ask for it under a new number
+next: 4 rows REISSUE: proven dead, nothing deducted: `levy rerun` asks for it under a new number
 next: 1 row FIX_ROW: mend the row as levy_note or levy_message says, and give it in a file
 result: in/night.result.csv
 "
@@ -164,7 +166,7 @@ fn json_has_exactly_the_keys_of_the_specification() {
         "{\"batch\":\"3\",\"file\":\"in/night.csv\",\"rows\":1003,\
          \"by_status\":{\"CLOSED\":4,\"INVALID\":1,\"SUCCESS\":998},\
          \"orders\":{\"count\":1001,\"deducted\":12345500,\"open\":0,\"dead\":123400},\
-         \"repeats\":1,\"unreadable_amounts\":1,\"attempts\":1009,\"alerts\":[\"one\"],\
+         \"repeats\":1,\"unreadable_amounts\":1,\"attempts\":1009,\"expiring\":null,\"alerts\":[\"one\"],\
          \"started_at\":\"2026-01-31T08:00:00.000+08:00\",\
          \"finished_at\":\"2026-01-31T08:00:12.345+08:00\",\
          \"result\":\"in/night.result.csv\",\"exit_code\":3}"
@@ -174,10 +176,12 @@ fn json_has_exactly_the_keys_of_the_specification() {
 #[test]
 fn a_refused_file_still_has_its_object() {
     let refused = Summary {
-        file: Path::new("bad.csv"),
+        file: Some(Path::new("bad.csv")),
         batch: None,
         totals: None,
         report: None,
+        reissued: None,
+        expiring: None,
         alerts: &[],
         started_at: WallMs(0),
         finished_at: WallMs(1),
@@ -191,4 +195,56 @@ fn a_refused_file_still_has_its_object() {
     assert_eq!(value["rows"], Value::Null);
     assert_eq!(value["alerts"], Value::Array(vec![]));
     assert_eq!(human(&refused), "bad.csv:\nerror: bad.csv: it is empty\n");
+}
+
+#[test]
+fn what_was_issued_again_and_whose_window_ends_is_told() {
+    use crate::order::{OrderNo, State};
+    let no = |text: &str| OrderNo::parse(text).unwrap();
+    let tally = Tally {
+        issued: 3,
+        issued_fen: 650,
+        held: 1,
+        held_fen: 100,
+        kept: vec![
+            (no("N1"), Kept::NumberTaken(no("LVX"))),
+            (no("N2"), Kept::NoProof(State::Unknown)),
+        ],
+        kept_count: 3,
+    };
+    let expiring = Expiring {
+        count: 7,
+        first: vec![(no("N9"), WallMs(1_769_817_600_000))],
+    };
+    let (batch, totals, report) = (batch(), totals(), RunReport::default());
+    let summary = Summary {
+        file: None,
+        reissued: Some(&tally),
+        expiring: Some(&expiring),
+        ..summary(&batch, &totals, &report, &[])
+    };
+    let text = human(&summary);
+    for line in [
+        "night.csv: batch 3\n",
+        "3 issued again under new numbers, 6.50 yuan\n",
+        "1 more held, 1.00 yuan: ",
+        "not issued again: N1 would get the number LVX, which is another order's\n",
+        "not issued again: N2 is UNKNOWN, and no verified answer proves it dead\n",
+        "not issued again: and 1 more\n",
+        "window: 7 open orders are within 5 days of ",
+        "N9 (until 2026-03-01T08:00:00.000+08:00), and 6 more: `levy resume`",
+    ] {
+        assert!(text.contains(line), "{line}\n{text}");
+    }
+    let value: Value = serde_json::from_str(&json(&summary)).unwrap();
+    assert_eq!(value["file"], Value::Null);
+    assert_eq!(
+        value["reissued"],
+        serde_json::json!({"issued": 3, "issued_fen": 650, "held": 1, "held_fen": 100, "kept": 3})
+    );
+    assert_eq!(
+        value["expiring"],
+        serde_json::json!({"count": 7, "first": ["N9"]})
+    );
+    assert_eq!(windows(&Expiring::default()), None);
 }

@@ -356,6 +356,49 @@ fn the_laws_hold_against_whoever_writes_sql_by_hand() {
 }
 
 #[test]
+fn a_release_needs_a_name_and_stays_in_the_journal() {
+    use crate::ledger::Ledger;
+    use crate::ledger::laws::fixture::{Desk, no, numbered};
+    let books = Books::new();
+    let mut desk = Desk::new(&books);
+    desk.file(
+        "one.csv",
+        vec![numbered("A", "a", 1), numbered("B", "a", 1)],
+    );
+    let mut ledger = books.sqlite();
+    let release = "UPDATE orders SET state = 'PENDING' WHERE out_request_no = 'B'";
+    let e = ledger.conn.execute(release, []).unwrap_err().to_string();
+    assert!(e.contains("released by a person"), "{e}");
+    ledger.release(&[no("B")], "Li Wei", desk.now).unwrap();
+    let told: (String, String, i64) = ledger
+        .conn
+        .query_row(
+            "SELECT kind, decided_by, at_ms FROM decision JOIN orders USING (order_id) \
+             WHERE out_request_no = 'B'",
+            [],
+            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+        )
+        .unwrap();
+    assert_eq!(told, ("RELEASE".into(), "Li Wei".into(), desk.now.0));
+    for (text, want) in [
+        ("DELETE FROM decision", "append-only"),
+        ("UPDATE decision SET decided_by = 'Somebody'", "append-only"),
+        (
+            "INSERT INTO decision (kind, order_id, decided_by, at_ms) VALUES ('RELEASE', 1, '', 0)",
+            "decision_names_somebody",
+        ),
+        (
+            "INSERT INTO decision (kind, order_id, decided_by, at_ms) VALUES ('PAID', 1, 'x', 0)",
+            "decision_kind",
+        ),
+    ] {
+        let e = ledger.conn.execute(text, []).expect_err(text).to_string();
+        assert!(e.contains(want), "{text}: {e}");
+    }
+    assert!(books.verify().is_empty());
+}
+
+#[test]
 fn verify_finds_what_was_changed_behind_the_laws() {
     for (text, want) in [
         (
@@ -387,6 +430,10 @@ fn verify_finds_what_was_changed_behind_the_laws() {
              VALUES (2, 1, 'SUBMISSION', 0, 'PENDING')",
             "1 orders that count as never sent",
         ),
+        (
+            "UPDATE orders SET held_by = 1 WHERE out_request_no = 'B'",
+            "1 orders that were held and are released by nobody",
+        ),
         ("DELETE FROM run", "references that lead nowhere"),
     ] {
         let books = Books::new();
@@ -399,7 +446,7 @@ fn verify_finds_what_was_changed_behind_the_laws() {
             .unwrap()
             .collect::<rusqlite::Result<_>>()
             .unwrap();
-        assert_eq!(triggers.len(), 11);
+        assert_eq!(triggers.len(), 14);
         for trigger in triggers {
             conn.execute_batch(&format!("DROP TRIGGER {trigger}"))
                 .unwrap();

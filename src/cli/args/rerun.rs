@@ -1,0 +1,205 @@
+//! What drives orders: the options that `run`, `resume` and `rerun` share, and those of the two.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use super::{HOLD_DAYS_MAX, SandboxTuning, TimeOfDay, WAIT_SECONDS_MAX, Where, time_of_day};
+use crate::order::OrderNo;
+
+/// Characters of the name of whoever decides.
+const NAME_CHARS_MAX: usize = 64;
+
+/// What `run`, `resume` and `rerun` share.
+#[derive(Args, Clone, Debug)]
+pub struct DriveArgs {
+    /// Settings and ledger.
+    #[command(flatten)]
+    pub at: Where,
+    /// Print a summary as JSON on stdout.
+    #[arg(long)]
+    pub json: bool,
+    /// No progress, no summary for people; alerts and faults only.
+    #[arg(long)]
+    pub quiet: bool,
+    /// Do not ask before the first send.
+    #[arg(long)]
+    pub yes: bool,
+    /// No new send after this time of day, by this machine's clock and zone (the next time it comes).
+    #[arg(long, value_name = "HH:MM", value_parser = time_of_day)]
+    pub until: Option<TimeOfDay>,
+    /// Send only the first N orders that were never sent.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub limit: Option<u64>,
+    /// How long an order's PROCESSING is followed, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 120,
+          value_parser = clap::value_parser!(u32).range(0..=WAIT_SECONDS_MAX))]
+    pub wait: u32,
+    /// How long an outage of the gateway is sat out, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 600,
+          value_parser = clap::value_parser!(u32).range(0..=WAIT_SECONDS_MAX))]
+    pub outage_wait: u32,
+    /// Held orders that are no repetitions: they are sent like any other from now on.
+    #[arg(long, value_name = "NO", num_args = 1.., value_delimiter = ',', requires = "by",
+          value_parser = order_no)]
+    pub release: Vec<OrderNo>,
+    /// Who releases them; it is written into the ledger.
+    #[arg(long, value_name = "NAME", requires = "release", value_parser = name)]
+    pub by: Option<String>,
+    /// Use the gateway in a box: no account, no network, no real money. Its ledger, keys and books
+    /// are kept in .levy-sandbox/ beside the input, or here.
+    #[arg(long)]
+    pub sandbox: bool,
+    /// How the gateway in a box behaves.
+    #[command(flatten)]
+    pub tuning: SandboxTuning,
+}
+
+/// `levy resume`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  levy resume --yes --quiet               from cron: every order that was sent and is not final
+  levy resume --batch 3                   the orders of batch 3, those never sent too
+  levy resume --batch 3 --release N7 --by 'Li Wei'
+                                          N7 looked like another order and is none: send it
+
+Needs no file. What comes near the end of its window goes first. Without --batch nothing is sent
+that was never sent before.")]
+pub struct ResumeArgs {
+    /// One batch: its number, the beginning of its digest, or its input file.
+    #[arg(long, value_name = "BATCH")]
+    pub batch: Option<String>,
+    /// Write the batch's result there.
+    #[arg(long, value_name = "RESULT.csv", requires = "batch")]
+    pub out: Option<PathBuf>,
+    /// How it is driven.
+    #[command(flatten)]
+    pub drive: DriveArgs,
+}
+
+/// `levy rerun`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  levy rerun 3 --dry-run                          what would be issued again, with totals
+  levy rerun 3 --dry-run --out approve.csv        the same as a CSV, for approval
+  levy rerun approve.csv                          those rows, and no others
+  levy rerun night.result.csv                     a result in which amounts were corrected and rows
+                                                  deleted: corrected ones are new deductions, the
+                                                  others are issued again, deleted ones are left
+  levy rerun 3 --only rejected                    what was refused because of a wrong setting: again,
+                                                  under its own number
+
+A row gets a new number only if WeChat Pay has said, signed, that its old one failed; where that is
+missing it is asked for first. What may still deduct is asked again under its own number. Given
+twice, or again after a crash, each row is issued once.")]
+pub struct RerunArgs {
+    /// A batch (its number, the beginning of its digest, or its input file), or a result that a
+    /// person has edited.
+    #[arg(value_name = "BATCH|RESULT.csv")]
+    pub target: String,
+    /// Which orders.
+    #[arg(long, value_name = "STATUS,…", value_delimiter = ',',
+          default_values_t = [OnlyDead::Closed, OnlyDead::Failed])]
+    pub only: Vec<OnlyDead>,
+    /// Send nothing, write nothing into the ledger; say what would be done.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Where the result goes; with --dry-run the rows that would be sent, to be approved.
+    #[arg(long, value_name = "CSV")]
+    pub out: Option<PathBuf>,
+    /// Days within which another order for the same debt holds a new one, in place of `[holds] days`.
+    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(0..=HOLD_DAYS_MAX))]
+    pub hold_days: Option<u32>,
+    /// How it is driven.
+    #[command(flatten)]
+    pub drive: DriveArgs,
+}
+
+/// What `--only` takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum OnlyDead {
+    /// Closed by the gateway, proven.
+    Closed,
+    /// Failed, proven.
+    Failed,
+    /// Refused: under its own number.
+    Rejected,
+}
+
+impl std::fmt::Display for OnlyDead {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Closed => "closed",
+            Self::Failed => "failed",
+            Self::Rejected => "rejected",
+        })
+    }
+}
+
+fn order_no(text: &str) -> Result<OrderNo, String> {
+    OrderNo::parse(text.trim()).map_err(|fault| format!("an order's number {fault}"))
+}
+
+fn name(text: &str) -> Result<String, String> {
+    let name = text.trim();
+    let visible = name.chars().all(|c| !c.is_control());
+    match name.chars().count() {
+        1..=NAME_CHARS_MAX if visible => Ok(name.to_owned()),
+        _ => Err("must be the name of a person, of at most 64 visible characters".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Cli, Command};
+    use super::*;
+    use clap::Parser;
+
+    #[test]
+    fn numbers_are_released_by_somebody() {
+        let parsed = |args: &[&str]| Cli::try_parse_from(args).map(|cli| cli.command);
+        let run = [
+            "levy",
+            "run",
+            "a.csv",
+            "--release",
+            "N1",
+            "N2,N3",
+            "--by",
+            " Li Wei ",
+        ];
+        let Ok(Command::Run(args)) = parsed(&run) else {
+            panic!("it is a run");
+        };
+        let numbers: Vec<&str> = args.drive.release.iter().map(OrderNo::as_str).collect();
+        assert_eq!(numbers, ["N1", "N2", "N3"]);
+        assert_eq!(args.drive.by.as_deref(), Some("Li Wei"));
+        for bad in [
+            &["levy", "run", "a.csv", "--release", "N1"][..],
+            &["levy", "run", "a.csv", "--by", "Li Wei"],
+            &["levy", "run", "a.csv", "--release", "N1", "--by", " "],
+            &["levy", "run", "--release", "N1", "a.csv", "--by", "Li Wei"],
+            &["levy", "resume", "--release", "", "--by", "Li Wei"],
+        ] {
+            assert!(parsed(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_rerun_is_of_what_is_dead_unless_it_is_told_otherwise() {
+        let only = |args: &[&str]| match Cli::try_parse_from(args).map(|cli| cli.command) {
+            Ok(Command::Rerun(args)) => Some(args.only),
+            Ok(_) | Err(_) => None,
+        };
+        let dead = vec![OnlyDead::Closed, OnlyDead::Failed];
+        assert_eq!(only(&["levy", "rerun", "3"]), Some(dead));
+        let refused = ["levy", "rerun", "3", "--only", "rejected,failed"];
+        assert_eq!(
+            only(&refused),
+            Some(vec![OnlyDead::Rejected, OnlyDead::Failed])
+        );
+        assert_eq!(only(&["levy", "rerun", "3", "--only", "unknown"]), None);
+    }
+}

@@ -1,0 +1,239 @@
+//! Orders of a scope are driven, whatever command asked for it: whether to send at all, the run
+//! itself, and what it leaves to be told.
+
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::io::{IsTerminal, stderr, stdin};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use super::args::DriveArgs;
+use super::failure::Failure;
+use super::session::Session;
+use crate::clock::{Clock, WallMs};
+use crate::ledger::{Environment, Expiring, Ledger, LedgerError, LedgerResult, OrderId, Scope};
+use crate::order::yuan;
+use crate::report::progress::{Screen, Voice, say};
+use crate::report::summary::grouped;
+use crate::worker::limits::WINDOW_QUIET_MS;
+use crate::worker::{self, RunReport, RunSettings};
+
+/// Orders near their window's end that are named.
+const EXPIRING_NAMED_MAX: u32 = 5;
+/// Numbers that a release names one by one.
+const RELEASED_NAMED_MAX: usize = 20;
+
+/// What the parts of one command share as they go.
+pub struct Driver<'a> {
+    /// What was typed.
+    pub args: &'a DriveArgs,
+    /// No new send after this moment.
+    pub until: Option<WallMs>,
+    /// How many orders that were never sent may still be sent.
+    pub limit: Option<u64>,
+}
+
+/// What a scope has to do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Work {
+    /// Orders that were sent and are not final.
+    pub open: u64,
+    /// Orders that were never sent.
+    pub pending: u64,
+}
+
+impl Driver<'_> {
+    /// What there is to do.
+    pub fn work(&self, session: &mut Session, scope: Scope) -> Result<Work, Failure> {
+        let lanes = at_hand(&mut session.ledger)?.lanes(scope)?;
+        Ok(Work {
+            open: lanes.iter().map(|lane| lane.open).sum(),
+            pending: lanes.iter().map(|lane| lane.pending).sum(),
+        })
+    }
+
+    /// Whether nothing would be sent for it.
+    pub fn idle(&self, work: Work) -> bool {
+        work.open == 0 && (work.pending == 0 || self.limit == Some(0))
+    }
+
+    /// Drives a scope as far as it goes; `None` if there is nothing to do.
+    pub fn go(
+        &mut self,
+        session: &mut Session,
+        scope: Scope,
+    ) -> Result<Option<RunReport>, Failure> {
+        let work = self.work(session, scope)?;
+        if self.idle(work) {
+            return Ok(None);
+        }
+        let settings = self.settings(session, scope)?;
+        let voice = match self.args.quiet {
+            true => Voice::Quiet,
+            false => Voice::Full,
+        };
+        let mut screen = Screen::new(voice, work.open + work.pending);
+        let ledger = session.ledger.take().ok_or_else(lost)?;
+        let run = worker::run(
+            ledger,
+            session.client.clone(),
+            session.clock.clone(),
+            scope,
+            settings,
+            session.stop.clone(),
+            &mut screen,
+        );
+        let (ledger, report) = session.runtime.block_on(run);
+        screen.finish();
+        session.ledger = ledger;
+        let report = report?;
+        if self.limit.is_some() {
+            let left = self.work(session, scope)?.pending;
+            if let Some(limit) = &mut self.limit {
+                *limit = limit.saturating_sub(work.pending.saturating_sub(left));
+            }
+        }
+        Ok(Some(report))
+    }
+
+    fn settings(&self, session: &mut Session, scope: Scope) -> Result<RunSettings, Failure> {
+        let now = session.clock.wall();
+        let ledger = at_hand(&mut session.ledger)?;
+        let last_fresh = match self.limit {
+            None => None,
+            // Nothing fresh: no order has a number below one.
+            Some(0) => Some(OrderId(0)),
+            Some(limit) => ledger.nth_unsent(scope, limit)?,
+        };
+        Ok(RunSettings {
+            per_merchant_qps: session.config.per_merchant_qps,
+            max_in_flight: session.config.max_in_flight,
+            timeout: session.config.timeout,
+            wait: Duration::from_secs(u64::from(self.args.wait)),
+            outage_wait: Duration::from_secs(u64::from(self.args.outage_wait)),
+            until: self.until,
+            last_fresh,
+            standby: session.client.has_standby(),
+            run: ledger.begin_run(now)?,
+            // Jitter must differ from run to run and from host to host, and nothing more.
+            seed: RandomState::new().build_hasher().finish(),
+        })
+    }
+
+    /// On a terminal a real run asks. Without one (cron) there is nobody to ask. `words` say what
+    /// would be sent; they are made only if somebody is asked.
+    pub fn may_send(
+        &self,
+        session: &mut Session,
+        words: impl FnOnce(&mut dyn Ledger) -> LedgerResult<String>,
+    ) -> Result<bool, Failure> {
+        let asks = session.environment == Environment::Real
+            && !self.args.yes
+            && stdin().is_terminal()
+            && stderr().is_terminal();
+        if !asks {
+            return Ok(true);
+        }
+        let words = words(at_hand(&mut session.ledger)?)?;
+        say(&format!("{words} This moves real money. Send? Type yes: "));
+        let mut stop = session.stop.clone();
+        let (answer, answered) = oneshot::channel();
+        // A thread of its own: a read that nobody answers must not keep a signal from ending this.
+        std::thread::spawn(move || {
+            let mut line = String::new();
+            let read = stdin().read_line(&mut line);
+            let _ = answer.send(read.is_ok() && line.trim() == "yes");
+        });
+        Ok(session.runtime.block_on(async {
+            tokio::select! {
+                answer = answered => answer.unwrap_or(false),
+                _ = stop.wait_for(|stopped| *stopped) => false,
+            }
+        }))
+    }
+
+    /// Releases the held orders that were named, before anything is sent. A number that the ledger
+    /// does not know refuses the command; one that is not held (any more) is left alone.
+    pub fn release(&self, session: &mut Session) -> Result<(), Failure> {
+        let Some(by) = &self.args.by else {
+            return Ok(());
+        };
+        let at = session.clock.wall();
+        let ledger = at_hand(&mut session.ledger)?;
+        let said = ledger.release(&self.args.release, by, at)?;
+        let fen = said.released.iter().map(|(_, fen)| u128::from(fen.get()));
+        if !said.released.is_empty() {
+            self.note(&format!(
+                "{} released by {by}, {} yuan",
+                orders(said.released.len() as u64),
+                yuan(fen.sum())
+            ));
+        }
+        for (no, state) in said.left.iter().take(RELEASED_NAMED_MAX) {
+            self.note(&format!("not released: {no} is {state}"));
+        }
+        if said.left.len() > RELEASED_NAMED_MAX {
+            let more = said.left.len() - RELEASED_NAMED_MAX;
+            self.note(&format!("not released: and {more} more"));
+        }
+        Ok(())
+    }
+
+    /// Says something that is no fault.
+    pub fn note(&self, words: &str) {
+        if !self.args.quiet {
+            say(words);
+        }
+    }
+}
+
+/// Open orders first sent before this moment come to the end of their window soon, or have come to
+/// it. Age is measured as the run measures it: by the later of local and signed time.
+pub fn quiet_before(ledger: &mut dyn Ledger, now: WallMs) -> LedgerResult<WallMs> {
+    let latest = ledger.latest_signed_at()?.map_or(now, |at| at.max(now));
+    Ok(latest.plus_ms(-WINDOW_QUIET_MS))
+}
+
+/// The ledger's orders whose window comes to its end.
+pub fn expiring(ledger: &mut dyn Ledger, now: WallMs) -> LedgerResult<Expiring> {
+    let before = quiet_before(ledger, now)?;
+    ledger.expiring(before, EXPIRING_NAMED_MAX)
+}
+
+/// Two runs of one command, as one.
+pub fn join(first: Option<RunReport>, second: Option<RunReport>) -> Option<RunReport> {
+    let (mut joined, second) = match (first, second) {
+        (Some(first), Some(second)) => (first, second),
+        (one, other) => return one.or(other),
+    };
+    joined.stop = joined.stop.or(second.stop);
+    joined.stopped_lanes.extend(second.stopped_lanes);
+    joined.alerts.extend(second.alerts);
+    joined.attempts += second.attempts;
+    joined.intents += second.intents;
+    joined.clock_skew_ms = second.clock_skew_ms.or(joined.clock_skew_ms);
+    Some(joined)
+}
+
+/// The ledger, unless a run lost it.
+pub fn at_hand(ledger: &mut Option<Box<dyn Ledger>>) -> Result<&mut dyn Ledger, Failure> {
+    match ledger {
+        Some(ledger) => Ok(&mut **ledger),
+        None => Err(lost()),
+    }
+}
+
+/// A run lost the ledger.
+pub fn lost() -> Failure {
+    Failure::Ledger(LedgerError::Broken(
+        "the run lost it; give the same command again".into(),
+    ))
+}
+
+/// `1 order`, `2 orders`.
+pub fn orders(count: u64) -> String {
+    match count {
+        1 => "1 order".into(),
+        _ => format!("{} orders", grouped(count)),
+    }
+}

@@ -1,0 +1,164 @@
+//! `levy resume`: what was sent is brought to its end, without a file.
+
+use std::path::{Path, PathBuf};
+
+use super::args::ResumeArgs;
+use super::drive::{Driver, at_hand, expiring, join, quiet_before};
+use super::export::sandbox_directory;
+use super::failure::{Exit, Failure};
+use super::run::{Told, driver, refuse, tell};
+use super::run_file::{Ended, afterwards};
+use super::session::Session;
+use super::target::{self, Found};
+use crate::clock::{Clock, SystemClock, WallMs};
+use crate::ledger::{Ledger, Scope};
+use crate::report::progress::say;
+use crate::report::result::Place;
+use crate::report::summary::{grouped, table};
+
+/// Resumes, and tells what became of it.
+pub fn resume(args: &ResumeArgs) -> Exit {
+    let started_at = SystemClock::default().wall();
+    let (mut session, opened) = match open(args) {
+        Ok(opened) => opened,
+        Err(failure) => return refuse(&args.drive, &[None], &failure, started_at),
+    };
+    let Opened {
+        mut driver,
+        found,
+        place,
+    } = opened;
+    let mut ended = Ended::new();
+    let done = match &found {
+        Some(found) => batch(&mut driver, &mut session, found, &mut ended),
+        None => everything(&mut driver, &mut session, &mut ended),
+    };
+    if let Err(failure) = done {
+        ended.fail(failure);
+    }
+    if let Some(found) = found {
+        afterwards(&mut session, &found.batch, place.as_ref(), &mut ended);
+        ended.batch = Some(found.batch);
+    }
+    let told = Told {
+        file: None,
+        place: place.as_ref(),
+        started_at,
+        finished_at: session.clock.wall(),
+    };
+    tell(&args.drive, &told, &ended);
+    session.close();
+    ended.exit
+}
+
+struct Opened<'a> {
+    driver: Driver<'a>,
+    found: Option<Found>,
+    place: Option<Place>,
+}
+
+fn open(args: &ResumeArgs) -> Result<(Session, Opened<'_>), Failure> {
+    if args.batch.is_none() && args.drive.limit.is_some() {
+        let words = "--limit counts orders that were never sent: it needs --batch";
+        return Err(Failure::Usage(words.into()));
+    }
+    let dir = args.batch.as_deref().map_or_else(here, sandbox_directory);
+    let mut session = Session::open(&args.drive, false, &dir)?;
+    let driver = driver(&args.drive)?;
+    let found = match &args.batch {
+        Some(text) => Some(target::batch(at_hand(&mut session.ledger)?, text)?),
+        None => None,
+    };
+    let place = match &args.out {
+        Some(out) => {
+            let mut taken: Vec<&Path> = vec![&session.ledger_path];
+            taken.extend(session.config.file.as_deref());
+            taken.extend(found.iter().filter_map(|found| found.input.as_deref()));
+            Some(Place::look(out, &taken)?)
+        }
+        None => None,
+    };
+    driver.release(&mut session)?;
+    let opened = Opened {
+        driver,
+        found,
+        place,
+    };
+    Ok((session, opened))
+}
+
+fn here() -> PathBuf {
+    sandbox_directory("")
+}
+
+/// One batch, as its own file would do it.
+fn batch(
+    driver: &mut Driver<'_>,
+    session: &mut Session,
+    found: &Found,
+    ended: &mut Ended,
+) -> Result<(), Failure> {
+    let scope = Scope::Batch(found.batch.id);
+    let work = driver.work(session, scope)?;
+    if driver.idle(work) {
+        return Ok(());
+    }
+    let words = |ledger: &mut dyn Ledger| {
+        let totals = ledger.totals(found.batch.id)?;
+        Ok(format!(
+            "{}\n{} orders were never sent, {} are open.",
+            table(&totals).trim_end(),
+            grouped(work.pending),
+            grouped(work.open)
+        ))
+    };
+    if !driver.may_send(session, words)? {
+        say("nothing was sent");
+        return Ok(());
+    }
+    ended.report = driver.go(session, scope)?;
+    ended.take_alerts();
+    Ok(())
+}
+
+/// Every open order of the ledger: those near the end of their window in a first run.
+fn everything(
+    driver: &mut Driver<'_>,
+    session: &mut Session,
+    ended: &mut Ended,
+) -> Result<(), Failure> {
+    let now = session.clock.wall();
+    let ledger = at_hand(&mut session.ledger)?;
+    let before = ledger.last_attempt()?;
+    let cut = quiet_before(ledger, now)?;
+    let work = driver.work(session, Scope::Open)?;
+    let words = |_: &mut dyn Ledger| {
+        Ok(format!(
+            "{} orders are open, in all batches.",
+            grouped(work.open)
+        ))
+    };
+    if !driver.idle(work) && !driver.may_send(session, words)? {
+        say("nothing was sent");
+    } else {
+        for scope in [
+            Scope::FirstSent(WallMs(i64::MIN), cut),
+            Scope::FirstSent(cut, WallMs(i64::MAX)),
+        ] {
+            let report = driver.go(session, scope)?;
+            ended.report = join(ended.report.take(), report);
+            if ended.report.as_ref().is_some_and(|r| r.stop.is_some()) {
+                break;
+            }
+        }
+        ended.take_alerts();
+    }
+    let now = session.clock.wall();
+    let ledger = at_hand(&mut session.ledger)?;
+    let totals = ledger.totals_since(before)?;
+    let exit = Exit::of_run(&totals, ended.report.as_ref(), ended.alerts.len());
+    ended.exit = ended.exit.worse(exit);
+    ended.totals = Some(totals);
+    ended.expiring = Some(expiring(ledger, now)?);
+    Ok(())
+}

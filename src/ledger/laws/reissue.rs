@@ -1,0 +1,599 @@
+//! New numbers for what is proven dead, and the release of what is held.
+
+use super::fixture::{Came, DAY_MS, Desk, Engine, MERCHANT, START, blank, no, numbered};
+use crate::clock::WallMs;
+use crate::ledger::{
+    BatchId, CancelTarget, HOLD_DAYS_DEFAULT, Job, Kept, LedgerError, Only, OrderId, Phase, Plan,
+    Planned, Rehearsal, RehearsedOf, Reissue, Reissued, Rerun, Scope, Unsent,
+};
+use crate::order::{Asked, Merchant, NextAction, OrderNo, Proof, State, Status};
+
+impl Desk {
+    /// Everything of a batch that is proven dead, issued again.
+    fn rerun(&mut self, batch: BatchId) -> Vec<Reissued> {
+        self.rerun_only(batch, Only::Dead)
+    }
+
+    fn rerun_only(&mut self, batch: BatchId, only: Only) -> Vec<Reissued> {
+        let page = self.ledger.proofs(batch, only, 0, 1000).unwrap();
+        let proofs = page.into_iter().map(|(_, proof)| proof).collect();
+        self.reissue(batch, proofs)
+    }
+
+    fn reissue(&mut self, batch: BatchId, proofs: Vec<Proof>) -> Vec<Reissued> {
+        self.ledger
+            .reissue(batch, proofs, self.now, HOLD_DAYS_DEFAULT)
+            .unwrap()
+    }
+
+    fn deck(&mut self, scope: Scope, phase: Phase) -> Vec<Job> {
+        let merchant = Merchant::parse(MERCHANT).unwrap();
+        self.ledger
+            .deck(scope, phase, &merchant, OrderId(0), 1000)
+            .unwrap()
+    }
+
+    fn numbers(&mut self, scope: Scope, phase: Phase) -> Vec<String> {
+        let jobs = self.deck(scope, phase);
+        jobs.iter().map(|job| job.order.no.to_string()).collect()
+    }
+}
+
+fn child(reissued: &Reissued) -> Option<OrderNo> {
+    match &reissued.outcome {
+        Reissue::Issued { child } | Reissue::Held { child, .. } => Some(child.clone()),
+        Reissue::Kept(_) => None,
+    }
+}
+
+/// Every state that an order can be brought to by sending, or by not sending.
+const STATES: [State; 10] = [
+    State::Pending,
+    State::Unknown,
+    State::Processing,
+    State::Closed,
+    State::Rejected,
+    State::Expired,
+    State::Cancelled,
+    State::Success,
+    State::Failed,
+    State::ClosedProven,
+];
+
+pub(in crate::ledger) fn l5_only_what_is_recorded_as_dead_is_issued_again(engine: &dyn Engine) {
+    let mut desk = Desk::new(engine);
+    for (i, state) in STATES.into_iter().enumerate() {
+        let number = format!("A{i}");
+        let (batch, _) = desk.file(&number, vec![numbered(&number, &i.to_string(), 7)]);
+        desk.bring(batch, &number, state);
+        let dead = matches!(state, State::Failed | State::ClosedProven);
+        // A proof out of thin air is looked up all the same.
+        let forged = vec![Proof::of_failed(no(&number))];
+        if !dead {
+            assert!(desk.rerun(batch).is_empty(), "{state}");
+            let kept = desk.reissue(batch, forged).remove(0);
+            assert_eq!(kept.outcome, Reissue::Kept(Kept::NoProof(state)), "{state}");
+            assert_eq!(desk.rows(batch)[0].order.as_ref().unwrap().no, no(&number));
+            continue;
+        }
+        let parent = no(&number);
+        let issued = desk.rerun(batch);
+        assert_eq!(issued.len(), 1, "{state}");
+        let want = parent.reissued(2);
+        assert_eq!(child(&issued[0]), Some(want.clone()), "{state}");
+        let row = desk.rows(batch).remove(0);
+        assert_eq!(
+            (row.status, row.order.unwrap().no),
+            (Status::Pending, want.clone())
+        );
+        // It stands for the very same content.
+        let job = desk.find(batch, want.as_str()).unwrap();
+        assert_eq!(job.order.content, numbered("A", &i.to_string(), 7).content);
+        assert_eq!(job.standing.first_sent_at, None, "its window is its own");
+    }
+    let unknown = vec![Proof::of_failed(no("NOBODY"))];
+    let said = desk.ledger.reissue(BatchId(1), unknown, START, 40);
+    assert!(matches!(said, Err(LedgerError::Broken(_))), "{said:?}");
+}
+
+pub(in crate::ledger) fn l5_a_child_is_issued_once_however_often_it_is_asked_for(
+    engine: &dyn Engine,
+) {
+    let mut desk = Desk::new(engine);
+    let rows = vec![
+        numbered("A", "a", 1),
+        numbered("B", "b", 1),
+        numbered("A", "a", 1),
+    ];
+    let (batch, _) = desk.file("one.csv", rows);
+    desk.bring(batch, "A", State::Failed);
+    desk.bring(batch, "B", State::ClosedProven);
+    // Two reruns have both read the same proofs before either has issued anything.
+    let mut other = Desk::new(engine);
+    let read = |desk: &mut Desk| -> Vec<Proof> {
+        let page = desk.ledger.proofs(batch, Only::Dead, 0, 1000).unwrap();
+        page.into_iter().map(|(_, proof)| proof).collect()
+    };
+    let (mine, theirs) = (read(&mut desk), read(&mut other));
+    assert_eq!(
+        mine.len(),
+        2,
+        "each deduction once, however many rows show it"
+    );
+    let issued: Vec<_> = desk.reissue(batch, mine).iter().map(child).collect();
+    let want = [Some(no("A").reissued(2)), Some(no("B").reissued(2))];
+    assert_eq!(issued, want);
+    for (kept, want) in other.reissue(batch, theirs).iter().zip(want) {
+        assert_eq!(
+            kept.outcome,
+            Reissue::Kept(Kept::IssuedBefore(want.unwrap()))
+        );
+    }
+    // Given again, before and after the child was sent.
+    assert!(desk.rerun(batch).is_empty());
+    desk.bring(batch, no("A").reissued(2).as_str(), State::Unknown);
+    assert!(desk.rerun(batch).is_empty());
+    let totals = desk.ledger.totals(batch).unwrap();
+    assert_eq!((totals.rows, totals.orders), (3, 2));
+}
+
+pub(in crate::ledger) fn l5_a_chain_goes_on_from_its_newest_order(engine: &dyn Engine) {
+    let mut desk = Desk::new(engine);
+    let (batch, _) = desk.file("one.csv", vec![numbered("A", "a", 1)]);
+    let mut newest = no("A");
+    for generation in 2..=5 {
+        desk.bring(batch, newest.as_str(), State::Failed);
+        let issued = desk.rerun(batch);
+        let next = newest.reissued(generation);
+        assert_eq!(issued.len(), 1);
+        assert_eq!(
+            (&issued[0].parent, child(&issued[0])),
+            (&newest, Some(next.clone()))
+        );
+        // The dead ones before are no way to a second one.
+        let old = vec![Proof::of_failed(no("A"))];
+        let kept = desk.reissue(batch, old).remove(0).outcome;
+        assert_eq!(kept, Reissue::Kept(Kept::IssuedBefore(next.clone())));
+        newest = next;
+    }
+    // A person withdrew the newest: that is no proof, and nothing is issued in its place.
+    let target = CancelTarget::Number(newest.clone());
+    desk.ledger.cancel(&target, desk.now).unwrap();
+    assert!(desk.rerun(batch).is_empty());
+    assert_eq!(desk.statuses(batch), [Status::Cancelled]);
+}
+
+pub(in crate::ledger) fn l5_a_child_is_held_by_another_order_for_the_same_debt_and_not_by_its_own_chain(
+    engine: &dyn Engine,
+) {
+    // Where N2, the same debt under another number, stands when N1 is issued again; whether that
+    // holds the child.
+    let table = [
+        (State::Pending, true),
+        (State::Unknown, true),
+        (State::Processing, true),
+        (State::Closed, true),
+        (State::Success, true),
+        (State::Expired, true),
+        (State::Rejected, false),
+        (State::Cancelled, false),
+        (State::Failed, false),
+        (State::ClosedProven, false),
+    ];
+    let mut desk = Desk::new(engine);
+    for (i, (state, holds)) in table.into_iter().enumerate() {
+        let account = i.to_string();
+        let (one, two) = (format!("A{i}"), format!("B{i}"));
+        let (batch, _) = desk.file(&one, vec![numbered(&one, &account, 7)]);
+        desk.bring(batch, &one, State::ClosedProven);
+        let (other, accepted) = desk.file(&two, vec![numbered(&two, &account, 7)]);
+        assert_eq!(accepted.held, 0, "nothing is alive");
+        desk.bring(other, &two, state);
+        let issued = desk.rerun(batch).remove(0).outcome;
+        let child = no(&one).reissued(2);
+        let want = match holds {
+            true => Reissue::Held {
+                child,
+                by: no(&two),
+            },
+            false => Reissue::Issued { child },
+        };
+        assert_eq!(issued, want, "{state}");
+        let row = desk.rows(batch).remove(0);
+        let status = if holds { Status::Held } else { Status::Pending };
+        assert_eq!(row.status, status, "{state}");
+        assert_eq!(
+            row.note.contains(&format!("looks like {two} in {two}:2")),
+            holds
+        );
+    }
+    // Long ago is not the same debt.
+    let (batch, _) = desk.file("old", vec![numbered("OLD", "old", 7)]);
+    desk.bring(batch, "OLD", State::Success);
+    let (late, _) = desk.file("late", vec![numbered("LATE", "late", 7)]);
+    desk.bring(late, "LATE", State::Failed);
+    let (twin, _) = desk.file("twin", vec![numbered("TWIN", "late", 7)]);
+    desk.bring(twin, "TWIN", State::Success);
+    desk.now = desk.now.plus_ms(41 * DAY_MS);
+    let issued = desk.rerun(late).remove(0).outcome;
+    assert!(matches!(issued, Reissue::Issued { .. }), "{issued:?}");
+}
+
+pub(in crate::ledger) fn l5_a_superseded_deduction_is_not_issued_again(engine: &dyn Engine) {
+    let mut desk = Desk::new(engine);
+    let (one, _) = desk.file("one.csv", vec![numbered("A", "a", 1)]);
+    desk.bring(one, "A", State::Failed);
+    desk.file("two.csv", vec![blank("a", 2).back("A")]);
+    assert!(desk.rerun(one).is_empty());
+    let kept = desk.reissue(one, vec![Proof::of_failed(no("A"))]).remove(0);
+    assert_eq!(kept.outcome, Reissue::Kept(Kept::Superseded));
+    // The other way round: a reissue that was not sent yet is withdrawn by the change.
+    let (three, _) = desk.file("three.csv", vec![numbered("C", "c", 1)]);
+    desk.bring(three, "C", State::Failed);
+    desk.rerun(three);
+    let (four, _) = desk.file("four.csv", vec![blank("c", 2).back("C")]);
+    assert_eq!(desk.statuses(three), [Status::Cancelled]);
+    assert_eq!(desk.statuses(four), [Status::Pending]);
+    assert!(desk.rerun(three).is_empty());
+}
+
+pub(in crate::ledger) fn l5_a_number_that_is_taken_is_reported_and_nothing_is_issued(
+    engine: &dyn Engine,
+) {
+    let mut desk = Desk::new(engine);
+    let taken = no("A").reissued(2);
+    let (other, _) = desk.file("other.csv", vec![numbered(taken.as_str(), "b", 9)]);
+    let (one, _) = desk.file("one.csv", vec![numbered("A", "a", 1)]);
+    desk.bring(one, "A", State::Failed);
+    let kept = desk.rerun(one).remove(0).outcome;
+    assert_eq!(kept, Reissue::Kept(Kept::NumberTaken(taken.clone())));
+    assert_eq!(desk.statuses(one), [Status::Failed]);
+    let note = desk.rows(one).remove(0).note;
+    assert!(
+        note.contains(&format!("{taken}, is taken by other.csv:2")),
+        "{note}"
+    );
+    assert_eq!(desk.statuses(other), [Status::Pending], "it is left alone");
+}
+
+pub(in crate::ledger) fn a_child_belongs_to_the_batch_that_was_asked_for(engine: &dyn Engine) {
+    let mut desk = Desk::new(engine);
+    let (one, _) = desk.file(
+        "one.csv",
+        vec![numbered("A", "a", 1), numbered("B", "b", 1)],
+    );
+    desk.bring(one, "A", State::Failed);
+    let back = vec![numbered("C", "c", 1), numbered("A", "a", 1).back("A")];
+    let (two, _) = desk.file("two.csv", back);
+    assert_eq!(desk.rerun(two).len(), 1);
+    let child = no("A").reissued(2).to_string();
+    let all = |batch| Scope::Batch(batch);
+    let reissues = |batch| Scope::Rerun(batch, Rerun::Issued(Unsent::Reissues));
+    assert_eq!(desk.numbers(all(one), Phase::Pending), ["B"]);
+    assert_eq!(desk.numbers(all(two), Phase::Pending), ["C", &child]);
+    assert_eq!(desk.numbers(reissues(two), Phase::Pending), [child.clone()]);
+    let came_back = Scope::Rerun(two, Rerun::Issued(Unsent::All));
+    assert_eq!(desk.numbers(came_back, Phase::Pending), ["C", &child]);
+    assert!(desk.numbers(reissues(one), Phase::Pending).is_empty());
+    assert!(desk.numbers(Scope::OpenOf(two), Phase::Pending).is_empty());
+    let lanes = |desk: &mut Desk, scope| -> u64 {
+        let lanes = desk.ledger.lanes(scope).unwrap();
+        lanes.iter().map(|lane| lane.pending).sum()
+    };
+    assert_eq!(lanes(&mut desk, all(two)), 2);
+    assert_eq!(lanes(&mut desk, reissues(two)), 1);
+    let first = desk.ledger.nth_unsent(reissues(two), 1).unwrap();
+    assert_eq!(first, desk.ledger.nth_unsent(all(two), 2).unwrap());
+    assert_eq!(desk.ledger.nth_unsent(reissues(two), 2).unwrap(), None);
+    // Each file's result says who sends it.
+    let go = "it is sent only with its own file: run two.csv";
+    assert!(
+        desk.rows(one)[0].note.contains(go),
+        "{}",
+        desk.rows(one)[0].note
+    );
+    assert!(!desk.rows(two)[1].note.contains("its own file"));
+    // It is withdrawn with its batch, too.
+    let withdrawn = desk
+        .ledger
+        .cancel(&CancelTarget::Batch(one), desk.now)
+        .unwrap();
+    assert_eq!(withdrawn.withdrawn.len(), 1, "B alone");
+    let withdrawn = desk
+        .ledger
+        .cancel(&CancelTarget::Batch(two), desk.now)
+        .unwrap();
+    let gone: Vec<_> = withdrawn
+        .withdrawn
+        .iter()
+        .map(|(no, _)| no.as_str())
+        .collect();
+    assert_eq!(gone, ["C", &child]);
+    assert_eq!(desk.statuses(one), [Status::Cancelled; 2]);
+}
+
+pub(in crate::ledger) fn only_the_dead_that_were_asked_for_are_issued_again(engine: &dyn Engine) {
+    let mut desk = Desk::new(engine);
+    for (i, (only, want)) in [
+        (Only::Neither, vec![]),
+        (Only::Failed, vec!["F"]),
+        (Only::Closed, vec!["C"]),
+        (Only::Dead, vec!["F", "C"]),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let name = |letter: &str| format!("{letter}{i}");
+        let rows = vec![
+            numbered(&name("F"), &name("f"), 1),
+            numbered(&name("C"), &name("c"), 1),
+        ];
+        let (batch, _) = desk.file(&i.to_string(), rows);
+        desk.bring(batch, &name("F"), State::Failed);
+        desk.bring(batch, &name("C"), State::ClosedProven);
+        let issued = desk.rerun_only(batch, only);
+        let parents: Vec<String> = issued.iter().map(|r| r.parent.to_string()).collect();
+        let want: Vec<String> = want.into_iter().map(name).collect();
+        assert_eq!(parents, want);
+        let rows: Vec<u64> = desk
+            .ledger
+            .proofs(batch, Only::Dead, 1, 10)
+            .unwrap()
+            .iter()
+            .map(|(ordinal, _)| *ordinal)
+            .collect();
+        assert_eq!(
+            rows.is_empty(),
+            want.contains(&name("C")),
+            "after the first row"
+        );
+    }
+}
+
+pub(in crate::ledger) fn a_refused_order_is_dealt_only_to_a_rerun_that_asks_for_it(
+    engine: &dyn Engine,
+) {
+    let mut desk = Desk::new(engine);
+    let rows = vec![
+        numbered("A", "a", 1),
+        numbered("B", "b", 1),
+        numbered("C", "c", 1),
+    ];
+    let (batch, _) = desk.file("one.csv", rows);
+    desk.bring(batch, "A", State::Rejected);
+    desk.bring(batch, "B", State::Unknown);
+    let asks = Scope::Rerun(batch, Rerun::IssuedAndRejected(Unsent::Reissues));
+    let does_not = Scope::Rerun(batch, Rerun::Issued(Unsent::All));
+    for (scope, open, pending) in [
+        (Scope::Batch(batch), vec!["B"], vec!["C"]),
+        (Scope::Open, vec!["B"], vec![]),
+        (Scope::OpenOf(batch), vec!["B"], vec![]),
+        (asks, vec!["A"], vec![]),
+        (does_not, vec![], vec!["C"]),
+    ] {
+        assert_eq!(desk.numbers(scope, Phase::Open), open, "{scope:?}");
+        assert_eq!(desk.numbers(scope, Phase::Pending), pending, "{scope:?}");
+        let lanes = desk.ledger.lanes(scope).unwrap();
+        let counted = lanes
+            .first()
+            .map_or((0, 0), |lane| (lane.open, lane.pending));
+        assert_eq!(
+            counted,
+            (open.len() as u64, pending.len() as u64),
+            "{scope:?}"
+        );
+    }
+    // Its own number, once more; refused again it stands where it stood.
+    let job = desk.deck(asks, Phase::Open).remove(0);
+    assert_eq!(
+        desk.exchange(&job, Asked::Submission, Came::Refused).state,
+        State::Rejected
+    );
+    let job = desk.deck(asks, Phase::Open).remove(0);
+    assert_eq!(
+        desk.exchange(&job, Asked::Submission, Came::NotSent).state,
+        State::Rejected
+    );
+    let job = desk.deck(asks, Phase::Open).remove(0);
+    assert_eq!(
+        desk.exchange(&job, Asked::Submission, Came::Success).state,
+        State::Success
+    );
+    assert!(desk.deck(asks, Phase::Open).is_empty());
+}
+
+pub(in crate::ledger) fn a_held_order_is_released_by_a_person_and_by_nobody_else(
+    engine: &dyn Engine,
+) {
+    let mut desk = Desk::new(engine);
+    let (batch, _) = desk.file(
+        "one.csv",
+        vec![numbered("A", "a", 1), numbered("B", "a", 1)],
+    );
+    assert_eq!(desk.statuses(batch), [Status::Pending, Status::Held]);
+    let said = desk
+        .ledger
+        .release(&[no("B"), no("NOBODY")], "Li Wei", desk.now);
+    assert!(matches!(said, Err(LedgerError::Refused(_))), "{said:?}");
+    assert_eq!(desk.statuses(batch)[1], Status::Held, "all of them or none");
+    let said = desk
+        .ledger
+        .release(&[no("A"), no("B")], "Li Wei", desk.now)
+        .unwrap();
+    let left: Vec<_> = said
+        .left
+        .iter()
+        .map(|(no, state)| (no.as_str(), *state))
+        .collect();
+    assert_eq!(left, [("A", State::Pending)]);
+    assert_eq!(said.released.len(), 1);
+    assert_eq!(desk.statuses(batch), [Status::Pending; 2]);
+    assert_eq!(desk.rows(batch)[1].note, "");
+    let again = desk.ledger.release(&[no("B")], "Li Wei", desk.now).unwrap();
+    assert_eq!((again.released.len(), again.left.len()), (0, 1));
+    // What was released holds others again, and is sent like any other.
+    desk.bring(batch, "B", State::Success);
+    let (other, accepted) = desk.file("two.csv", vec![numbered("C", "a", 1)]);
+    assert_eq!(
+        (accepted.held, desk.statuses(other)),
+        (1, vec![Status::Held])
+    );
+}
+
+pub(in crate::ledger) fn a_rehearsal_says_what_a_rerun_would_do_and_leaves_nothing(
+    engine: &dyn Engine,
+) {
+    let mut desk = Desk::new(engine);
+    let rows = vec![
+        numbered("A", "a", 1),
+        numbered("B", "b", 10),
+        numbered("C", "c", 100),
+        numbered("D", "d", 1000),
+        numbered("E", "a", 1),
+    ];
+    let (one, _) = desk.file("one.csv", rows);
+    for (number, state) in [
+        ("A", State::Failed),
+        ("B", State::ClosedProven),
+        ("C", State::Rejected),
+        ("D", State::Unknown),
+    ] {
+        desk.bring(one, number, state);
+    }
+    let before = (desk.rows(one), desk.ledger.totals(one).unwrap());
+    // E was held by A while that was alive. Released, it holds A's child.
+    desk.ledger.release(&[no("E")], "Li Wei", desk.now).unwrap();
+    let mut plans = Vec::new();
+    let rehearsal = Rehearsal {
+        of: RehearsedOf::Batch(one),
+        only: Only::Dead,
+        rerun: Rerun::IssuedAndRejected(Unsent::Reissues),
+        at: desk.now,
+        hold_days: HOLD_DAYS_DEFAULT,
+    };
+    let said = desk.ledger.rehearse(&rehearsal, &mut |planned: Planned| {
+        plans.push((planned.row.order.unwrap().no.to_string(), planned.plan));
+        Ok(())
+    });
+    let said = said.unwrap();
+    let held = Reissue::Held {
+        child: no("A").reissued(2),
+        by: no("E"),
+    };
+    let issued = Reissue::Issued {
+        child: no("B").reissued(2),
+    };
+    assert_eq!(
+        plans,
+        [
+            ("A".to_owned(), Plan::Reissue(held)),
+            ("B".to_owned(), Plan::Reissue(issued)),
+            ("C".to_owned(), Plan::Again),
+        ]
+    );
+    assert_eq!((said.tally.issued, said.tally.issued_fen), (1, 10));
+    assert_eq!((said.tally.held, said.tally.held_fen), (1, 1));
+    assert_eq!(said.unsent, [(Merchant::parse(MERCHANT).unwrap(), 1, 10)]);
+    assert_eq!(
+        (said.open, said.lanes[0].open, said.lanes[0].pending),
+        (1, 1, 1)
+    );
+    // Nothing of it is there, and the rerun itself does the same.
+    let after = (desk.rows(one), desk.ledger.totals(one).unwrap());
+    assert_eq!(after.0[..4], before.0[..4]);
+    assert_eq!(after.1.orders, before.1.orders);
+    let children: Vec<_> = desk.rerun(one).iter().map(child).collect();
+    assert_eq!(
+        children,
+        [Some(no("A").reissued(2)), Some(no("B").reissued(2))]
+    );
+    // A file that came back is tried out without being accepted.
+    let rows = vec![
+        blank("c", 5),
+        blank("b", 11).back("B"),
+        numbered("A", "a", 1).back("A"),
+    ];
+    let rows: Vec<_> = rows.into_iter().map(Ok).collect();
+    desk.ledger.stage_clear().unwrap();
+    desk.ledger.stage(&super::fixture::staged(rows)).unwrap();
+    let head = Desk::head("back.csv");
+    let mut plans = Vec::new();
+    let rehearsal = Rehearsal {
+        of: RehearsedOf::Staged(&head),
+        rerun: Rerun::Issued(Unsent::All),
+        ..rehearsal
+    };
+    let said = desk.ledger.rehearse(&rehearsal, &mut |planned: Planned| {
+        plans.push((planned.row.order.map(|o| o.no.to_string()), planned.plan));
+        Ok(())
+    });
+    assert_eq!(
+        plans,
+        [(None, Plan::New), (Some("B".to_owned()), Plan::New)]
+    );
+    assert_eq!(said.unwrap().unsent[0].1, 2);
+    assert_eq!(desk.ledger.find_batch(&head.digest).unwrap(), None);
+    assert_eq!(
+        desk.statuses(one)[1],
+        Status::Pending,
+        "B's child was not withdrawn"
+    );
+    let (back, accepted) = desk.file("after.csv", vec![blank("z", 1)]);
+    assert_eq!((accepted.orders, desk.rows(back).len()), (1, 1));
+}
+
+pub(in crate::ledger) fn l4_open_orders_are_told_by_the_time_of_their_first_send(
+    engine: &dyn Engine,
+) {
+    let mut desk = Desk::new(engine);
+    let rows: Vec<_> = (0..6)
+        .map(|n| numbered(&format!("N{n}"), &n.to_string(), 1))
+        .collect();
+    let (batch, _) = desk.file("one.csv", rows);
+    let states = [
+        State::Closed,
+        State::Unknown,
+        State::Success,
+        State::Processing,
+        State::Unknown,
+        State::Pending,
+    ];
+    // The last one of the file was sent first.
+    for (n, state) in states.into_iter().enumerate().rev() {
+        desk.now = desk.now.plus_ms(DAY_MS);
+        desk.bring(batch, &format!("N{n}"), state);
+    }
+    let day = |n: i64| START.plus_ms(n * DAY_MS);
+    let asked = desk.ledger.last_attempt().unwrap();
+    for (from, to, want) in [
+        (day(0), day(100), vec!["N0", "N1", "N3", "N4"]),
+        (day(3), day(6), vec!["N1", "N3"]),
+        (WallMs(i64::MIN), day(3), vec!["N4"]),
+        (day(7), WallMs(i64::MAX), vec![]),
+    ] {
+        let scope = Scope::FirstSent(from, to);
+        assert_eq!(desk.numbers(scope, Phase::Open), want);
+        assert!(desk.numbers(scope, Phase::Pending).is_empty());
+        let lanes = desk.ledger.lanes(scope).unwrap();
+        assert_eq!(lanes.iter().map(|l| l.open).sum::<u64>(), want.len() as u64);
+    }
+    let told = desk.ledger.expiring(day(6), 2).unwrap();
+    assert_eq!(told.count, 3);
+    assert_eq!(told.first, [(no("N4"), day(2)), (no("N3"), day(3))]);
+    // A resumed run tells of what it asked for, and of what is still open.
+    let totals = desk.ledger.totals_since(asked).unwrap();
+    assert_eq!((totals.rows, totals.orders, totals.deducted_fen), (4, 4, 0));
+    let job = desk.find(batch, "N1").unwrap();
+    desk.exchange(&job, Asked::Submission, Came::Success);
+    let totals = desk.ledger.totals_since(asked).unwrap();
+    assert_eq!(
+        (totals.orders, totals.deducted_fen, totals.open_fen),
+        (4, 1, 3)
+    );
+    assert_eq!(
+        totals.by_action,
+        [(NextAction::None, 1), (NextAction::RunAgain, 3)]
+    );
+    let last = desk.ledger.last_attempt().unwrap();
+    assert_eq!(desk.ledger.totals_since(last).unwrap().orders, 3);
+}

@@ -1,0 +1,254 @@
+//! What reruns, releases and the windows' ends are to a ledger: plain values.
+
+use super::{Batch, BatchHead, BatchId, LaneWork, ResultRow};
+use crate::clock::WallMs;
+use crate::order::{Fen, Merchant, OrderNo, State};
+
+/// Which dead orders are issued again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Only {
+    /// FAILED, and CLOSED that is proven.
+    Dead,
+    /// FAILED alone.
+    Failed,
+    /// CLOSED that is proven alone.
+    Closed,
+    /// None: REJECTED ones are submitted again under their own numbers, and nothing else.
+    Neither,
+}
+
+impl Only {
+    /// Whether an order that stands here is issued again.
+    pub fn takes(self, state: State) -> bool {
+        match self {
+            Self::Dead => state.is_proven_dead(),
+            Self::Failed => state == State::Failed,
+            Self::Closed => state == State::ClosedProven,
+            Self::Neither => false,
+        }
+    }
+}
+
+/// Which of a batch's orders that were never sent go out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unsent {
+    /// All of them: the batch is a result that came back, and its changed rows are new deductions.
+    All,
+    /// The reissues alone. What was never sent at all goes only with its own file.
+    Reissues,
+}
+
+impl Unsent {
+    /// Orders of this generation or a later one go out.
+    pub(in crate::ledger) fn generation_min(self) -> i64 {
+        match self {
+            Self::All => 1,
+            Self::Reissues => 2,
+        }
+    }
+}
+
+/// What a rerun sends once its reissues are made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rerun {
+    /// What was never sent.
+    Issued(Unsent),
+    /// The same, and REJECTED orders of the batch's rows once more under their own numbers.
+    IssuedAndRejected(Unsent),
+}
+
+impl Rerun {
+    /// Which of the orders that were never sent go out.
+    pub fn unsent(self) -> Unsent {
+        match self {
+            Self::Issued(unsent) | Self::IssuedAndRejected(unsent) => unsent,
+        }
+    }
+
+    /// REJECTED orders are submitted again.
+    pub fn sends_rejected(self) -> bool {
+        match self {
+            Self::Issued(_) => false,
+            Self::IssuedAndRejected(_) => true,
+        }
+    }
+}
+
+/// What became of one proof.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reissued {
+    /// The number that is proven dead.
+    pub parent: OrderNo,
+    /// What its deduction is about.
+    pub amount: Fen,
+    /// What was done.
+    pub outcome: Reissue,
+}
+
+/// What was done with one proof.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reissue {
+    /// A new order, PENDING.
+    Issued {
+        /// Its number.
+        child: OrderNo,
+    },
+    /// A new order, HELD.
+    Held {
+        /// Its number.
+        child: OrderNo,
+        /// The order for the same debt that is alive or succeeded.
+        by: OrderNo,
+    },
+    /// Nothing.
+    Kept(Kept),
+}
+
+/// Why a deduction was not issued again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kept {
+    /// No verified reply that says FAILED of this number is recorded; where the order stands.
+    NoProof(State),
+    /// Another order of the deduction followed already.
+    IssuedBefore(OrderNo),
+    /// Another deduction took its place.
+    Superseded,
+    /// The number that it would get is another order's.
+    NumberTaken(OrderNo),
+}
+
+/// Sums of what was done with proofs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Orders issued, PENDING.
+    pub issued: u64,
+    /// Their fen.
+    pub issued_fen: u128,
+    /// Orders issued, HELD.
+    pub held: u64,
+    /// Their fen.
+    pub held_fen: u128,
+    /// Deductions that were not issued again, and why; the first [`Tally::KEPT_MAX`].
+    pub kept: Vec<(OrderNo, Kept)>,
+    /// All that were not issued again.
+    pub kept_count: u64,
+}
+
+impl Tally {
+    /// Deductions that are named one by one.
+    pub const KEPT_MAX: usize = 20;
+
+    /// Counts one more.
+    pub fn add(&mut self, reissued: &Reissued) {
+        let fen = u128::from(reissued.amount.get());
+        match &reissued.outcome {
+            Reissue::Issued { .. } => {
+                self.issued += 1;
+                self.issued_fen += fen;
+            }
+            Reissue::Held { .. } => {
+                self.held += 1;
+                self.held_fen += fen;
+            }
+            Reissue::Kept(why) => {
+                self.kept_count += 1;
+                if self.kept.len() < Self::KEPT_MAX {
+                    self.kept.push((reissued.parent.clone(), why.clone()));
+                }
+            }
+        }
+    }
+}
+
+/// A rerun to be tried out.
+#[derive(Clone, Copy, Debug)]
+pub struct Rehearsal<'a> {
+    /// Of what.
+    pub of: RehearsedOf<'a>,
+    /// Which dead orders are issued again.
+    pub only: Only,
+    /// What is sent.
+    pub rerun: Rerun,
+    /// Now.
+    pub at: WallMs,
+    /// Days within which another order for the same debt holds a new one.
+    pub hold_days: u32,
+}
+
+/// What is tried out.
+#[derive(Clone, Copy, Debug)]
+pub enum RehearsedOf<'a> {
+    /// A batch that the ledger knows.
+    Batch(BatchId),
+    /// The rows that are staged, accepted as this batch.
+    Staged(&'a BatchHead),
+}
+
+/// What a rerun would do, in sums.
+#[derive(Clone, Debug)]
+pub struct Rehearsed {
+    /// The batch; of staged rows one that is gone again.
+    pub batch: Batch,
+    /// What would be issued again.
+    pub tally: Tally,
+    /// What the rerun's second half would send.
+    pub lanes: Vec<LaneWork>,
+    /// What would go out as never sent, by merchant: orders and fen.
+    pub unsent: Vec<(Merchant, u64, u128)>,
+    /// Open orders of the batch's rows: asked again under their own numbers.
+    pub open: u64,
+}
+
+/// A row that a rerun would send, as it stands before it.
+#[derive(Clone, Debug)]
+pub struct Planned {
+    /// The row; its order's number is the one that it would come back with.
+    pub row: ResultRow,
+    /// What would be done.
+    pub plan: Plan,
+}
+
+/// What a rerun would do for a row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Plan {
+    /// A new order under a new number.
+    Reissue(Reissue),
+    /// A deduction of its own, never sent before.
+    New,
+    /// Its own number once more.
+    Again,
+}
+
+/// What a release did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Released {
+    /// Orders that were held, with their fen.
+    pub released: Vec<(OrderNo, Fen)>,
+    /// Orders that were not, with their state.
+    pub left: Vec<(OrderNo, State)>,
+}
+
+/// Kinds of what people decide; the journal's word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// A held order is no repetition.
+    Release,
+}
+
+impl Decision {
+    /// The word in the journal.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Release => "RELEASE",
+        }
+    }
+}
+
+/// Open orders whose window comes to its end.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Expiring {
+    /// All of them.
+    pub count: u64,
+    /// The oldest, with the time of their first send.
+    pub first: Vec<(OrderNo, WallMs)>,
+}

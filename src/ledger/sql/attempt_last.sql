@@ -1,0 +1,1 @@
+SELECT COALESCE(MAX(attempt_id), 0) FROM attempt

@@ -1,0 +1,2 @@
+SELECT COUNT(*) FROM orders
+WHERE (state = 'UNKNOWN' OR state = 'PROCESSING' OR state = 'CLOSED') AND first_sent_at_ms < ?1

@@ -1,0 +1,6 @@
+SELECT merchant, COUNT(*) FROM orders
+WHERE state = 'REJECTED'
+    AND EXISTS (
+        SELECT 1 FROM batch_row
+        WHERE batch_row.batch_id = ?1 AND batch_row.deduction_id = orders.deduction_id)
+GROUP BY merchant

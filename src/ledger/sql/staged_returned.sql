@@ -1,0 +1,1 @@
+SELECT returned FROM temp.staged WHERE ordinal = ?1

@@ -1,0 +1,245 @@
+//! New orders for deductions whose old one is proven dead, and the release of held ones.
+//!
+//! A reissue is a compare-and-set: inside its transaction the parent must be recorded as dead by a
+//! verified reply, be its deduction's newest order, and be superseded by nothing. The schema asks
+//! the same once more (law L5).
+
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+
+use super::accept::{hold_since, one_row};
+use super::{convert, sql};
+use crate::clock::WallMs;
+use crate::ledger::{
+    BatchId, Decision, Kept, LedgerError, LedgerResult, Only, Reissue, Reissued, Released,
+};
+use crate::order::{Event, OrderNo, Proof, State};
+
+/// The proofs that the ledger has for a batch's deductions: made from what is recorded.
+pub(super) fn proofs(
+    conn: &Connection,
+    batch: BatchId,
+    only: Only,
+    after: u64,
+    limit: u32,
+) -> LedgerResult<Vec<(u64, Proof)>> {
+    let mut statement = conn.prepare_cached(sql::PROOFS_OF_BATCH)?;
+    let mut rows = statement.query(params![
+        batch.0,
+        i64::try_from(after).unwrap_or(i64::MAX),
+        only.takes(State::Failed),
+        only.takes(State::ClosedProven),
+        limit
+    ])?;
+    let mut proofs = Vec::new();
+    while let Some(row) = rows.next()? {
+        let ordinal: i64 = row.get(0)?;
+        let no = convert::parsed(&row.get::<_, String>(1)?, OrderNo::parse, "number", 0)?;
+        proofs.push((ordinal as u64, Proof::of_failed(no)));
+    }
+    Ok(proofs)
+}
+
+/// Issues an order for each proof, all of them in one transaction.
+pub(super) fn reissue(
+    conn: &mut Connection,
+    batch: BatchId,
+    proofs: Vec<Proof>,
+    at: WallMs,
+    hold_days: u32,
+) -> LedgerResult<Vec<Reissued>> {
+    let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let reissued = reissue_in(&tx, batch, proofs, at, hold_days)?;
+    tx.commit()?;
+    Ok(reissued)
+}
+
+/// The same inside a transaction of the caller's.
+pub(super) fn reissue_in(
+    tx: &Transaction<'_>,
+    batch: BatchId,
+    proofs: Vec<Proof>,
+    at: WallMs,
+    hold_days: u32,
+) -> LedgerResult<Vec<Reissued>> {
+    let desk = Desk {
+        tx,
+        batch,
+        at,
+        hold_since: hold_since(at, hold_days),
+    };
+    proofs.into_iter().map(|proof| desk.one(proof)).collect()
+}
+
+struct Desk<'t> {
+    tx: &'t Transaction<'t>,
+    batch: BatchId,
+    at: WallMs,
+    hold_since: WallMs,
+}
+
+/// A parent, as the ledger has it now.
+struct Parent {
+    id: i64,
+    deduction: i64,
+    generation: u32,
+    state: State,
+    fen: i64,
+    hold_key: [u8; 16],
+    settled_by_verified: bool,
+    row: Option<i64>,
+}
+
+impl Desk<'_> {
+    fn one(&self, proof: Proof) -> LedgerResult<Reissued> {
+        let parent = self.parent(proof.no())?;
+        let amount = convert::fen(parent.fen, parent.id)?;
+        let outcome = match self.kept(&parent)? {
+            Some(kept) => Reissue::Kept(kept),
+            None => self.issue(&proof, &parent)?,
+        };
+        Ok(Reissued {
+            parent: proof.no().clone(),
+            amount,
+            outcome,
+        })
+    }
+
+    /// Why nothing may be issued for it.
+    fn kept(&self, parent: &Parent) -> LedgerResult<Option<Kept>> {
+        if !parent.state.is_proven_dead() || !parent.settled_by_verified {
+            return Ok(Some(Kept::NoProof(parent.state)));
+        }
+        let mut statement = self.tx.prepare_cached(sql::ORDER_NEWEST)?;
+        let (newest, no): (i64, String) =
+            statement.query_row([parent.deduction], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        if newest != parent.id {
+            let no = convert::parsed(&no, OrderNo::parse, "number", newest)?;
+            return Ok(Some(Kept::IssuedBefore(no)));
+        }
+        let mut statement = self.tx.prepare_cached(sql::DEDUCTION_SUPERSEDED_BY)?;
+        let by: Option<i64> = statement.query_row([parent.deduction], |row| row.get(0))?;
+        Ok(by.map(|_| Kept::Superseded))
+    }
+
+    fn issue(&self, proof: &Proof, parent: &Parent) -> LedgerResult<Reissue> {
+        let child = proof.no().reissued(parent.generation + 1);
+        let taken: Option<i64> = self
+            .tx
+            .prepare_cached(sql::ORDER_BY_NO)?
+            .query_row([child.as_str()], |row| row.get(0))
+            .optional()?;
+        if taken.is_some() {
+            return Ok(Reissue::Kept(Kept::NumberTaken(child)));
+        }
+        let row = parent.row.ok_or_else(|| {
+            LedgerError::Broken(format!(
+                "no row of batch {} shows {}",
+                self.batch,
+                proof.no()
+            ))
+        })?;
+        let holding = self.holding(parent)?;
+        let state = match holding {
+            Some(_) => State::Held,
+            None => State::Pending,
+        };
+        let changed = self
+            .tx
+            .prepare_cached(sql::ORDER_REISSUE)?
+            .execute(params![
+                parent.id,
+                parent.state.as_str(),
+                child.as_str(),
+                self.batch.0,
+                row,
+                state.as_str(),
+                self.at.0,
+                holding.as_ref().map(|(id, _)| id),
+            ])?;
+        one_row(changed, proof.no().as_str())?;
+        Ok(match holding {
+            Some((_, by)) => Reissue::Held { child, by },
+            None => Reissue::Issued { child },
+        })
+    }
+
+    /// An order of another deduction for the same debt that is alive or succeeded.
+    fn holding(&self, parent: &Parent) -> LedgerResult<Option<(i64, OrderNo)>> {
+        let mut statement = self.tx.prepare_cached(sql::ORDER_HOLDING)?;
+        let found: Option<(i64, String)> = statement
+            .query_row(
+                params![parent.hold_key, self.hold_since.0, parent.deduction],
+                |row| Ok((row.get(0)?, row.get(1)?)),
+            )
+            .optional()?;
+        let named = found.map(|(id, no)| {
+            let no = convert::parsed(&no, OrderNo::parse, "number", id)?;
+            Ok::<_, LedgerError>((id, no))
+        });
+        named.transpose()
+    }
+
+    fn parent(&self, no: &OrderNo) -> LedgerResult<Parent> {
+        let mut statement = self.tx.prepare_cached(sql::ORDER_PARENT)?;
+        let mut rows = statement.query(params![no.as_str(), self.batch.0])?;
+        let row = rows
+            .next()?
+            .ok_or_else(|| LedgerError::Broken(format!("there is no order {no}")))?;
+        let id: i64 = row.get(0)?;
+        Ok(Parent {
+            id,
+            deduction: row.get(1)?,
+            generation: row.get(2)?,
+            state: convert::state(&row.get::<_, String>(3)?, id)?,
+            fen: row.get(4)?,
+            hold_key: row.get(5)?,
+            settled_by_verified: row.get(6)?,
+            row: row.get(7)?,
+        })
+    }
+}
+
+/// Releases held orders; who decided it is written down first.
+pub(super) fn release(
+    conn: &mut Connection,
+    numbers: &[OrderNo],
+    by: &str,
+    at: WallMs,
+) -> LedgerResult<Released> {
+    let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let mut released = Released::default();
+    for no in numbers {
+        let found: Option<(i64, i64, String)> = tx
+            .prepare_cached(sql::ORDERS_OF_NUMBER)?
+            .query_row([no.as_str()], |row| {
+                Ok((row.get(0)?, row.get(2)?, row.get(3)?))
+            })
+            .optional()?;
+        let Some((id, fen, state)) = found else {
+            return Err(LedgerError::Refused(format!(
+                "this ledger does not know the number {no}; nothing was released"
+            )));
+        };
+        let state = convert::state(&state, id)?;
+        let Some(next) = state.next(Event::Released) else {
+            released.left.push((no.clone(), state));
+            continue;
+        };
+        tx.prepare_cached(sql::DECISION_INSERT)?.execute(params![
+            Decision::Release.as_str(),
+            id,
+            by,
+            at.0,
+            None::<String>
+        ])?;
+        let changed = tx.prepare_cached(sql::ORDER_RELEASE)?.execute(params![
+            id,
+            state.as_str(),
+            next.as_str()
+        ])?;
+        one_row(changed, no.as_str())?;
+        released.released.push((no.clone(), convert::fen(fen, id)?));
+    }
+    tx.commit()?;
+    Ok(released)
+}
