@@ -12,7 +12,9 @@ use super::failure::{Exit, Failure};
 use super::session::Session;
 use crate::batch::{InputRow, Rules, digest_of};
 use crate::clock::{Clock, WallMs};
-use crate::ledger::{Accepted, Batch, Environment, Ledger, LedgerError, Scope, Totals};
+use crate::ledger::{
+    Accepted, Batch, Environment, JournalHead, Ledger, LedgerError, Scope, Totals,
+};
 use crate::report::progress::{Screen, Voice, say};
 use crate::report::result::{self, Place};
 use crate::report::summary::{grouped, table};
@@ -54,6 +56,8 @@ pub struct Ended {
     pub report: Option<RunReport>,
     /// What a person must see.
     pub alerts: Vec<String>,
+    /// Where the journal stands afterwards.
+    pub journal_head: Option<JournalHead>,
     /// The result was written.
     pub written: bool,
     /// What went wrong, in order.
@@ -69,6 +73,7 @@ impl Ended {
             totals: None,
             report: None,
             alerts: Vec::new(),
+            journal_head: None,
             written: false,
             failures: Vec::new(),
             exit: Exit::Done,
@@ -296,6 +301,10 @@ impl Course<'_> {
                 ended.exit = ended.exit.worse(exit);
                 ended.totals = Some(totals);
             }
+            Err(e) => ended.fail(e.into()),
+        }
+        match ledger.journal_head() {
+            Ok(head) => ended.journal_head = Some(head),
             Err(e) => ended.fail(e.into()),
         }
         match result::write(ledger, batch, place) {

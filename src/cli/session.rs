@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use super::args::{RunArgs, SandboxTuning};
 use super::config::Config;
 use super::failure::Failure;
+use super::freeze::refuse_frozen;
 use super::store::{self, Store};
 use super::{connect, sandbox, signals};
 use crate::clock::SystemClock;
@@ -70,7 +71,8 @@ impl Session {
         let store = Store::real(&args.at)?;
         let client = connect::client(&store.config, clock.clone())?;
         let lock = RunLock::take(&store.path)?;
-        let ledger = store.open(args.create_ledger)?;
+        let mut ledger = store.open(args.create_ledger)?;
+        refuse_frozen(&mut *ledger)?;
         Ok(Self {
             environment: store.environment,
             ledger: Some(ledger),
@@ -101,7 +103,8 @@ impl Session {
             .block_on(boxed::start(options))
             .map_err(sandbox::fault)?;
         let client = client_of_box(&dir, &running.base_url(), &store.config, clock.clone())?;
-        let ledger = store.open(true)?;
+        let mut ledger = store.open(true)?;
+        refuse_frozen(&mut *ledger)?;
         say(&format!(
             "no real money moves: this run speaks to a gateway in a box, kept in {}",
             dir.display()

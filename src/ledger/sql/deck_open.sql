@@ -1,3 +1,3 @@
 SELECT * FROM job
-WHERE merchant = ?1 AND (state = 'UNKNOWN' OR state = 'PROCESSING' OR state = 'CLOSED') AND order_id > ?2
+WHERE merchant = ?1 AND (state = 'UNKNOWN' OR state = 'PROCESSING' OR state = 'CLOSED') AND resolved_as IS NULL AND order_id > ?2
 ORDER BY order_id LIMIT ?3

@@ -1,2 +1,2 @@
 SELECT merchant, COUNT(*) FROM orders
-WHERE (state = 'UNKNOWN' OR state = 'PROCESSING' OR state = 'CLOSED') GROUP BY merchant
+WHERE (state = 'UNKNOWN' OR state = 'PROCESSING' OR state = 'CLOSED') AND resolved_as IS NULL GROUP BY merchant

@@ -5,13 +5,19 @@
 //! neither files of rows nor HTTP.
 
 mod accept;
+mod backup;
+mod chain;
 mod convert;
+mod decision;
+mod journal;
 mod open;
+mod overview;
 mod place;
 mod read;
 mod result;
 mod sql;
 mod stage;
+mod story;
 #[cfg(test)]
 mod tests;
 mod verify;
@@ -23,11 +29,13 @@ use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 
 pub use open::OpenOptions;
 pub(in crate::ledger) use place::{FILE_MODE, missing};
+pub use verify::{Audit, BadEntry};
 
 use super::{
-    Accepted, Batch, BatchHead, BatchId, Binding, CancelTarget, Cancelled, Job, LaneWork, Ledger,
-    LedgerError, LedgerResult, OrderId, Phase, RecentSend, ResultRow, RunId, Scope, StagedRow,
-    Totals, Write, Written,
+    Accepted, Batch, BatchHead, BatchId, Binding, CancelTarget, Cancelled, Decided, Decision,
+    Frozen, Job, JournalHead, LaneWork, Ledger, LedgerError, LedgerResult, OrderId, Overview,
+    OverviewAsk, Phase, RecentSend, ResultRow, RunId, Scope, StagedRow, Story, Totals, Write,
+    Written,
 };
 use crate::clock::WallMs;
 use crate::order::{ContentDigest, Merchant, OrderNo};
@@ -60,7 +68,19 @@ impl SqliteLedger {
     /// Goes through the whole ledger: SQLite's own checks, then what must hold whatever happened.
     /// Says in words what does not; empty if all is well.
     pub fn verify(&mut self) -> LedgerResult<Vec<String>> {
-        verify::verify(&mut self.conn)
+        Ok(self.audit(None)?.wrong)
+    }
+
+    /// The same, with where the journal stands; `expect` is a head that it had at an earlier time,
+    /// and must have come through since.
+    pub fn audit(&mut self, expect: Option<JournalHead>) -> LedgerResult<Audit> {
+        verify::audit(&mut self.conn, expect)
+    }
+
+    /// Copies the ledger as it stands at one moment into an empty file, while a run may be writing.
+    /// The copy is one file, synced by SQLite; whether it verifies is the caller's question.
+    pub fn copy_to(&self, file: &Path) -> LedgerResult<()> {
+        backup::copy(&self.conn, file)
     }
 }
 
@@ -126,9 +146,7 @@ impl Ledger for SqliteLedger {
     }
 
     fn latest_signed_at(&mut self) -> LedgerResult<Option<WallMs>> {
-        let mut statement = self.conn.prepare_cached(sql::META_LATEST_SIGNED_AT)?;
-        let latest: Option<i64> = statement.query_row([], |row| row.get(0))?;
-        Ok(latest.map(WallMs))
+        read::latest_signed_at(&self.conn)
     }
 
     fn write(&mut self, writes: Vec<Write>) -> LedgerResult<Vec<Written>> {
@@ -153,6 +171,26 @@ impl Ledger for SqliteLedger {
 
     fn content_of(&mut self, no: &OrderNo) -> LedgerResult<Option<ContentDigest>> {
         read::content_of(&self.conn, no)
+    }
+
+    fn decide(&mut self, decision: &Decision, at: WallMs) -> LedgerResult<Decided> {
+        decision::decide(&mut self.conn, decision, at)
+    }
+
+    fn frozen(&mut self) -> LedgerResult<Option<Frozen>> {
+        journal::frozen(&self.conn)
+    }
+
+    fn journal_head(&mut self) -> LedgerResult<JournalHead> {
+        journal::head(&self.conn)
+    }
+
+    fn overview(&mut self, ask: &OverviewAsk) -> LedgerResult<Overview> {
+        overview::overview(&self.conn, ask)
+    }
+
+    fn story(&mut self, no: &OrderNo) -> LedgerResult<Option<Story>> {
+        story::story(&self.conn, no)
     }
 }
 

@@ -1,5 +1,7 @@
 //! The contract suite on SQLite, and what only SQLite can do wrong.
 
+mod backup;
+mod chain;
 mod file;
 mod schema;
 mod size;

@@ -7,8 +7,9 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use super::*;
 use crate::clock::WallMs;
 use crate::ledger::{
-    Accepted, Batch, BatchHead, BatchId, CancelTarget, Cancelled, LaneWork, LedgerError,
-    RecentSend, ResultRow, RunId, StagedRow, Totals,
+    Accepted, Batch, BatchHead, BatchId, CancelTarget, Cancelled, Decided, Decision, Frozen,
+    JournalHead, LaneWork, LedgerError, Overview, OverviewAsk, RecentSend, ResultRow, RunId,
+    StagedRow, Story, Totals,
 };
 use crate::order::{ContentDigest, OrderNo};
 
@@ -50,6 +51,11 @@ impl Ledger for Told {
     fn totals(&mut self, _: BatchId) -> LedgerResult<Totals> { unreachable!() }
     fn cancel(&mut self, _: &CancelTarget, _: WallMs) -> LedgerResult<Cancelled> { unreachable!() }
     fn content_of(&mut self, _: &OrderNo) -> LedgerResult<Option<ContentDigest>> { unreachable!() }
+    fn decide(&mut self, _: &Decision, _: WallMs) -> LedgerResult<Decided> { unreachable!() }
+    fn frozen(&mut self) -> LedgerResult<Option<Frozen>> { unreachable!() }
+    fn journal_head(&mut self) -> LedgerResult<JournalHead> { unreachable!() }
+    fn overview(&mut self, _: &OverviewAsk) -> LedgerResult<Overview> { unreachable!() }
+    fn story(&mut self, _: &OrderNo) -> LedgerResult<Option<Story>> { unreachable!() }
 }
 
 fn noted(write: Write) -> Written {
