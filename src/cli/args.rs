@@ -2,6 +2,7 @@
 //!
 //! clap checks the form of each value; whether they make sense together is the command's business.
 
+mod books;
 mod rerun;
 
 use std::net::SocketAddr;
@@ -9,6 +10,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+pub use books::{
+    BackupArgs, FreezeArgs, LedgerArgs, LedgerCommand, Outcome, ResolveArgs, ShowArgs, StatusArgs,
+    UnfreezeArgs, VerifyArgs,
+};
 pub use rerun::{DriveArgs, OnlyDead, RerunArgs, ResumeArgs};
 
 /// Seconds that `--wait` and `--outage-wait` take at most: a day.
@@ -64,6 +69,18 @@ pub enum Command {
     Export(ExportArgs),
     /// Withdraw what was never sent.
     Cancel(CancelArgs),
+    /// Tell how the ledger stands, and what to do next.
+    Status(StatusArgs),
+    /// Tell everything that is known of one order.
+    Show(ShowArgs),
+    /// Stop all sending on a ledger.
+    Freeze(FreezeArgs),
+    /// Let a frozen ledger send again.
+    Unfreeze(UnfreezeArgs),
+    /// Say what two people found out about an order that was sent.
+    Resolve(ResolveArgs),
+    /// Verify the ledger, or make a copy of it.
+    Ledger(LedgerArgs),
     /// Write an example levy.toml, check the keys, and make the ledger.
     Init(InitArgs),
     /// Run the gateway in a box by itself, until Ctrl-C.

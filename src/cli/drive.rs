@@ -164,8 +164,9 @@ impl Driver<'_> {
         let fen = said.released.iter().map(|(_, fen)| u128::from(fen.get()));
         if !said.released.is_empty() {
             self.note(&format!(
-                "{} released by {by}, {} yuan",
+                "{} released by {}, {} yuan",
                 orders(said.released.len() as u64),
+                by.as_str(),
                 yuan(fen.sum())
             ));
         }

@@ -9,14 +9,18 @@ pub mod connect;
 mod drive;
 pub mod export;
 pub mod failure;
+pub mod freeze;
 pub mod init;
+pub mod ledger;
 pub mod rerun;
+pub mod resolve;
 pub mod resume;
 pub mod run;
 mod run_file;
 pub mod sandbox;
 mod session;
 pub mod signals;
+pub mod status;
 pub mod store;
 pub mod target;
 
@@ -48,6 +52,12 @@ fn command(command: &Command) -> Exit {
         Command::Check(args) => ended(check::check(args)),
         Command::Export(args) => ended(export::export(args)),
         Command::Cancel(args) => ended(cancel::cancel(args)),
+        Command::Status(args) => ended(status::status(args)),
+        Command::Show(args) => ended(status::show(args)),
+        Command::Freeze(args) => ended(freeze::freeze(args)),
+        Command::Unfreeze(args) => ended(freeze::unfreeze(args)),
+        Command::Resolve(args) => ended(resolve::resolve(args)),
+        Command::Ledger(args) => ended(ledger::ledger(args)),
         Command::Init(args) => ended(init::init(args)),
         Command::Sandbox(args) => ended(sandbox::sandbox(args)),
     }

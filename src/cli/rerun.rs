@@ -212,7 +212,7 @@ impl Desk<'_> {
         let mut tally = Tally::default();
         let mut after = 0;
         loop {
-            let page = ledger.proofs(batch.id, only, after, REISSUED_AT_ONCE)?;
+            let page = ledger.proofs(batch.id, only, after, REISSUED_AT_ONCE, at)?;
             let Some((last, _)) = page.last() else {
                 return Ok(tally);
             };

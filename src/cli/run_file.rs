@@ -8,7 +8,9 @@ use super::failure::{Exit, Failure};
 use super::session::Session;
 use crate::batch::{InputRow, Rules, digest_of};
 use crate::clock::Clock;
-use crate::ledger::{Accepted, Batch, Environment, Expiring, Ledger, Scope, Tally, Totals};
+use crate::ledger::{
+    Accepted, Batch, Environment, Expiring, JournalHead, Ledger, Scope, Tally, Totals,
+};
 use crate::report::progress::say;
 use crate::report::result::{self, Place};
 use crate::report::summary::{grouped, table};
@@ -52,6 +54,8 @@ pub struct Ended {
     pub expiring: Option<Expiring>,
     /// What a person must see.
     pub alerts: Vec<String>,
+    /// Where the journal stands afterwards.
+    pub journal_head: Option<JournalHead>,
     /// The result was written.
     pub written: bool,
     /// What went wrong, in order.
@@ -70,6 +74,7 @@ impl Ended {
             reissued: None,
             expiring: None,
             alerts: Vec::new(),
+            journal_head: None,
             written: false,
             failures: Vec::new(),
             exit: Exit::Done,
@@ -225,6 +230,10 @@ pub fn afterwards(session: &mut Session, batch: &Batch, place: Option<&Place>, e
             ended.exit = ended.exit.worse(exit);
             ended.totals = Some(totals);
         }
+        Err(e) => ended.fail(e.into()),
+    }
+    match ledger.journal_head() {
+        Ok(head) => ended.journal_head = Some(head),
         Err(e) => ended.fail(e.into()),
     }
     match expiring(ledger, now) {

@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use super::args::{DriveArgs, SandboxTuning};
 use super::config::Config;
 use super::failure::Failure;
+use super::freeze::refuse_frozen;
 use super::store::{self, Store};
 use super::{connect, sandbox, signals};
 use crate::clock::SystemClock;
@@ -72,7 +73,8 @@ impl Session {
         let store = Store::real(&args.at)?;
         let client = connect::client(&store.config, clock.clone())?;
         let lock = RunLock::take(&store.path)?;
-        let ledger = store.open(create)?;
+        let mut ledger = store.open(create)?;
+        refuse_frozen(&mut *ledger)?;
         Ok(Self {
             environment: store.environment,
             ledger: Some(ledger),
@@ -111,7 +113,8 @@ impl Session {
             .block_on(boxed::start(options))
             .map_err(sandbox::fault)?;
         let client = client_of_box(dir, &running.base_url(), &store.config, clock.clone())?;
-        let ledger = store.open(create)?;
+        let mut ledger = store.open(create)?;
+        refuse_frozen(&mut *ledger)?;
         say(&format!(
             "no real money moves: this run speaks to a gateway in a box, kept in {}",
             dir.display()

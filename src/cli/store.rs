@@ -58,6 +58,14 @@ impl Store {
         })
     }
 
+    /// The real one, or that of the gateway in a box in this directory.
+    pub fn here(at: &Where, sandbox: bool) -> Result<Self, Failure> {
+        match sandbox {
+            true => Self::sandbox(at, Path::new(SANDBOX_DIR)),
+            false => Self::real(at),
+        }
+    }
+
     /// Opens the ledger to write in it; its lock is the caller's business.
     pub fn open(&self, create: bool) -> Result<Box<dyn Ledger>, Failure> {
         let options = OpenOptions {
@@ -71,8 +79,17 @@ impl Store {
 
     /// Opens the ledger to look at it.
     pub fn look(&self) -> Result<Box<dyn Ledger>, Failure> {
-        let ledger = SqliteLedger::open_read_only(&self.path, &self.binding()?)?;
-        Ok(Box::new(ledger))
+        Ok(Box::new(self.look_at_file()?))
+    }
+
+    /// The same, for what only a file can be asked.
+    pub fn look_at_file(&self) -> Result<SqliteLedger, Failure> {
+        self.look_at_copy(&self.path)
+    }
+
+    /// Opens a copy of the ledger to look at it.
+    pub fn look_at_copy(&self, path: &Path) -> Result<SqliteLedger, Failure> {
+        Ok(SqliteLedger::open_read_only(path, &self.binding()?)?)
     }
 
     fn binding(&self) -> Result<Binding, Failure> {

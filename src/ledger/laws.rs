@@ -3,6 +3,7 @@
 
 pub(in crate::ledger) mod acceptance;
 pub(in crate::ledger) mod chain;
+pub(in crate::ledger) mod decisions;
 pub(in crate::ledger) mod fixture;
 pub(in crate::ledger) mod random;
 pub(in crate::ledger) mod reissue;
@@ -90,6 +91,15 @@ macro_rules! contract_suite {
                 a_lane_has_the_open_orders_of_a_batchs_rows_and_its_own_unsent_ones,
                 alerts_reach_the_note,
                 a_close_that_no_run_could_prove_is_given_to_a_person,;
+            decisions:
+                the_journals_head_moves_with_every_entry_and_with_nothing_else,
+                a_frozen_ledger_writes_no_intent_until_it_is_unfrozen,
+                two_people_resolve_only_what_was_sent_and_is_not_settled,
+                what_people_resolved_shows_in_rows_and_sums,
+                a_resolved_order_is_driven_by_no_run_and_submitted_by_none,
+                l3_a_verified_answer_wins_over_what_people_found_out,
+                an_overview_counts_each_deduction_once_and_names_what_is_pressing,
+                the_story_of_an_order_has_all_that_is_known_of_it,;
             random:
                 l9_whatever_comes_in_whatever_order_the_books_verify,;
         }

@@ -4,7 +4,11 @@
 //! orders and verdicts, not files, HTTP or pace. Every method is synchronous: the run hands writes
 //! to one thread ([`writer::Writer`]), which groups them into one commit.
 
+mod decision;
+mod journal;
 pub mod lock;
+mod overview;
+mod replay;
 mod rerun;
 mod sqlite;
 pub mod writer;
@@ -17,18 +21,28 @@ use std::sync::Arc;
 
 use crate::clock::WallMs;
 use crate::order::{
-    Asked, Content, ContentDigest, Event, Fen, Field, NextAction, Order, OrderNo, Proof, State,
-    Status, Weak,
+    Asked, Content, ContentDigest, Event, Fen, Field, NextAction, Order, OrderNo, Proof,
+    Resolution, State, Status, Weak,
 };
 
-pub use rerun::{
-    Decision, Expiring, Kept, Only, Plan, Planned, Rehearsal, Rehearsed, RehearsedOf, Reissue,
-    Reissued, Released, Rerun, Tally, Unsent,
+pub use decision::{Decided, Decision, DecisionKind, Frozen, Person, TwoPeople, Words};
+pub use journal::{JournalHead, LaneHead};
+pub use overview::{
+    Attempt, BatchLine, ByStatus, CLOSING_NAMED_MAX, OpenOrder, Overview, OverviewAsk, Place,
+    Relative, Reply, Story, Sum,
 };
-pub use sqlite::{OpenOptions, SqliteLedger};
+pub use rerun::{
+    Expiring, Kept, Only, Plan, Planned, Rehearsal, Rehearsed, RehearsedOf, Reissue, Reissued,
+    Released, Rerun, Tally, Unsent,
+};
+pub use sqlite::{Audit, BadEntry, OpenOptions, SqliteLedger};
 
 /// Days within which another order for the same debt holds a new one, unless set otherwise.
 pub const HOLD_DAYS_DEFAULT: u32 = 40;
+
+/// Milliseconds from its first send after which an order that two people found dead may be issued
+/// again under a new number: the 31 days in which the old number could still be submitted.
+pub const REISSUE_OF_RESOLVED_MS: i64 = 31 * 86_400_000;
 
 macro_rules! ids {
     ($($(#[$doc:meta])* $name:ident,)+) => {$(
@@ -161,6 +175,8 @@ pub struct Standing {
     pub first_sent_at: Option<WallMs>,
     /// Runs that asked in vain for the proof of a close.
     pub proof_runs: u32,
+    /// What people found out; such an order is not submitted again, and no run drives it.
+    pub resolved: Option<Resolution>,
 }
 
 /// An order that a run may have something to do for.
@@ -361,6 +377,8 @@ pub enum Written {
     Claimed(Box<Claimed>),
     /// The order stands otherwise than the engine thought, or its state forbids it; where it stands.
     Refused(OrderId, Standing),
+    /// All sending is stopped: nothing was written for this order.
+    Frozen(OrderId),
     /// Where the order stands since.
     Recorded(OrderId, Standing),
     /// Noted.
@@ -602,7 +620,8 @@ pub trait Ledger: Send {
     /// A batch's sums.
     fn totals(&mut self, batch: BatchId) -> LedgerResult<Totals>;
     /// The proofs for a batch's deductions whose newest order is recorded as dead by a verified
-    /// reply, and was not superseded: of the rows after the ordinal `after`, at most `limit`, in
+    /// reply (or, [`REISSUE_OF_RESOLVED_MS`] after its first send, by two people), and was not
+    /// superseded: of the rows after the ordinal `after`, at most `limit`, in
     /// input order, each deduction at its first row. Each comes with its row's ordinal.
     fn proofs(
         &mut self,
@@ -610,6 +629,7 @@ pub trait Ledger: Send {
         only: Only,
         after: u64,
         limit: u32,
+        at: WallMs,
     ) -> LedgerResult<Vec<(u64, Proof)>>;
     /// Issues a new order under a new number for each proof, in one transaction; the orders belong
     /// to this batch. What became of each, in order. An order that is not recorded as dead by now,
@@ -630,7 +650,7 @@ pub trait Ledger: Send {
     ) -> LedgerResult<Rehearsed>;
     /// Releases held orders: a person says that they are no repetitions. All of the numbers in one
     /// transaction, with who and when in the journal; one that is not known refuses all of them.
-    fn release(&mut self, numbers: &[OrderNo], by: &str, at: WallMs) -> LedgerResult<Released>;
+    fn release(&mut self, numbers: &[OrderNo], by: &Person, at: WallMs) -> LedgerResult<Released>;
     /// The open orders of the ledger that were first sent before a moment, the oldest `limit` of
     /// them by number.
     fn expiring(&mut self, before: WallMs, limit: u32) -> LedgerResult<Expiring>;
@@ -642,4 +662,14 @@ pub trait Ledger: Send {
     fn cancel(&mut self, target: &CancelTarget, at: WallMs) -> LedgerResult<Cancelled>;
     /// The digest of what a number stands for, if it is known.
     fn content_of(&mut self, no: &OrderNo) -> LedgerResult<Option<ContentDigest>>;
+    /// Commits what people decided, and does it. `Refused` where it may not be.
+    fn decide(&mut self, decision: &Decision, at: WallMs) -> LedgerResult<Decided>;
+    /// Who stopped all sending, if somebody did.
+    fn frozen(&mut self) -> LedgerResult<Option<Frozen>>;
+    /// Where the journal stands.
+    fn journal_head(&mut self) -> LedgerResult<JournalHead>;
+    /// How the ledger stands, or one batch of it; goes through its orders once.
+    fn overview(&mut self, ask: &OverviewAsk) -> LedgerResult<Overview>;
+    /// What became of one order, if its number is known.
+    fn story(&mut self, no: &OrderNo) -> LedgerResult<Option<Story>>;
 }

@@ -11,6 +11,8 @@ mod state;
 mod status;
 mod verdict;
 
+pub(crate) use content::words;
+
 pub use amount::{AMOUNT_FEN_MAX, AmountFault, Fen, yuan};
 pub use content::{Content, ContentDigest, Field, HoldKey, ReductionType, ReqScene};
 pub use name::{
@@ -18,7 +20,7 @@ pub use name::{
     SgnNo, mask,
 };
 pub use state::{Asked, Event, State};
-pub use status::{NextAction, PROOF_RUNS_MAX, Status};
+pub use status::{Fate, NextAction, PROOF_RUNS_MAX, Resolution, Status};
 pub use verdict::{Doubt, Meaning, Proof, Verdict, Weak};
 
 /// One order: a number and the content that it stands for, for ever (law L2).

@@ -49,6 +49,57 @@ words! {
     }
 }
 
+words! {
+    /// What two people found out elsewhere about an order that the gateway has not settled. It stands
+    /// beside the order's state and never moves it; a verified answer always wins.
+    Resolution {
+        /// The amount was deducted.
+        Success = "SUCCESS",
+        /// Nothing was deducted.
+        Failed = "FAILED",
+    }
+}
+
+impl Resolution {
+    /// What a person must see where a verified answer says otherwise.
+    pub const CONTRADICTED: &'static str =
+        "a signed reply contradicts what two people had resolved this order as";
+
+    /// A verified answer that brought the order to this state says the opposite.
+    pub fn contradicts(self, state: State) -> bool {
+        match self {
+            Self::Success => state.is_proven_dead(),
+            Self::Failed => state == State::Success,
+        }
+    }
+}
+
+/// What became of an order's money, for sums.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It was deducted.
+    Deducted,
+    /// It may still be.
+    Open,
+    /// It was not, and will not be under this number.
+    Dead,
+}
+
+impl Fate {
+    /// The fate of an order; what people found out counts until a verified answer settles it.
+    pub fn of(state: State, resolved: Option<Resolution>) -> Self {
+        match (state, resolved) {
+            (State::Success, _) => Self::Deducted,
+            (State::Failed | State::ClosedProven, _) => Self::Dead,
+            (_, Some(Resolution::Success)) => Self::Deducted,
+            (_, Some(Resolution::Failed)) => Self::Dead,
+            (State::Cancelled | State::Rejected, None) => Self::Dead,
+            (State::Pending | State::Held | State::Conflict | State::Unknown, None) => Self::Open,
+            (State::Processing | State::Closed | State::Expired, None) => Self::Open,
+        }
+    }
+}
+
 /// Runs after which an unproven close that no query confirmed is given to a person.
 pub const PROOF_RUNS_MAX: u32 = 3;
 
@@ -69,6 +120,15 @@ impl Status {
             State::Failed => Self::Failed,
         }
     }
+
+    /// The same with what people found out, which counts until a verified answer settles the order.
+    pub fn shown(state: State, resolved: Option<Resolution>) -> Self {
+        match resolved {
+            Some(Resolution::Success) if !state.is_final() => Self::Success,
+            Some(Resolution::Failed) if !state.is_final() => Self::Failed,
+            Some(_) | None => Self::of(state),
+        }
+    }
 }
 
 impl NextAction {
@@ -83,6 +143,40 @@ impl NextAction {
             State::Failed | State::ClosedProven => Self::Reissue,
             State::Rejected => Self::FixRow,
             State::Held | State::Conflict | State::Expired => Self::Review,
+        }
+    }
+
+    /// The same with what people found out, which counts until a verified answer settles the order.
+    pub fn shown(state: State, proof_runs: u32, resolved: Option<Resolution>) -> Self {
+        match resolved {
+            Some(Resolution::Success) if !state.is_final() => Self::None,
+            Some(Resolution::Failed) if !state.is_final() => Self::Reissue,
+            Some(_) | None => Self::of(state, proof_runs),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_people_found_out_counts_until_a_verified_answer_settles_the_order() {
+        for &state in State::ALL {
+            for &resolved in Resolution::ALL {
+                let shown = Status::shown(state, Some(resolved));
+                let action = NextAction::shown(state, 0, Some(resolved));
+                let want = match (state.is_final(), resolved) {
+                    (true, _) => (Status::of(state), NextAction::of(state, 0)),
+                    (false, Resolution::Success) => (Status::Success, NextAction::None),
+                    (false, Resolution::Failed) => (Status::Failed, NextAction::Reissue),
+                };
+                assert_eq!((shown, action), want, "{state} {resolved}");
+                let opposite = state.is_final()
+                    && (state == State::Success) != (resolved == Resolution::Success);
+                assert_eq!(resolved.contradicts(state), opposite, "{state} {resolved}");
+            }
+            assert_eq!(Status::shown(state, None), Status::of(state));
         }
     }
 }

@@ -7,7 +7,8 @@ use super::state::{Event, State};
 /// Proof that a deduction's order is dead: a verified 200 said FAILED of this number.
 ///
 /// Made only by `gateway::classify` from a verified reply, or by the ledger from
-/// an order that is recorded as such; consumed by the reissue (law L5).
+/// an order that is recorded as such, or that two people have resolved as failed
+/// and whose window is over; consumed by the reissue (law L5).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Proof {
     no: OrderNo,

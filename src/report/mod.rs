@@ -5,4 +5,6 @@
 
 pub mod progress;
 pub mod result;
+pub mod status;
+pub mod story;
 pub mod summary;

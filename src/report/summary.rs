@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::clock::WallMs;
-use crate::ledger::{Batch, Expiring, Kept, Tally, Totals};
+use crate::ledger::{Batch, Expiring, JournalHead, Kept, Tally, Totals};
 use crate::order::{NextAction, yuan};
 use crate::worker::limits::{WINDOW_MS, WINDOW_WARNED_DAYS};
 use crate::worker::{RunReport, Stop};
@@ -43,6 +43,8 @@ pub struct Summary<'a> {
     pub started_at: WallMs,
     /// When it was done with it.
     pub finished_at: WallMs,
+    /// Where the journal stands after the run.
+    pub journal_head: Option<JournalHead>,
     /// Where the result is, if it was written.
     pub result: Option<&'a Path>,
     /// What was wrong.
@@ -67,6 +69,7 @@ struct Json<'a> {
     alerts: &'a [String],
     started_at: String,
     finished_at: String,
+    journal_head: Option<String>,
     result: Option<String>,
     exit_code: u8,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -135,6 +138,7 @@ pub fn json(summary: &Summary<'_>) -> String {
         alerts: summary.alerts,
         started_at: summary.started_at.rfc3339(),
         finished_at: summary.finished_at.rfc3339(),
+        journal_head: summary.journal_head.map(|head| head.to_string()),
         result: summary.result.map(|p| p.display().to_string()),
         exit_code: summary.exit_code,
         error: (!wrong.is_empty()).then_some(&wrong),
@@ -211,6 +215,9 @@ pub fn human(summary: &Summary<'_>) -> String {
     }
     if let Some(words) = summary.expiring.and_then(windows) {
         let _ = writeln!(text, "{words}");
+    }
+    if let Some(head) = summary.journal_head {
+        let _ = writeln!(text, "journal: {head}");
     }
     if let Some(result) = summary.result {
         let _ = writeln!(text, "result: {}", result.display());
@@ -339,6 +346,9 @@ pub fn why(stop: &Stop) -> String {
     match stop {
         Stop::Asked => "by a signal; nothing that was sent is lost".into(),
         Stop::Until => "the time of --until has come".into(),
+        Stop::Frozen => "the ledger was frozen; nothing is sent on it until `levy unfreeze` \
+                         (`levy status` says who froze it and why)"
+            .into(),
         Stop::Unauthorized(words) => format!(
             "the gateway refused our signature (401) three times. Look at [merchant] mchid, \
              serial_no or certificate, and private_key: do they belong together? And at this \

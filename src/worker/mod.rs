@@ -51,6 +51,8 @@ pub enum Stop {
     Asked,
     /// `--until`.
     Until,
+    /// A person froze the ledger.
+    Frozen,
     /// 401 three times in a row; in words, with what the gateway said of our signature.
     Unauthorized(String),
     /// Ten refusals with one code and no acceptance; the code.

@@ -7,11 +7,12 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::SeqCst};
 
 use levy::clock::WallMs;
 use levy::ledger::{
-    Accepted, Batch, BatchHead, BatchId, CancelTarget, Cancelled, Job, LaneWork, Ledger,
-    LedgerError, LedgerResult, OrderId, Phase, RecentSend, ResultRow, RunId, Scope, StagedRow,
-    Totals, Write, Written,
+    Accepted, AttemptId, Batch, BatchHead, BatchId, CancelTarget, Cancelled, Decided, Decision,
+    Expiring, Frozen, Job, JournalHead, LaneWork, Ledger, LedgerError, LedgerResult, Only, OrderId,
+    Overview, OverviewAsk, Person, Phase, Planned, RecentSend, Rehearsal, Rehearsed, Reissued,
+    Released, ResultRow, RunId, Scope, StagedRow, Story, Totals, Write, Written,
 };
-use levy::order::{ContentDigest, Merchant, OrderNo};
+use levy::order::{ContentDigest, Merchant, OrderNo, Proof};
 
 /// What unwinds when a process dies: nothing of it runs on.
 pub struct Death;
@@ -131,10 +132,6 @@ impl<L: Ledger> Ledger for Mortal<L> {
             .operate(|| self.ledger.deck(scope, phase, merchant, after, limit))
     }
 
-    fn nth_pending(&mut self, batch: BatchId, n: u64) -> LedgerResult<Option<OrderId>> {
-        self.fuse.operate(|| self.ledger.nth_pending(batch, n))
-    }
-
     fn recent_sends(&mut self, since: WallMs) -> LedgerResult<Vec<RecentSend>> {
         self.fuse.operate(|| self.ledger.recent_sends(since))
     }
@@ -165,5 +162,76 @@ impl<L: Ledger> Ledger for Mortal<L> {
 
     fn content_of(&mut self, no: &OrderNo) -> LedgerResult<Option<ContentDigest>> {
         self.fuse.operate(|| self.ledger.content_of(no))
+    }
+
+    fn nth_unsent(&mut self, scope: Scope, n: u64) -> LedgerResult<Option<OrderId>> {
+        self.fuse.operate(|| self.ledger.nth_unsent(scope, n))
+    }
+
+    fn proofs(
+        &mut self,
+        batch: BatchId,
+        only: Only,
+        after: u64,
+        limit: u32,
+        at: WallMs,
+    ) -> LedgerResult<Vec<(u64, Proof)>> {
+        self.fuse
+            .operate(|| self.ledger.proofs(batch, only, after, limit, at))
+    }
+
+    fn reissue(
+        &mut self,
+        batch: BatchId,
+        proofs: Vec<Proof>,
+        at: WallMs,
+        hold_days: u32,
+    ) -> LedgerResult<Vec<Reissued>> {
+        self.fuse
+            .operate(|| self.ledger.reissue(batch, proofs, at, hold_days))
+    }
+
+    fn rehearse(
+        &mut self,
+        rehearsal: &Rehearsal<'_>,
+        each: &mut dyn FnMut(Planned) -> io::Result<()>,
+    ) -> LedgerResult<Rehearsed> {
+        self.fuse.operate(|| self.ledger.rehearse(rehearsal, each))
+    }
+
+    fn release(&mut self, numbers: &[OrderNo], by: &Person, at: WallMs) -> LedgerResult<Released> {
+        self.fuse.operate(|| self.ledger.release(numbers, by, at))
+    }
+
+    fn expiring(&mut self, before: WallMs, limit: u32) -> LedgerResult<Expiring> {
+        self.fuse.operate(|| self.ledger.expiring(before, limit))
+    }
+
+    fn last_attempt(&mut self) -> LedgerResult<AttemptId> {
+        self.fuse.operate(|| self.ledger.last_attempt())
+    }
+
+    fn totals_since(&mut self, after: AttemptId) -> LedgerResult<Totals> {
+        self.fuse.operate(|| self.ledger.totals_since(after))
+    }
+
+    fn decide(&mut self, decision: &Decision, at: WallMs) -> LedgerResult<Decided> {
+        self.fuse.operate(|| self.ledger.decide(decision, at))
+    }
+
+    fn frozen(&mut self) -> LedgerResult<Option<Frozen>> {
+        self.fuse.operate(|| self.ledger.frozen())
+    }
+
+    fn journal_head(&mut self) -> LedgerResult<JournalHead> {
+        self.fuse.operate(|| self.ledger.journal_head())
+    }
+
+    fn overview(&mut self, ask: &OverviewAsk) -> LedgerResult<Overview> {
+        self.fuse.operate(|| self.ledger.overview(ask))
+    }
+
+    fn story(&mut self, no: &OrderNo) -> LedgerResult<Option<Story>> {
+        self.fuse.operate(|| self.ledger.story(no))
     }
 }

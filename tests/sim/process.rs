@@ -221,10 +221,13 @@ impl Process<'_> {
             failed.get_or_insert(e.to_string());
         }
         let summary = Summary {
-            file: &path,
+            file: Some(&path),
             batch: Some(&batch),
             totals: totals.as_ref().ok(),
             report: report.as_ref(),
+            reissued: None,
+            expiring: None,
+            journal_head: ledger.journal_head().ok(),
             alerts: report.as_ref().map_or(&[], |r| &r.alerts),
             started_at: self.world.clock.wall(),
             finished_at: self.world.clock.wall(),

@@ -5,10 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::{HOLD_DAYS_MAX, SandboxTuning, TimeOfDay, WAIT_SECONDS_MAX, Where, time_of_day};
+use crate::ledger::Person;
 use crate::order::OrderNo;
-
-/// Characters of the name of whoever decides.
-const NAME_CHARS_MAX: usize = 64;
 
 /// What `run`, `resume` and `rerun` share.
 #[derive(Args, Clone, Debug)]
@@ -44,8 +42,8 @@ pub struct DriveArgs {
           value_parser = order_no)]
     pub release: Vec<OrderNo>,
     /// Who releases them; it is written into the ledger.
-    #[arg(long, value_name = "NAME", requires = "release", value_parser = name)]
-    pub by: Option<String>,
+    #[arg(long, value_name = "NAME", requires = "release", value_parser = Person::parse)]
+    pub by: Option<Person>,
     /// Use the gateway in a box: no account, no network, no real money. Its ledger, keys and books
     /// are kept in .levy-sandbox/ beside the input, or here.
     #[arg(long)]
@@ -142,15 +140,6 @@ fn order_no(text: &str) -> Result<OrderNo, String> {
     OrderNo::parse(text.trim()).map_err(|fault| format!("an order's number {fault}"))
 }
 
-fn name(text: &str) -> Result<String, String> {
-    let name = text.trim();
-    let visible = name.chars().all(|c| !c.is_control());
-    match name.chars().count() {
-        1..=NAME_CHARS_MAX if visible => Ok(name.to_owned()),
-        _ => Err("must be the name of a person, of at most 64 visible characters".into()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::{Cli, Command};
@@ -175,7 +164,7 @@ mod tests {
         };
         let numbers: Vec<&str> = args.drive.release.iter().map(OrderNo::as_str).collect();
         assert_eq!(numbers, ["N1", "N2", "N3"]);
-        assert_eq!(args.drive.by.as_deref(), Some("Li Wei"));
+        assert_eq!(args.drive.by.as_ref().map(Person::as_str), Some("Li Wei"));
         for bad in [
             &["levy", "run", "a.csv", "--release", "N1"][..],
             &["levy", "run", "a.csv", "--by", "Li Wei"],

@@ -91,6 +91,22 @@ pub(in crate::ledger) enum Came {
     NotSent,
 }
 
+impl Came {
+    /// What it means, in the journal's word.
+    fn word(self) -> &'static str {
+        match self {
+            Self::Success => "SUCCESS",
+            Self::Failed | Self::ClosedProven => "FAILED",
+            Self::Processing => "PROCESSING",
+            Self::CloseClaimed => "CLOSE_CLAIMED",
+            Self::Refused | Self::Expired => "REFUSED",
+            Self::Throttled => "THROTTLED",
+            Self::Lost => "RESET",
+            Self::NotSent => "NOT_SENT",
+        }
+    }
+}
+
 /// A ledger with a clock and a run.
 pub(in crate::ledger) struct Desk {
     pub ledger: Box<dyn Ledger>,
@@ -217,13 +233,26 @@ impl Desk {
             code: Some(code.into()),
             ..ReplyFacts::bare(Trust::Unsigned, None)
         };
+        let closed = ReplyFacts {
+            fail_reason: Some("BALANCE_NOT_ENOUGH".into()),
+            ..verified.clone()
+        };
+        // To a query only what settles moves an order.
+        let to_submission = |event| match asked {
+            Asked::Submission => event,
+            Asked::Query => Event::Unsettled,
+        };
         let (event, facts, may) = match came {
             Came::Success => (Event::Succeeded, verified, true),
             Came::Failed => (Event::Failed { closed: false }, verified, true),
-            Came::ClosedProven => (Event::Failed { closed: true }, verified, true),
-            Came::Processing => (Event::Accepted, verified, true),
-            Came::CloseClaimed => (Event::CloseClaimed, error("NOT_ENOUGH"), true),
-            Came::Refused => (Event::Refused, error("PARAM_ERROR"), false),
+            Came::ClosedProven => (Event::Failed { closed: true }, closed, true),
+            Came::Processing => (to_submission(Event::Accepted), verified, true),
+            Came::CloseClaimed => (
+                to_submission(Event::CloseClaimed),
+                error("NOT_ENOUGH"),
+                true,
+            ),
+            Came::Refused => (to_submission(Event::Refused), error("PARAM_ERROR"), false),
             Came::Throttled => (Event::Unsettled, error("RATELIMIT_EXCEEDED"), false),
             Came::Expired => (Event::WindowPassed, error("NOT_FOUND"), true),
             Came::Lost => (Event::Unsettled, ReplyFacts::bare(Trust::Lost, None), true),
@@ -240,7 +269,7 @@ impl Desk {
             at: self.now,
             latency_ms: 20,
             facts,
-            meaning: "A_WORD",
+            meaning: came.word(),
             event,
             weak: Weak::No,
             may_have_been_accepted: may,

@@ -79,7 +79,10 @@ fn send(desk: &mut Desk, chance: &mut Chance, batch: BatchId) {
 /// Some of what is dead is issued again, some of what is held released.
 fn rerun(desk: &mut Desk, chance: &mut Chance, batch: BatchId) {
     let limit = 1 + chance.below(4) as u32;
-    let page = desk.ledger.proofs(batch, Only::Dead, 0, limit).unwrap();
+    let page = desk
+        .ledger
+        .proofs(batch, Only::Dead, 0, limit, desk.now)
+        .unwrap();
     let proofs: Vec<_> = page.into_iter().map(|(_, proof)| proof).collect();
     let asked = proofs.len();
     let reissued = desk.ledger.reissue(batch, proofs, desk.now, 40).unwrap();
@@ -88,7 +91,11 @@ fn rerun(desk: &mut Desk, chance: &mut Chance, batch: BatchId) {
     let held = held.find(|row| row.status == Status::Held);
     if let Some(order) = held.and_then(|row| row.order) {
         desk.ledger
-            .release(&[order.no], "Li Wei", desk.now)
+            .release(
+                &[order.no],
+                &crate::ledger::Person::parse("Li Wei").unwrap(),
+                desk.now,
+            )
             .unwrap();
     }
 }

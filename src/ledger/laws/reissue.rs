@@ -1,5 +1,6 @@
 //! New numbers for what is proven dead, and the release of what is held.
 
+use super::decisions::person;
 use super::fixture::{Came, DAY_MS, Desk, Engine, MERCHANT, START, blank, no, numbered};
 use crate::clock::WallMs;
 use crate::ledger::{
@@ -15,7 +16,7 @@ impl Desk {
     }
 
     fn rerun_only(&mut self, batch: BatchId, only: Only) -> Vec<Reissued> {
-        let page = self.ledger.proofs(batch, only, 0, 1000).unwrap();
+        let page = self.ledger.proofs(batch, only, 0, 1000, self.now).unwrap();
         let proofs = page.into_iter().map(|(_, proof)| proof).collect();
         self.reissue(batch, proofs)
     }
@@ -111,7 +112,10 @@ pub(in crate::ledger) fn l5_a_child_is_issued_once_however_often_it_is_asked_for
     // Two reruns have both read the same proofs before either has issued anything.
     let mut other = Desk::new(engine);
     let read = |desk: &mut Desk| -> Vec<Proof> {
-        let page = desk.ledger.proofs(batch, Only::Dead, 0, 1000).unwrap();
+        let page = desk
+            .ledger
+            .proofs(batch, Only::Dead, 0, 1000, desk.now)
+            .unwrap();
         page.into_iter().map(|(_, proof)| proof).collect()
     };
     let (mine, theirs) = (read(&mut desk), read(&mut other));
@@ -337,7 +341,7 @@ pub(in crate::ledger) fn only_the_dead_that_were_asked_for_are_issued_again(engi
         assert_eq!(parents, want);
         let rows: Vec<u64> = desk
             .ledger
-            .proofs(batch, Only::Dead, 1, 10)
+            .proofs(batch, Only::Dead, 1, 10, desk.now)
             .unwrap()
             .iter()
             .map(|(ordinal, _)| *ordinal)
@@ -413,12 +417,12 @@ pub(in crate::ledger) fn a_held_order_is_released_by_a_person_and_by_nobody_else
     assert_eq!(desk.statuses(batch), [Status::Pending, Status::Held]);
     let said = desk
         .ledger
-        .release(&[no("B"), no("NOBODY")], "Li Wei", desk.now);
+        .release(&[no("B"), no("NOBODY")], &person("Li Wei"), desk.now);
     assert!(matches!(said, Err(LedgerError::Refused(_))), "{said:?}");
     assert_eq!(desk.statuses(batch)[1], Status::Held, "all of them or none");
     let said = desk
         .ledger
-        .release(&[no("A"), no("B")], "Li Wei", desk.now)
+        .release(&[no("A"), no("B")], &person("Li Wei"), desk.now)
         .unwrap();
     let left: Vec<_> = said
         .left
@@ -429,7 +433,10 @@ pub(in crate::ledger) fn a_held_order_is_released_by_a_person_and_by_nobody_else
     assert_eq!(said.released.len(), 1);
     assert_eq!(desk.statuses(batch), [Status::Pending; 2]);
     assert_eq!(desk.rows(batch)[1].note, "");
-    let again = desk.ledger.release(&[no("B")], "Li Wei", desk.now).unwrap();
+    let again = desk
+        .ledger
+        .release(&[no("B")], &person("Li Wei"), desk.now)
+        .unwrap();
     assert_eq!((again.released.len(), again.left.len()), (0, 1));
     // What was released holds others again, and is sent like any other.
     desk.bring(batch, "B", State::Success);
@@ -462,7 +469,9 @@ pub(in crate::ledger) fn a_rehearsal_says_what_a_rerun_would_do_and_leaves_nothi
     }
     let before = (desk.rows(one), desk.ledger.totals(one).unwrap());
     // E was held by A while that was alive. Released, it holds A's child.
-    desk.ledger.release(&[no("E")], "Li Wei", desk.now).unwrap();
+    desk.ledger
+        .release(&[no("E")], &person("Li Wei"), desk.now)
+        .unwrap();
     let mut plans = Vec::new();
     let rehearsal = Rehearsal {
         of: RehearsedOf::Batch(one),

@@ -1,2 +1,3 @@
 SELECT COUNT(*) FROM orders
-WHERE (state = 'UNKNOWN' OR state = 'PROCESSING' OR state = 'CLOSED') AND first_sent_at_ms < ?1
+WHERE (state = 'UNKNOWN' OR state = 'PROCESSING' OR state = 'CLOSED') AND resolved_as IS NULL
+    AND first_sent_at_ms < ?1

@@ -6,5 +6,6 @@ SELECT o.order_id, o.deduction_id, o.generation, o.state, o.amount_fen, o.hold_k
         WHERE reply.attempt_id = o.shown_attempt AND attempt.order_id = o.order_id
             AND reply.trust = 'VERIFIED'),
     (SELECT MIN(ordinal) FROM batch_row
-        WHERE batch_row.batch_id = ?2 AND batch_row.deduction_id = o.deduction_id)
+        WHERE batch_row.batch_id = ?2 AND batch_row.deduction_id = o.deduction_id),
+    o.resolved_as, o.first_sent_at_ms
 FROM orders AS o WHERE o.out_request_no = ?1

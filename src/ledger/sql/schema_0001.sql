@@ -9,7 +9,12 @@ CREATE TABLE meta (
     environment TEXT NOT NULL
         CONSTRAINT meta_environment CHECK (environment IN ('REAL', 'SANDBOX')),
     created_at_ms INTEGER NOT NULL,
-    latest_signed_at_ms INTEGER
+    latest_signed_at_ms INTEGER,
+    -- Entries of the journal, in all lanes: the number of the newest.
+    journal_entries INTEGER NOT NULL DEFAULT 0
+        CONSTRAINT meta_journal_entries CHECK (journal_entries >= 0),
+    -- The decision that stops all sending.
+    frozen_by INTEGER REFERENCES decision (decision_id)
 ) STRICT;
 
 CREATE TABLE run (
@@ -99,6 +104,9 @@ CREATE TABLE orders (
     frozen_by_ordinal INTEGER,
     -- The attempt whose reply is shown.
     shown_attempt INTEGER REFERENCES attempt (attempt_id),
+    -- What people found out elsewhere: a word beside the state, which only the gateway moves.
+    resolved_as TEXT
+        CONSTRAINT orders_resolved_as CHECK (resolved_as = 'SUCCESS' OR resolved_as = 'FAILED'),
     CONSTRAINT orders_chain UNIQUE (deduction_id, generation),
     CONSTRAINT orders_unsent_never_sent CHECK (
         (first_sent_at_ms IS NULL AND maybe_accepted = 0)
@@ -109,9 +117,11 @@ CREATE TABLE orders (
         OR (state = 'PENDING' OR state = 'HELD' OR state = 'CONFLICT' OR state = 'CANCELLED'))
 ) STRICT;
 
--- Law L5: at most one order of a deduction is alive.
+-- Law L5: at most one order of a deduction is alive. One that people found dead stays out of the
+-- index whatever the gateway says of it later, so that its reply can be recorded beside its reissue.
 CREATE UNIQUE INDEX orders_one_alive ON orders (deduction_id)
-    WHERE state <> 'FAILED' AND state <> 'CLOSED_PROVEN' AND state <> 'CANCELLED';
+    WHERE state <> 'FAILED' AND state <> 'CLOSED_PROVEN' AND state <> 'CANCELLED'
+        AND resolved_as IS NOT 'FAILED';
 CREATE INDEX orders_holding ON orders (hold_key)
     WHERE (state = 'PENDING' OR state = 'UNKNOWN' OR state = 'PROCESSING' OR state = 'CLOSED'
         OR state = 'SUCCESS' OR state = 'EXPIRED');
@@ -122,13 +132,16 @@ CREATE INDEX orders_rejected ON orders (merchant, order_id) WHERE state = 'REJEC
 CREATE INDEX orders_open ON orders (merchant, order_id)
     WHERE (state = 'UNKNOWN' OR state = 'PROCESSING' OR state = 'CLOSED');
 
+-- The journal: intents, replies and people's decisions are its entries, numbered from 1 without
+-- gaps, chained by lane (docs/LEDGER.md). The number of an intent is its attempt_id.
 CREATE TABLE attempt (
     attempt_id INTEGER PRIMARY KEY,
     order_id INTEGER NOT NULL REFERENCES orders (order_id),
     run_id INTEGER NOT NULL REFERENCES run (run_id),
     asked TEXT NOT NULL CONSTRAINT attempt_asked CHECK (asked IN ('SUBMISSION', 'QUERY')),
     claimed_at_ms INTEGER NOT NULL,
-    state_before TEXT NOT NULL
+    state_before TEXT NOT NULL,
+    link BLOB NOT NULL CONSTRAINT attempt_link_length CHECK (length(link) = 32)
 ) STRICT;
 
 CREATE INDEX attempt_order ON attempt (order_id);
@@ -153,26 +166,44 @@ CREATE TABLE reply (
     quota_change_no TEXT,
     success_time TEXT,
     fail_time TEXT,
-    alert TEXT
+    alert TEXT,
+    entry_no INTEGER NOT NULL CONSTRAINT reply_after_its_intent CHECK (entry_no > attempt_id),
+    link BLOB NOT NULL CONSTRAINT reply_link_length CHECK (length(link) = 32)
 ) STRICT;
 
--- What people decided about orders, and who.
+-- What people decided, and who.
 CREATE TABLE decision (
     decision_id INTEGER PRIMARY KEY,
-    kind TEXT NOT NULL CONSTRAINT decision_kind CHECK (kind IN ('RELEASE')),
-    order_id INTEGER NOT NULL REFERENCES orders (order_id),
-    decided_by TEXT NOT NULL CONSTRAINT decision_names_somebody CHECK (length(decided_by) > 0),
+    kind TEXT NOT NULL CONSTRAINT decision_kind CHECK (kind IN (
+        'RELEASE', 'RESOLVE_SUCCESS', 'RESOLVE_FAILED', 'FREEZE', 'UNFREEZE', 'IMPORT', 'RESTORED')),
+    order_id INTEGER REFERENCES orders (order_id),
+    by_first TEXT NOT NULL,
+    by_second TEXT,
     at_ms INTEGER NOT NULL,
-    text TEXT
+    words TEXT NOT NULL DEFAULT ''
 ) STRICT;
 
-CREATE INDEX decision_order ON decision (order_id);
+CREATE INDEX decision_order ON decision (order_id) WHERE order_id IS NOT NULL;
+
+-- A decision's place in the journal.
+CREATE TABLE decision_link (
+    decision_id INTEGER PRIMARY KEY REFERENCES decision (decision_id),
+    entry_no INTEGER NOT NULL,
+    link BLOB NOT NULL CONSTRAINT decision_link_length CHECK (length(link) = 32)
+) STRICT;
+
+-- The newest entry of each lane: the merchant, or '' for decisions about the ledger as a whole.
+CREATE TABLE lane_head (
+    lane TEXT NOT NULL CONSTRAINT lane_head_key PRIMARY KEY,
+    entries INTEGER NOT NULL CONSTRAINT lane_head_entries CHECK (entries > 0),
+    link BLOB NOT NULL CONSTRAINT lane_head_link_length CHECK (length(link) = 32)
+) STRICT, WITHOUT ROWID;
 
 -- An order as the engine needs it.
 CREATE VIEW job AS
 SELECT order_id, out_request_no, merchant, account, reduction_type, amount_fen, reason, card_no,
     sgn_no, req_scene, content_digest, state, weak, maybe_accepted, first_sent_at_ms, proof_runs,
-    batch_id, deduction_id, generation
+    batch_id, deduction_id, resolved_as, generation
 FROM orders;
 
 CREATE TRIGGER orders_number_stands_for_one_content
@@ -206,7 +237,11 @@ BEFORE INSERT ON orders
 WHEN NEW.generation > 1 AND NOT EXISTS (
     SELECT 1 FROM orders
     WHERE deduction_id = NEW.deduction_id AND generation = NEW.generation - 1
-        AND content_digest = NEW.content_digest AND state IN ('FAILED', 'CLOSED_PROVEN'))
+        AND content_digest = NEW.content_digest
+        AND (state IN ('FAILED', 'CLOSED_PROVEN')
+            -- Two people found it dead, and it can't be submitted again: 31 days since its first send.
+            OR (state NOT IN ('SUCCESS', 'FAILED', 'CLOSED_PROVEN') AND resolved_as = 'FAILED'
+                AND NEW.created_at_ms >= first_sent_at_ms + 2678400000)))
 BEGIN
     SELECT RAISE(ABORT, 'L5: a new number needs the proof that the one before is dead');
 END;
@@ -262,4 +297,75 @@ END;
 CREATE TRIGGER decision_never_changes BEFORE UPDATE ON decision
 BEGIN
     SELECT RAISE(ABORT, 'the journal is append-only');
+END;
+
+CREATE TRIGGER decision_link_stays BEFORE DELETE ON decision_link
+BEGIN
+    SELECT RAISE(ABORT, 'the journal is append-only');
+END;
+
+CREATE TRIGGER decision_link_never_changes BEFORE UPDATE ON decision_link
+BEGIN
+    SELECT RAISE(ABORT, 'the journal is append-only');
+END;
+
+CREATE TRIGGER lane_head_stays BEFORE DELETE ON lane_head
+BEGIN
+    SELECT RAISE(ABORT, 'the journal is append-only');
+END;
+
+CREATE TRIGGER lane_head_only_grows BEFORE UPDATE ON lane_head
+WHEN NEW.lane <> OLD.lane OR NEW.entries <= OLD.entries
+BEGIN
+    SELECT RAISE(ABORT, 'the journal is append-only');
+END;
+
+CREATE TRIGGER attempt_not_while_frozen
+BEFORE INSERT ON attempt
+WHEN (SELECT frozen_by FROM meta) IS NOT NULL
+BEGIN
+    SELECT RAISE(ABORT, 'the ledger is frozen: nothing may be sent');
+END;
+
+CREATE TRIGGER attempt_no_submission_of_what_people_resolved
+BEFORE INSERT ON attempt
+WHEN NEW.asked = 'SUBMISSION'
+    AND (SELECT resolved_as FROM orders WHERE orders.order_id = NEW.order_id) IS NOT NULL
+BEGIN
+    SELECT RAISE(ABORT, 'what people have resolved is not submitted again');
+END;
+
+-- Only two people, and only of what was sent and no verified reply has settled.
+CREATE TRIGGER decision_resolves
+BEFORE INSERT ON decision
+WHEN NEW.kind IN ('RESOLVE_SUCCESS', 'RESOLVE_FAILED') AND NOT (
+    trim(NEW.by_first) <> '' AND trim(COALESCE(NEW.by_second, '')) <> ''
+    AND lower(trim(NEW.by_first)) <> lower(trim(NEW.by_second)) AND trim(NEW.words) <> ''
+    AND EXISTS (
+        SELECT 1 FROM orders WHERE orders.order_id = NEW.order_id
+            AND state NOT IN ('PENDING', 'HELD', 'CONFLICT', 'CANCELLED')
+            AND state NOT IN ('SUCCESS', 'FAILED', 'CLOSED_PROVEN')))
+BEGIN
+    SELECT RAISE(ABORT, 'two people resolve, with evidence, what was sent and is not settled');
+END;
+
+CREATE TRIGGER orders_resolved_by_a_decision
+BEFORE UPDATE OF resolved_as ON orders
+WHEN NOT EXISTS (
+    SELECT 1 FROM decision
+    WHERE decision_id = (SELECT MAX(decision_id) FROM decision) AND order_id = NEW.order_id
+        AND kind = 'RESOLVE_' || NEW.resolved_as)
+BEGIN
+    SELECT RAISE(ABORT, 'only a decision of two people resolves an order');
+END;
+
+CREATE TRIGGER meta_frozen_by_a_decision
+BEFORE UPDATE OF frozen_by ON meta
+WHEN NOT EXISTS (
+    SELECT 1 FROM decision
+    WHERE decision_id = (SELECT MAX(decision_id) FROM decision)
+        AND ((kind = 'FREEZE' AND decision_id IS NEW.frozen_by)
+            OR (kind = 'UNFREEZE' AND NEW.frozen_by IS NULL)))
+BEGIN
+    SELECT RAISE(ABORT, 'only a decision freezes a ledger or lets it send again');
 END;

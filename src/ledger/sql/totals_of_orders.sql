@@ -1,5 +1,5 @@
 -- Every order that the rows show, once.
-SELECT o.state, o.attempts, o.amount_fen
+SELECT o.state, o.attempts, o.amount_fen, o.resolved_as
 FROM (
     SELECT DISTINCT deduction_id FROM batch_row
     WHERE batch_id = ?1 AND deduction_id IS NOT NULL) AS shown

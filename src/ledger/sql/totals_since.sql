@@ -1,8 +1,8 @@
 -- Every order that is open or was asked for after the attempt ?1, once.
-SELECT o.state, o.attempts, o.amount_fen, o.proof_runs
+SELECT o.state, o.attempts, o.amount_fen, o.resolved_as, o.proof_runs
 FROM (
     SELECT order_id FROM attempt WHERE attempt_id > ?1
     UNION
     SELECT order_id FROM orders
-    WHERE (state = 'UNKNOWN' OR state = 'PROCESSING' OR state = 'CLOSED')) AS touched
+    WHERE (state = 'UNKNOWN' OR state = 'PROCESSING' OR state = 'CLOSED') AND resolved_as IS NULL) AS touched
 JOIN orders AS o ON o.order_id = touched.order_id

@@ -37,7 +37,8 @@ WHERE state IN ('PENDING', 'HELD', 'CONFLICT', 'CANCELLED') AND EXISTS (
     WHERE attempt.order_id = orders.order_id AND COALESCE(reply.trust, 'LOST') <> 'NOT_SENT')
 UNION ALL
 SELECT 'deductions with more than one order alive', COUNT(*) FROM (
-    SELECT deduction_id FROM orders WHERE state NOT IN ('FAILED', 'CLOSED_PROVEN', 'CANCELLED')
+    SELECT deduction_id FROM orders
+    WHERE state NOT IN ('FAILED', 'CLOSED_PROVEN', 'CANCELLED') AND resolved_as IS NOT 'FAILED'
     GROUP BY deduction_id HAVING COUNT(*) > 1)
 UNION ALL
 SELECT 'orders issued again without proof that the one before is dead', COUNT(*) FROM orders AS o
@@ -45,7 +46,9 @@ WHERE generation > 1 AND NOT EXISTS (
     SELECT 1 FROM orders AS before
     WHERE before.deduction_id = o.deduction_id AND before.generation = o.generation - 1
         AND before.content_digest = o.content_digest
-        AND before.state IN ('FAILED', 'CLOSED_PROVEN'))
+        AND (before.state IN ('FAILED', 'CLOSED_PROVEN')
+            OR (before.resolved_as = 'FAILED'
+                AND o.created_at_ms >= before.first_sent_at_ms + 2678400000)))
 UNION ALL
 SELECT 'superseded deductions that are alive', COUNT(*) FROM deduction
 WHERE superseded_by IS NOT NULL AND EXISTS (
@@ -57,3 +60,23 @@ WHERE held_by IS NOT NULL
     AND (state = 'PENDING' OR state NOT IN ('PENDING', 'HELD', 'CONFLICT', 'CANCELLED'))
     AND NOT EXISTS (
     SELECT 1 FROM decision WHERE decision.order_id = orders.order_id AND kind = 'RELEASE')
+UNION ALL
+SELECT 'decisions that stand outside the journal''s chain', COUNT(*) FROM decision
+WHERE NOT EXISTS (
+    SELECT 1 FROM decision_link WHERE decision_link.decision_id = decision.decision_id)
+UNION ALL
+SELECT 'orders that are resolved otherwise than people decided', COUNT(*) FROM orders
+WHERE resolved_as IS NOT NULL AND 'RESOLVE_' || resolved_as IS NOT (
+    SELECT kind FROM decision
+    WHERE decision.order_id = orders.order_id AND kind IN ('RESOLVE_SUCCESS', 'RESOLVE_FAILED')
+    ORDER BY decision_id DESC LIMIT 1)
+UNION ALL
+SELECT 'decisions of two people that their orders do not show', COUNT(*) FROM decision
+WHERE kind IN ('RESOLVE_SUCCESS', 'RESOLVE_FAILED') AND NOT EXISTS (
+    SELECT 1 FROM orders
+    WHERE orders.order_id = decision.order_id AND orders.resolved_as IS NOT NULL)
+UNION ALL
+SELECT 'freezes that the ledger does not follow', COUNT(*) FROM meta
+WHERE frozen_by IS NOT (
+    SELECT CASE kind WHEN 'FREEZE' THEN decision_id END FROM decision
+    WHERE kind IN ('FREEZE', 'UNFREEZE') ORDER BY decision_id DESC LIMIT 1)

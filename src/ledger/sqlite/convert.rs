@@ -9,7 +9,7 @@ use crate::clock::WallMs;
 use crate::ledger::{Job, LedgerError, LedgerResult, OrderId, Standing, Trust};
 use crate::order::{
     Account, CardNo, Content, Fen, Merchant, Order, OrderNo, Reason, ReductionType, ReqScene,
-    SgnNo, State, Weak,
+    Resolution, SgnNo, State, Weak,
 };
 
 /// A row's value that no levy ever wrote.
@@ -79,6 +79,13 @@ pub(super) fn state(word: &str, order: i64) -> LedgerResult<State> {
     State::from_word(word).ok_or_else(|| strange("state", order))
 }
 
+/// What people found out.
+pub(super) fn resolved(found: Option<String>, order: i64) -> LedgerResult<Option<Resolution>> {
+    found
+        .map(|found| word(Resolution::from_word(&found), "resolution", order))
+        .transpose()
+}
+
 /// A row of the view `job`. Its content must still have its digest.
 pub(super) fn job(row: &Row<'_>) -> LedgerResult<Job> {
     let id: i64 = row.get(0)?;
@@ -101,6 +108,7 @@ pub(super) fn job(row: &Row<'_>) -> LedgerResult<Job> {
             maybe_accepted: row.get(13)?,
             first_sent_at: row.get::<_, Option<i64>>(14)?.map(WallMs),
             proof_runs: row.get(15)?,
+            resolved: resolved(row.get(18)?, id)?,
         },
     })
 }

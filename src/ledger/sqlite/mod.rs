@@ -5,8 +5,13 @@
 //! neither files of rows nor HTTP.
 
 mod accept;
+mod backup;
+mod chain;
 mod convert;
+mod decision;
+mod journal;
 mod open;
+mod overview;
 mod place;
 mod read;
 mod rehearse;
@@ -14,6 +19,7 @@ mod reissue;
 mod result;
 mod sql;
 mod stage;
+mod story;
 #[cfg(test)]
 mod tests;
 mod verify;
@@ -25,12 +31,13 @@ use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 
 pub use open::OpenOptions;
 pub(in crate::ledger) use place::{FILE_MODE, missing};
+pub use verify::{Audit, BadEntry};
 
 use super::{
-    Accepted, AttemptId, Batch, BatchHead, BatchId, Binding, CancelTarget, Cancelled, Expiring,
-    Job, LaneWork, Ledger, LedgerError, LedgerResult, Only, OrderId, Phase, Planned, RecentSend,
-    Rehearsal, Rehearsed, Reissued, Released, ResultRow, RunId, Scope, StagedRow, Totals, Write,
-    Written,
+    Accepted, AttemptId, Batch, BatchHead, BatchId, Binding, CancelTarget, Cancelled, Decided,
+    Decision, Expiring, Frozen, Job, JournalHead, LaneWork, Ledger, LedgerError, LedgerResult,
+    Only, OrderId, Overview, OverviewAsk, Person, Phase, Planned, RecentSend, Rehearsal, Rehearsed,
+    Reissued, Released, ResultRow, RunId, Scope, StagedRow, Story, Totals, Write, Written,
 };
 use crate::clock::WallMs;
 use crate::order::{ContentDigest, Merchant, OrderNo, Proof};
@@ -63,7 +70,19 @@ impl SqliteLedger {
     /// Goes through the whole ledger: SQLite's own checks, then what must hold whatever happened.
     /// Says in words what does not; empty if all is well.
     pub fn verify(&mut self) -> LedgerResult<Vec<String>> {
-        verify::verify(&mut self.conn)
+        Ok(self.audit(None)?.wrong)
+    }
+
+    /// The same, with where the journal stands; `expect` is a head that it had at an earlier time,
+    /// and must have come through since.
+    pub fn audit(&mut self, expect: Option<JournalHead>) -> LedgerResult<Audit> {
+        verify::audit(&mut self.conn, expect)
+    }
+
+    /// Copies the ledger as it stands at one moment into an empty file, while a run may be writing.
+    /// The copy is one file, synced by SQLite; whether it verifies is the caller's question.
+    pub fn copy_to(&self, file: &Path) -> LedgerResult<()> {
+        backup::copy(&self.conn, file)
     }
 }
 
@@ -129,9 +148,7 @@ impl Ledger for SqliteLedger {
     }
 
     fn latest_signed_at(&mut self) -> LedgerResult<Option<WallMs>> {
-        let mut statement = self.conn.prepare_cached(sql::META_LATEST_SIGNED_AT)?;
-        let latest: Option<i64> = statement.query_row([], |row| row.get(0))?;
-        Ok(latest.map(WallMs))
+        read::latest_signed_at(&self.conn)
     }
 
     fn write(&mut self, writes: Vec<Write>) -> LedgerResult<Vec<Written>> {
@@ -156,8 +173,9 @@ impl Ledger for SqliteLedger {
         only: Only,
         after: u64,
         limit: u32,
+        at: WallMs,
     ) -> LedgerResult<Vec<(u64, Proof)>> {
-        reissue::proofs(&self.conn, batch, only, after, limit)
+        reissue::proofs(&self.conn, batch, only, after, limit, at)
     }
 
     fn reissue(
@@ -178,7 +196,7 @@ impl Ledger for SqliteLedger {
         rehearse::rehearse(&mut self.conn, rehearsal, each)
     }
 
-    fn release(&mut self, numbers: &[OrderNo], by: &str, at: WallMs) -> LedgerResult<Released> {
+    fn release(&mut self, numbers: &[OrderNo], by: &Person, at: WallMs) -> LedgerResult<Released> {
         reissue::release(&mut self.conn, numbers, by, at)
     }
 
@@ -200,6 +218,26 @@ impl Ledger for SqliteLedger {
 
     fn content_of(&mut self, no: &OrderNo) -> LedgerResult<Option<ContentDigest>> {
         read::content_of(&self.conn, no)
+    }
+
+    fn decide(&mut self, decision: &Decision, at: WallMs) -> LedgerResult<Decided> {
+        decision::decide(&mut self.conn, decision, at)
+    }
+
+    fn frozen(&mut self) -> LedgerResult<Option<Frozen>> {
+        journal::frozen(&self.conn)
+    }
+
+    fn journal_head(&mut self) -> LedgerResult<JournalHead> {
+        journal::head(&self.conn)
+    }
+
+    fn overview(&mut self, ask: &OverviewAsk) -> LedgerResult<Overview> {
+        overview::overview(&self.conn, ask)
+    }
+
+    fn story(&mut self, no: &OrderNo) -> LedgerResult<Option<Story>> {
+        story::story(&self.conn, no)
     }
 }
 

@@ -24,7 +24,7 @@ pub(super) fn batch_by_id(conn: &Connection, id: BatchId) -> LedgerResult<Option
     rows.next()?.map(batch).transpose()
 }
 
-fn batch(row: &Row<'_>) -> LedgerResult<Batch> {
+pub(super) fn batch(row: &Row<'_>) -> LedgerResult<Batch> {
     let id: i64 = row.get(0)?;
     let header: String = row.get(3)?;
     Ok(Batch {
@@ -164,6 +164,12 @@ fn jobs(conn: &Connection, sql: &str, params: impl rusqlite::Params) -> LedgerRe
         jobs.push(convert::job(row)?);
     }
     Ok(jobs)
+}
+
+pub(super) fn latest_signed_at(conn: &Connection) -> LedgerResult<Option<WallMs>> {
+    let mut statement = conn.prepare_cached(sql::META_LATEST_SIGNED_AT)?;
+    let latest: Option<i64> = statement.query_row([], |row| row.get(0))?;
+    Ok(latest.map(WallMs))
 }
 
 pub(super) fn recent_sends(conn: &Connection, since: WallMs) -> LedgerResult<Vec<RecentSend>> {

@@ -64,7 +64,14 @@ fn issue(
     let mut tally = Tally::default();
     let mut after = 0;
     loop {
-        let page = reissue::proofs(tx, batch.id, rehearsal.only, after, PROOFS_AT_ONCE)?;
+        let page = reissue::proofs(
+            tx,
+            batch.id,
+            rehearsal.only,
+            after,
+            PROOFS_AT_ONCE,
+            rehearsal.at,
+        )?;
         let Some((last, _)) = page.last() else {
             return Ok((issued, tally));
         };

@@ -7,12 +7,14 @@
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
 use super::accept::{hold_since, one_row};
+use super::journal::Journal;
 use super::{convert, sql};
 use crate::clock::WallMs;
 use crate::ledger::{
-    BatchId, Decision, Kept, LedgerError, LedgerResult, Only, Reissue, Reissued, Released,
+    BatchId, Decided, DecisionKind, Kept, LedgerError, LedgerResult, Only, Person,
+    REISSUE_OF_RESOLVED_MS, Reissue, Reissued, Released,
 };
-use crate::order::{Event, OrderNo, Proof, State};
+use crate::order::{Event, OrderNo, Proof, Resolution, State};
 
 /// The proofs that the ledger has for a batch's deductions: made from what is recorded.
 pub(super) fn proofs(
@@ -21,6 +23,7 @@ pub(super) fn proofs(
     only: Only,
     after: u64,
     limit: u32,
+    at: WallMs,
 ) -> LedgerResult<Vec<(u64, Proof)>> {
     let mut statement = conn.prepare_cached(sql::PROOFS_OF_BATCH)?;
     let mut rows = statement.query(params![
@@ -28,7 +31,8 @@ pub(super) fn proofs(
         i64::try_from(after).unwrap_or(i64::MAX),
         only.takes(State::Failed),
         only.takes(State::ClosedProven),
-        limit
+        limit,
+        at.plus_ms(-REISSUE_OF_RESOLVED_MS).0
     ])?;
     let mut proofs = Vec::new();
     while let Some(row) = rows.next()? {
@@ -87,6 +91,19 @@ struct Parent {
     hold_key: [u8; 16],
     settled_by_verified: bool,
     row: Option<i64>,
+    resolved: Option<Resolution>,
+    first_sent_at: Option<WallMs>,
+}
+
+impl Parent {
+    /// A verified reply called it dead, or two people did and it can't be submitted again.
+    fn is_dead(&self, at: WallMs) -> bool {
+        if self.state.is_final() {
+            return self.state.is_proven_dead() && self.settled_by_verified;
+        }
+        let is_over = |first: WallMs| at >= first.plus_ms(REISSUE_OF_RESOLVED_MS);
+        self.resolved == Some(Resolution::Failed) && self.first_sent_at.is_some_and(is_over)
+    }
 }
 
 impl Desk<'_> {
@@ -106,7 +123,7 @@ impl Desk<'_> {
 
     /// Why nothing may be issued for it.
     fn kept(&self, parent: &Parent) -> LedgerResult<Option<Kept>> {
-        if !parent.state.is_proven_dead() || !parent.settled_by_verified {
+        if !parent.is_dead(self.at) {
             return Ok(Some(Kept::NoProof(parent.state)));
         }
         let mut statement = self.tx.prepare_cached(sql::ORDER_NEWEST)?;
@@ -195,6 +212,8 @@ impl Desk<'_> {
             hold_key: row.get(5)?,
             settled_by_verified: row.get(6)?,
             row: row.get(7)?,
+            resolved: convert::resolved(row.get(8)?, id)?,
+            first_sent_at: row.get::<_, Option<i64>>(9)?.map(WallMs),
         })
     }
 }
@@ -203,43 +222,44 @@ impl Desk<'_> {
 pub(super) fn release(
     conn: &mut Connection,
     numbers: &[OrderNo],
-    by: &str,
+    by: &Person,
     at: WallMs,
 ) -> LedgerResult<Released> {
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let mut journal = Journal::open(&tx)?;
+    let decided = Decided {
+        kind: DecisionKind::Release,
+        by_first: by.as_str().into(),
+        by_second: None,
+        at,
+        words: String::new(),
+    };
     let mut released = Released::default();
     for no in numbers {
-        let found: Option<(i64, i64, String)> = tx
-            .prepare_cached(sql::ORDERS_OF_NUMBER)?
-            .query_row([no.as_str()], |row| {
-                Ok((row.get(0)?, row.get(2)?, row.get(3)?))
-            })
-            .optional()?;
-        let Some((id, fen, state)) = found else {
+        let mut statement = tx.prepare_cached(sql::JOB_BY_NO)?;
+        let mut rows = statement.query([no.as_str()])?;
+        let Some(row) = rows.next()? else {
             return Err(LedgerError::Refused(format!(
                 "this ledger does not know the number {no}; nothing was released"
             )));
         };
-        let state = convert::state(&state, id)?;
+        let job = convert::job(row)?;
+        let state = job.standing.state;
         let Some(next) = state.next(Event::Released) else {
             released.left.push((no.clone(), state));
             continue;
         };
-        tx.prepare_cached(sql::DECISION_INSERT)?.execute(params![
-            Decision::Release.as_str(),
-            id,
-            by,
-            at.0,
-            None::<String>
-        ])?;
+        journal.decision(Some((job.id, &job.order)), &decided)?;
         let changed = tx.prepare_cached(sql::ORDER_RELEASE)?.execute(params![
-            id,
+            job.id.0,
             state.as_str(),
             next.as_str()
         ])?;
         one_row(changed, no.as_str())?;
-        released.released.push((no.clone(), convert::fen(fen, id)?));
+        let amount = job.order.content.amount;
+        released.released.push((no.clone(), amount));
     }
+    journal.close()?;
     tx.commit()?;
     Ok(released)
 }

@@ -2,12 +2,13 @@
 
 use rusqlite::{Connection, OptionalExtension, Row};
 
-use super::{convert, read, sql};
+use super::{convert, journal, read, sql};
 use crate::clock::WallMs;
 use crate::ledger::{
-    AttemptId, BatchId, LedgerError, LedgerResult, ReplyFacts, ResultRow, RowOrder, Totals,
+    AttemptId, BatchId, DecisionKind, LedgerError, LedgerResult, REISSUE_OF_RESOLVED_MS,
+    ReplyFacts, ResultRow, RowOrder, Totals,
 };
-use crate::order::{NextAction, OrderNo, State, Status};
+use crate::order::{Fate, NextAction, OrderNo, Resolution, State, Status};
 
 /// Streams a batch's rows; reads only, so it holds no lock that a writer waits for.
 pub(super) fn rows(
@@ -34,6 +35,7 @@ enum Shown {
         state: State,
         proof_runs: u32,
         superseded: bool,
+        resolved: Option<Resolution>,
     },
 }
 
@@ -43,6 +45,7 @@ impl Shown {
         state: Option<&str>,
         proof_runs: Option<u32>,
         superseded: bool,
+        resolved: Option<String>,
     ) -> LedgerResult<Self> {
         match (kind, state, proof_runs) {
             ("INVALID", _, _) => Ok(Self::Invalid),
@@ -51,6 +54,7 @@ impl Shown {
                 state: convert::state(state, 0)?,
                 proof_runs,
                 superseded,
+                resolved: convert::resolved(resolved, 0)?,
             }),
             _ => Err(LedgerError::Broken("a row without its order".into())),
         }
@@ -60,7 +64,9 @@ impl Shown {
         match self {
             Self::Invalid => Status::Invalid,
             Self::Conflict => Status::Conflict,
-            Self::Order { state, .. } => Status::of(state),
+            Self::Order {
+                state, resolved, ..
+            } => Status::shown(state, resolved),
         }
     }
 
@@ -73,8 +79,11 @@ impl Shown {
                 superseded: true, ..
             } => NextAction::None,
             Self::Order {
-                state, proof_runs, ..
-            } => NextAction::of(state, proof_runs),
+                state,
+                proof_runs,
+                resolved,
+                ..
+            } => NextAction::shown(state, proof_runs, resolved),
         }
     }
 }
@@ -89,6 +98,7 @@ fn result_row(conn: &Connection, row: &Row<'_>) -> LedgerResult<ResultRow> {
         state.as_deref(),
         row.get("proof_runs")?,
         superseded_by.is_some(),
+        row.get("resolved_as")?,
     )?;
     let duplicate_of = match row.get::<_, Option<String>>("first_file")? {
         Some(file) => Some(format!("{file}:{}", row.get::<_, i64>("repeat_of_line")?)),
@@ -127,7 +137,8 @@ fn row_order(row: &Row<'_>, state: State) -> LedgerResult<RowOrder> {
     })
 }
 
-fn reply(row: &Row<'_>, order: i64) -> LedgerResult<Option<ReplyFacts>> {
+/// A reply's columns, by their names.
+pub(super) fn reply(row: &Row<'_>, order: i64) -> LedgerResult<Option<ReplyFacts>> {
     let Some(trust) = row.get::<_, Option<String>>("trust")? else {
         return Ok(None);
     };
@@ -193,6 +204,12 @@ fn note(
         && let Some(place) = place_of_deduction(conn, by)?
     {
         notes.push(format!("replaced by {place}"));
+    } else if let Shown::Order {
+        resolved: Some(resolved),
+        ..
+    } = shown
+    {
+        notes.push(found_out(conn, row, resolved)?);
     } else if let Some(state) = state {
         notes.extend(not_reissued(conn, row, state)?);
     }
@@ -229,6 +246,40 @@ fn not_reissued(conn: &Connection, row: &Row<'_>, state: State) -> LedgerResult<
         State::Pending | State::Held | State::Conflict | State::Cancelled => Ok(None),
         State::Unknown | State::Processing | State::Rejected | State::Success => Ok(None),
     }
+}
+
+/// What people found out, and what that allows.
+fn found_out(conn: &Connection, row: &Row<'_>, resolved: Resolution) -> LedgerResult<String> {
+    let mut statement = conn.prepare_cached(sql::DECISIONS_OF_ORDER)?;
+    let mut decisions = statement.query([row.get::<_, i64>("order_id")?])?;
+    let mut latest = None;
+    while let Some(decision) = decisions.next()? {
+        let decided = journal::decided(decision)?;
+        match decided.kind {
+            DecisionKind::ResolveSuccess | DecisionKind::ResolveFailed => latest = Some(decided),
+            DecisionKind::Release
+            | DecisionKind::Freeze
+            | DecisionKind::Unfreeze
+            | DecisionKind::Import
+            | DecisionKind::Restored => {}
+        }
+    }
+    let decided =
+        latest.ok_or_else(|| LedgerError::Broken("an order resolved by nobody".into()))?;
+    let mut words = format!(
+        "resolved as {resolved} by {} and {} on {}: {}",
+        decided.by_first,
+        decided.by_second.unwrap_or_default(),
+        decided.at.rfc3339(),
+        decided.words
+    );
+    if let (Resolution::Failed, Some(first)) =
+        (resolved, row.get::<_, Option<i64>>("first_sent_at_ms")?)
+    {
+        let from = WallMs(first).plus_ms(REISSUE_OF_RESOLVED_MS).rfc3339();
+        words.push_str(&format!("; a new number is given from {from} on"));
+    }
+    Ok(words)
 }
 
 fn place_of_order(conn: &Connection, order: i64) -> LedgerResult<(String, String)> {
@@ -281,7 +332,13 @@ fn totals_of_rows(conn: &Connection, batch: BatchId, totals: &mut Totals) -> Led
     while let Some(row) = rows.next()? {
         let state: Option<String> = row.get(1)?;
         let kind: String = row.get(0)?;
-        let shown = Shown::read(&kind, state.as_deref(), row.get(2)?, row.get(3)?)?;
+        let shown = Shown::read(
+            &kind,
+            state.as_deref(),
+            row.get(2)?,
+            row.get(3)?,
+            row.get(6)?,
+        )?;
         let amount: Option<i64> = row.get(4)?;
         let fen = amount.map(|fen| convert::fen(fen, 0)).transpose()?;
         totals.unreadable_amounts += u64::from(fen.is_none());
@@ -302,23 +359,22 @@ fn totals_of_orders(conn: &Connection, batch: BatchId, totals: &mut Totals) -> L
     Ok(())
 }
 
-/// State, attempts and amount in the first three columns; the state, and the fen.
-fn total_of_order(row: &Row<'_>, totals: &mut Totals) -> LedgerResult<(State, u128)> {
+/// State, attempts, amount and what people found out in the first four columns.
+fn total_of_order(
+    row: &Row<'_>,
+    totals: &mut Totals,
+) -> LedgerResult<(State, Option<Resolution>, u128)> {
     let state = convert::state(&row.get::<_, String>(0)?, 0)?;
     totals.orders += 1;
     totals.attempts += u64::from(row.get::<_, u32>(1)?);
     let fen = u128::from(convert::fen(row.get(2)?, 0)?.get());
-    match state {
-        State::Success => totals.deducted_fen += fen,
-        State::Failed | State::ClosedProven | State::Cancelled | State::Rejected => {
-            totals.dead_fen += fen;
-        }
-        State::Pending | State::Held | State::Conflict | State::Unknown => {
-            totals.open_fen += fen;
-        }
-        State::Processing | State::Closed | State::Expired => totals.open_fen += fen,
+    let resolved = convert::resolved(row.get(3)?, 0)?;
+    match Fate::of(state, resolved) {
+        Fate::Deducted => totals.deducted_fen += fen,
+        Fate::Open => totals.open_fen += fen,
+        Fate::Dead => totals.dead_fen += fen,
     }
-    Ok((state, fen))
+    Ok((state, resolved, fen))
 }
 
 /// Sums of what was asked for after an attempt, and of what is open: orders, as if each were a row.
@@ -328,11 +384,12 @@ pub(super) fn totals_since(conn: &Connection, after: AttemptId) -> LedgerResult<
     let mut statement = conn.prepare_cached(sql::TOTALS_SINCE)?;
     let mut rows = statement.query([after.0])?;
     while let Some(row) = rows.next()? {
-        let (state, fen) = total_of_order(row, &mut totals)?;
+        let (state, resolved, fen) = total_of_order(row, &mut totals)?;
         let shown = Shown::Order {
             state,
-            proof_runs: row.get(3)?,
+            proof_runs: row.get(4)?,
             superseded: false,
+            resolved,
         };
         counts.add(shown, Some(fen));
         totals.rows += 1;

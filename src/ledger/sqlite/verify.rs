@@ -1,24 +1,104 @@
-//! Goes through the whole ledger and says what is wrong with it.
+//! Goes through the whole ledger and says what is wrong with it: SQLite's own checks, the journal's
+//! chain, the books, each order's content against its digest, and each order's state against what
+//! its journal comes to. Reads only, in one moment of the ledger.
 
 use rusqlite::Connection;
 
-use super::{convert, sql};
+use super::{chain, convert, journal, sql};
 use crate::ledger::LedgerResult;
+use crate::ledger::journal::{JournalHead, LaneHead};
+use crate::ledger::replay::{Past, PastReply, replay};
+use crate::order::{Asked, State};
 
 /// Findings of one kind that are named one by one.
 const FINDINGS_MAX: usize = 20;
 
-/// SQLite's own checks, the books, and each order's content against its digest.
-pub(super) fn verify(conn: &mut Connection) -> LedgerResult<Vec<String>> {
-    let tx = conn.transaction()?;
-    let mut wrong = Vec::new();
-    integrity(&tx, &mut wrong)?;
-    // With a damaged file the rest would only repeat it in other words.
-    if wrong.is_empty() {
-        books(&tx, &mut wrong)?;
-        contents(&tx, &mut wrong)?;
+/// What verifying found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Audit {
+    /// Where the journal stands, by its own account.
+    pub head: JournalHead,
+    /// Where each lane of it stands, by name.
+    pub lanes: Vec<LaneHead>,
+    /// Orders that were looked at.
+    pub orders: u64,
+    /// The first entry of the journal that is not what was written.
+    pub bad: Option<BadEntry>,
+    /// Everything that is wrong, in words; the first bad entry before the rest. Empty if all is well.
+    pub wrong: Vec<String>,
+}
+
+/// An entry of the journal that is not what was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BadEntry {
+    /// Its number.
+    pub entry: u64,
+    /// Its lane: the merchant, or empty for the ledger as a whole. `None` if the entry is not there.
+    pub lane: Option<String>,
+    /// INTENT, REPLY or DECISION.
+    pub kind: Option<&'static str>,
+    /// Its order's number.
+    pub order: Option<String>,
+    /// What is wrong with it.
+    pub wrong: String,
+}
+
+impl BadEntry {
+    pub(super) fn missing(entry: u64) -> Self {
+        Self {
+            entry,
+            lane: None,
+            kind: None,
+            order: None,
+            wrong: "it is not there: it was taken out, or given another number".into(),
+        }
     }
-    Ok(wrong)
+}
+
+impl std::fmt::Display for BadEntry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "the first bad entry of the journal is {}", self.entry)?;
+        if let (Some(kind), Some(lane)) = (self.kind, &self.lane) {
+            match lane.as_str() {
+                "" => write!(f, ", a {kind} about the ledger as a whole")?,
+                lane => write!(f, ", a {kind} in the lane {lane}")?,
+            }
+        }
+        if let Some(order) = &self.order {
+            write!(f, ", order {order}")?;
+        }
+        write!(f, ": {}", self.wrong)
+    }
+}
+
+/// Everything; `expect` is a head that the journal had at an earlier time.
+pub(super) fn audit(conn: &mut Connection, expect: Option<JournalHead>) -> LedgerResult<Audit> {
+    let tx = conn.transaction()?;
+    let mut damage = Vec::new();
+    integrity(&tx, &mut damage)?;
+    let mut audit = Audit {
+        head: JournalHead::of(&[]),
+        lanes: Vec::new(),
+        orders: 0,
+        bad: None,
+        wrong: Vec::new(),
+    };
+    // In a damaged file too: it says which entry is the first that can't be believed.
+    let walked = chained(&tx, expect, &mut audit);
+    let sound = damage.is_empty();
+    match walked {
+        // What SQLite itself can't read, its own check has said in other words.
+        Err(_) if !sound => {}
+        walked => walked?,
+    }
+    audit.wrong.extend(damage);
+    // With a damaged file the rest would only repeat it.
+    if sound {
+        books(&tx, &mut audit.wrong)?;
+        contents(&tx, &mut audit)?;
+        replayed(&tx, &mut audit.wrong)?;
+    }
+    Ok(audit)
 }
 
 fn integrity(conn: &Connection, wrong: &mut Vec<String>) -> LedgerResult<()> {
@@ -42,6 +122,67 @@ fn integrity(conn: &Connection, wrong: &mut Vec<String>) -> LedgerResult<()> {
     Ok(())
 }
 
+/// The journal's chain, its heads, and the head that it had once.
+fn chained(conn: &Connection, expect: Option<JournalHead>, audit: &mut Audit) -> LedgerResult<()> {
+    let said = journal::heads(conn)?;
+    audit.head = JournalHead::of(&said);
+    let walked = chain::walk(conn, expect)?;
+    audit.lanes = walked.lanes.into_values().collect();
+    audit
+        .wrong
+        .extend(walked.bad.as_ref().map(ToString::to_string));
+    audit.bad = walked.bad;
+    if audit.bad.is_none() {
+        heads(conn, &said, walked.entries, audit)?;
+    }
+    let Some(expect) = expect else { return Ok(()) };
+    audit.wrong.extend(match walked.at_expected {
+        Some(head) if head == expect => None,
+        Some(_) => Some(format!(
+            "the journal's first {} entries are not those of the head that was expected: it was \
+             written anew, or the head is another ledger's",
+            expect.entries
+        )),
+        None if audit.bad.is_some() => Some(
+            "whether the expected head was once the journal's can't be told beyond its first bad \
+             entry"
+                .into(),
+        ),
+        None => Some(format!(
+            "the journal has {} entries, and had {} when the expected head was noted: its tail was \
+             cut, or an older copy was put in its place",
+            walked.entries, expect.entries
+        )),
+    });
+    Ok(())
+}
+
+/// What the ledger says of its lanes, against what they are.
+fn heads(conn: &Connection, said: &[LaneHead], walked: u64, audit: &mut Audit) -> LedgerResult<()> {
+    let entries = journal::entries(conn)?;
+    if entries as u64 != walked {
+        audit.wrong.push(format!(
+            "the ledger says that its journal has {entries} entries, and it has {walked}: its tail \
+             was cut"
+        ));
+    }
+    let differ = |one: &[LaneHead], other: &[LaneHead]| -> Vec<String> {
+        let missing = one.iter().filter(|head| !other.contains(head));
+        missing.map(|head| head.lane.clone()).collect()
+    };
+    let mut lanes = differ(said, &audit.lanes);
+    lanes.extend(differ(&audit.lanes, said));
+    lanes.sort();
+    lanes.dedup();
+    for lane in lanes.iter().take(FINDINGS_MAX) {
+        audit.wrong.push(format!(
+            "the head of the lane {lane:?} is not that of its newest entry: its tail was cut, or the \
+             head was changed"
+        ));
+    }
+    Ok(())
+}
+
 fn books(conn: &Connection, wrong: &mut Vec<String>) -> LedgerResult<()> {
     let mut statement = conn.prepare(sql::VERIFY_BOOKS)?;
     let mut rows = statement.query([])?;
@@ -54,17 +195,87 @@ fn books(conn: &Connection, wrong: &mut Vec<String>) -> LedgerResult<()> {
     Ok(())
 }
 
-fn contents(conn: &Connection, wrong: &mut Vec<String>) -> LedgerResult<()> {
+fn contents(conn: &Connection, audit: &mut Audit) -> LedgerResult<()> {
     let mut statement = conn.prepare(sql::JOB_ALL)?;
     let mut rows = statement.query([])?;
     let mut findings = 0;
     while let Some(row) = rows.next()?
         && findings < FINDINGS_MAX
     {
+        audit.orders += 1;
         if let Err(e) = convert::job(row) {
-            wrong.push(e.to_string());
+            audit.wrong.push(e.to_string());
             findings += 1;
         }
     }
     Ok(())
+}
+
+/// Each order's state and first send, worked out again from its journal.
+fn replayed(conn: &Connection, wrong: &mut Vec<String>) -> LedgerResult<()> {
+    let mut orders = conn.prepare(sql::REPLAY_ORDERS)?;
+    let mut attempts = conn.prepare(sql::REPLAY_ATTEMPTS)?;
+    let mut rows = orders.query([])?;
+    let mut findings = 0;
+    while let Some(row) = rows.next()?
+        && findings < FINDINGS_MAX
+    {
+        let id: i64 = row.get(0)?;
+        let no: String = row.get(1)?;
+        // A state that is none was named by SQLite's check of the table's rules.
+        let Some(state) = State::from_word(&row.get::<_, String>(2)?) else {
+            continue;
+        };
+        let first: Option<i64> = row.get(3)?;
+        let pasts = pasts(&mut attempts, id)?;
+        let told = pasts
+            .and_then(|pasts| replay(&pasts))
+            .and_then(|end| end.agrees(state, first));
+        if let Err(words) = told {
+            wrong.push(format!("order {no} {words}"));
+            findings += 1;
+        }
+    }
+    Ok(())
+}
+
+fn pasts(
+    attempts: &mut rusqlite::Statement<'_>,
+    order: i64,
+) -> LedgerResult<Result<Vec<Past>, String>> {
+    let mut rows = attempts.query([order])?;
+    let mut pasts = Vec::new();
+    while let Some(row) = rows.next()? {
+        let entry: i64 = row.get(1)?;
+        let (asked, before): (String, String) = (row.get(2)?, row.get(3)?);
+        let (Some(asked), Some(before)) = (Asked::from_word(&asked), State::from_word(&before))
+        else {
+            return Ok(Err(format!(
+                "has an intent (entry {entry}) of no known words"
+            )));
+        };
+        let reply = match row.get::<_, Option<i64>>(5)? {
+            None => None,
+            Some(reply) => {
+                let trust: String = row.get(6)?;
+                let reason: Option<String> = row.get(9)?;
+                Some(PastReply {
+                    entry: reply,
+                    trust: convert::trust(&trust, order)?,
+                    meaning: row.get(7)?,
+                    maybe_accepted: row.get(8)?,
+                    closed: reason.as_deref() == Some("BALANCE_NOT_ENOUGH"),
+                    signed_at_ms: row.get(10)?,
+                })
+            }
+        };
+        pasts.push(Past {
+            entry,
+            asked,
+            before,
+            claimed_at_ms: row.get(4)?,
+            reply,
+        });
+    }
+    Ok(Ok(pasts))
 }

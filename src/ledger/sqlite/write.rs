@@ -3,22 +3,25 @@
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
 use super::accept::one_row;
+use super::journal::Journal;
 use super::{convert, sql};
 use crate::clock::WallMs;
 use crate::ledger::{
-    Answer, Ask, AttemptId, BatchId, CancelTarget, Cancelled, Claimed, Job, LedgerError,
-    LedgerResult, OrderId, Standing, Trust, Write, Written,
+    Answer, Ask, BatchId, CancelTarget, Cancelled, Claimed, Job, LedgerError, LedgerResult,
+    OrderId, Standing, Trust, Write, Written,
 };
-use crate::order::{Asked, Event, OrderNo, State};
+use crate::order::{Asked, Event, OrderNo, Resolution, State};
 
 /// Commits a group. On any error the whole group is rolled back.
 pub(super) fn write(conn: &mut Connection, writes: Vec<Write>) -> LedgerResult<Vec<Written>> {
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let mut journal = Journal::open(&tx)?;
     let mut written = Vec::with_capacity(writes.len());
     for write in writes {
         written.push(match write {
-            Write::Claim(ask) => claim(&tx, ask)?,
-            Write::Record(answer) => record(&tx, &answer)?,
+            Write::Claim(ask) if journal.frozen() => Written::Frozen(ask.job.id),
+            Write::Claim(ask) => claim(&tx, &mut journal, ask)?,
+            Write::Record(answer) => record(&tx, &mut journal, *answer)?,
             Write::ProofMissed(order) => {
                 let changed = tx
                     .prepare_cached(sql::ORDER_PROOF_MISSED)?
@@ -28,12 +31,13 @@ pub(super) fn write(conn: &mut Connection, writes: Vec<Write>) -> LedgerResult<V
             }
         });
     }
+    journal.close()?;
     // Only here do the permissions to send come into the world: with the commit (law L1).
     tx.commit()?;
     Ok(written)
 }
 
-fn claim(tx: &Transaction<'_>, ask: Ask) -> LedgerResult<Written> {
+fn claim(tx: &Transaction<'_>, journal: &mut Journal<'_>, ask: Ask) -> LedgerResult<Written> {
     let found = job(tx, ask.job.id)?;
     let Standing {
         state: before,
@@ -44,16 +48,14 @@ fn claim(tx: &Transaction<'_>, ask: Ask) -> LedgerResult<Written> {
     if found.order != ask.job.order || before != ask.job.standing.state {
         return Ok(Written::Refused(found.id, found.standing));
     }
+    // What people have resolved may be asked about, but never be deducted behind their backs.
+    if found.standing.resolved.is_some() && ask.asked == Asked::Submission {
+        return Ok(Written::Refused(found.id, found.standing));
+    }
     let Some(state) = before.next(Event::Claimed(ask.asked)) else {
         return Ok(Written::Refused(found.id, found.standing));
     };
-    let attempt = tx.prepare_cached(sql::ATTEMPT_INSERT)?.insert(params![
-        found.id.0,
-        ask.run.0,
-        ask.asked.as_str(),
-        ask.at.0,
-        before.as_str()
-    ])?;
+    let attempt = journal.intent(&found, &ask, before)?;
     let mut standing = Standing {
         state,
         ..found.standing
@@ -75,16 +77,30 @@ fn claim(tx: &Transaction<'_>, ask: Ask) -> LedgerResult<Written> {
         order: ask.job.order,
         standing,
     };
-    let attempt = AttemptId(attempt);
     let claimed = Claimed::new(attempt, job, ask.asked, before, earlier_sends);
     Ok(Written::Claimed(Box::new(claimed)))
 }
 
-fn record(tx: &Transaction<'_>, answer: &Answer) -> LedgerResult<Written> {
-    check_answer(tx, answer)?;
-    let found = job(tx, answer.order)?.standing;
-    let standing = after(&found, answer);
-    insert_reply(tx, answer)?;
+fn record(
+    tx: &Transaction<'_>,
+    journal: &mut Journal<'_>,
+    mut answer: Answer,
+) -> LedgerResult<Written> {
+    check_answer(tx, &answer)?;
+    let Job {
+        order,
+        standing: found,
+        ..
+    } = job(tx, answer.order)?;
+    let standing = after(&found, &answer);
+    let contradicted = found
+        .resolved
+        .is_some_and(|resolved| resolved.contradicts(standing.state) && !found.state.is_final());
+    if contradicted && answer.alert.is_none() {
+        answer.alert = Some(Resolution::CONTRADICTED);
+    }
+    let answer = &answer;
+    journal.reply(&order, answer)?;
     let settles = standing.state.is_final() || standing.state == State::Expired;
     let changed = tx.prepare_cached(sql::ORDER_RECORD)?.execute(params![
         answer.order.0,
@@ -174,31 +190,8 @@ fn after(found: &Standing, answer: &Answer) -> Standing {
         maybe_accepted,
         first_sent_at,
         proof_runs: found.proof_runs,
+        resolved: found.resolved,
     }
-}
-
-fn insert_reply(tx: &Transaction<'_>, answer: &Answer) -> LedgerResult<()> {
-    let facts = &answer.facts;
-    tx.prepare_cached(sql::REPLY_INSERT)?.execute(params![
-        answer.attempt.0,
-        answer.at.0,
-        i64::try_from(answer.latency_ms).unwrap_or(i64::MAX),
-        facts.trust.as_str(),
-        answer.may_have_been_accepted,
-        answer.meaning,
-        facts.http_status,
-        facts.code,
-        facts.message,
-        facts.request_id,
-        facts.signed_at.map(|at| at.0),
-        facts.state,
-        facts.fail_reason,
-        facts.quota_change_no,
-        facts.success_time,
-        facts.fail_time,
-        answer.alert,
-    ])?;
-    Ok(())
 }
 
 /// The gateway's time, if it can be believed.

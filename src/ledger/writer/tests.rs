@@ -7,9 +7,10 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use super::*;
 use crate::clock::WallMs;
 use crate::ledger::{
-    Accepted, AttemptId, Batch, BatchHead, BatchId, CancelTarget, Cancelled, Expiring, LaneWork,
-    LedgerError, Only, Planned, RecentSend, Rehearsal, Rehearsed, Reissued, Released, ResultRow,
-    RunId, StagedRow, Totals,
+    Accepted, AttemptId, Batch, BatchHead, BatchId, CancelTarget, Cancelled, Decided, Decision,
+    Expiring, Frozen, JournalHead, LaneWork, LedgerError, Only, Overview, OverviewAsk, Person,
+    Planned, RecentSend, Rehearsal, Rehearsed, Reissued, Released, ResultRow, RunId, StagedRow,
+    Story, Totals,
 };
 use crate::order::{ContentDigest, OrderNo, Proof};
 
@@ -49,15 +50,20 @@ impl Ledger for Told {
     fn latest_signed_at(&mut self) -> LedgerResult<Option<WallMs>> { unreachable!() }
     fn rows(&mut self, _: BatchId, _: &mut dyn FnMut(ResultRow) -> std::io::Result<()>) -> LedgerResult<()> { unreachable!() }
     fn totals(&mut self, _: BatchId) -> LedgerResult<Totals> { unreachable!() }
-    fn proofs(&mut self, _: BatchId, _: Only, _: u64, _: u32) -> LedgerResult<Vec<(u64, Proof)>> { unreachable!() }
+    fn proofs(&mut self, _: BatchId, _: Only, _: u64, _: u32, _: WallMs) -> LedgerResult<Vec<(u64, Proof)>> { unreachable!() }
     fn reissue(&mut self, _: BatchId, _: Vec<Proof>, _: WallMs, _: u32) -> LedgerResult<Vec<Reissued>> { unreachable!() }
     fn rehearse(&mut self, _: &Rehearsal<'_>, _: &mut dyn FnMut(Planned) -> std::io::Result<()>) -> LedgerResult<Rehearsed> { unreachable!() }
-    fn release(&mut self, _: &[OrderNo], _: &str, _: WallMs) -> LedgerResult<Released> { unreachable!() }
+    fn release(&mut self, _: &[OrderNo], _: &Person, _: WallMs) -> LedgerResult<Released> { unreachable!() }
     fn expiring(&mut self, _: WallMs, _: u32) -> LedgerResult<Expiring> { unreachable!() }
     fn last_attempt(&mut self) -> LedgerResult<AttemptId> { unreachable!() }
     fn totals_since(&mut self, _: AttemptId) -> LedgerResult<Totals> { unreachable!() }
     fn cancel(&mut self, _: &CancelTarget, _: WallMs) -> LedgerResult<Cancelled> { unreachable!() }
     fn content_of(&mut self, _: &OrderNo) -> LedgerResult<Option<ContentDigest>> { unreachable!() }
+    fn decide(&mut self, _: &Decision, _: WallMs) -> LedgerResult<Decided> { unreachable!() }
+    fn frozen(&mut self) -> LedgerResult<Option<Frozen>> { unreachable!() }
+    fn journal_head(&mut self) -> LedgerResult<JournalHead> { unreachable!() }
+    fn overview(&mut self, _: &OverviewAsk) -> LedgerResult<Overview> { unreachable!() }
+    fn story(&mut self, _: &OrderNo) -> LedgerResult<Option<Story>> { unreachable!() }
 }
 
 fn noted(write: Write) -> Written {

@@ -1,5 +1,5 @@
 use super::*;
-use crate::ledger::{BatchHead, BatchId};
+use crate::ledger::{BatchHead, BatchId, JournalHead};
 use crate::order::Status;
 
 fn batch() -> Batch {
@@ -55,6 +55,10 @@ fn summary<'a>(
         alerts,
         started_at: WallMs(1_769_817_600_000),
         finished_at: WallMs(1_769_817_612_345),
+        journal_head: Some(JournalHead {
+            entries: 3,
+            hash: [0xAB; 32],
+        }),
         result: Some(Path::new("in/night.result.csv")),
         error: None,
         exit_code: 3,
@@ -79,6 +83,7 @@ in/night.csv: batch 3
 1 row with an amount that cannot be read, counted as 0.00
 next: 4 rows REISSUE: proven dead, nothing deducted: `levy rerun` asks for it under a new number
 next: 1 row FIX_ROW: mend the row as levy_note or levy_message says, and give it in a file
+journal: 3:abababababababababababababababababababababababababababababababab
 result: in/night.result.csv
 "
     );
@@ -90,6 +95,7 @@ fn every_reason_to_stop_names_the_setting_to_look_at() {
     for (stop, wanted) in [
         (Stop::Asked, vec!["signal"]),
         (Stop::Until, vec!["--until"]),
+        (Stop::Frozen, vec!["frozen", "levy unfreeze", "levy status"]),
         (
             Stop::Unauthorized(words()),
             vec!["[merchant] mchid", "private_key", "clock", "it said so"],
@@ -169,6 +175,7 @@ fn json_has_exactly_the_keys_of_the_specification() {
          \"repeats\":1,\"unreadable_amounts\":1,\"attempts\":1009,\"expiring\":null,\"alerts\":[\"one\"],\
          \"started_at\":\"2026-01-31T08:00:00.000+08:00\",\
          \"finished_at\":\"2026-01-31T08:00:12.345+08:00\",\
+         \"journal_head\":\"3:abababababababababababababababababababababababababababababababab\",\
          \"result\":\"in/night.result.csv\",\"exit_code\":3}"
     );
 }
@@ -185,6 +192,7 @@ fn a_refused_file_still_has_its_object() {
         alerts: &[],
         started_at: WallMs(0),
         finished_at: WallMs(1),
+        journal_head: None,
         result: None,
         error: Some("bad.csv: it is empty"),
         exit_code: 2,

@@ -6,11 +6,11 @@ use std::time::Duration;
 use super::super::brakes::{Gate, words};
 use super::super::limits::{ALERTS_KEPT_MAX, CLOCK_SKEW_WARN_MS};
 use super::super::step::{self, Circumstances, Step};
-use super::{Action, Engine, Now, Reply, Stage};
+use super::{Action, Engine, Now, Reply, Stage, Stop};
 use crate::gateway::reply::{Body, Checked, Lost, Reply as Http};
 use crate::gateway::{Asking, classify};
 use crate::ledger::{Answer, OrderId, ReplyFacts, Standing, Trust, Write, Written};
-use crate::order::{Asked, Meaning, State, Verdict};
+use crate::order::{Asked, Meaning, Resolution, State, Verdict};
 
 impl Engine {
     /// A request came to its end.
@@ -178,6 +178,7 @@ impl Engine {
             Written::Claimed(claimed) => self.claimed(*claimed, now),
             Written::Refused(id, standing) => self.refused(id, standing, now),
             Written::Recorded(id, standing) => self.recorded(id, standing, now),
+            Written::Frozen(id) => self.frozen(id, now),
             Written::Noted(_) => {}
         }
         self.unblock(now);
@@ -204,11 +205,30 @@ impl Engine {
         self.look_at(ix, now.mono);
     }
 
+    /// All sending was stopped while this run was on: it ends here.
+    fn frozen(&mut self, id: OrderId, now: Now) {
+        self.claims -= 1;
+        let ix = self.jobs[&id].lane;
+        self.lanes[ix].claiming -= 1;
+        self.stop(Stop::Frozen, now);
+        self.finish(id);
+    }
+
     fn recorded(&mut self, id: OrderId, standing: Standing, now: Now) {
         let jitter = self.jitter();
         let active = self.jobs.get_mut(&id).expect("what is recorded is active");
         let ix = active.lane;
+        let settles = !active.job.standing.state.is_final();
         active.job.standing = standing;
+        if settles
+            && standing
+                .resolved
+                .is_some_and(|r| r.contradicts(standing.state))
+        {
+            let no = active.job.order.no.clone();
+            self.alert(format!("{no}: {}", Resolution::CONTRADICTED));
+        }
+        let active = self.jobs.get_mut(&id).expect("as above");
         self.lanes[ix].coming_back.remove(&id);
         let last = active.last.take();
         if self.stopping || self.lanes[ix].stopped {

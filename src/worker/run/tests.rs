@@ -198,7 +198,7 @@ fn l6_a_run_looks_as_far_back_as_a_send_may_hold_a_permit() {
     ledger.write(vec![Write::Record(Box::new(answer))]).unwrap();
     // Two seconds before its permit is back; an open order by itself waits for one.
     let clock = FakeClock::at(given_up.plus_ms(29_001));
-    let mut engine = prepare(&mut ledger, &clock, scope, settings).unwrap();
+    let mut engine = prepare(&mut ledger, scope, settings, now(&clock)).unwrap();
     let mut sent_at = None;
     for _ in 0..5_000 {
         let now = now(&clock);

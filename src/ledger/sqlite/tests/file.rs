@@ -313,8 +313,8 @@ fn l9_a_crash_in_the_middle_of_a_transaction_leaves_nothing_of_it() {
         .conn
         .execute_batch(
             "BEGIN IMMEDIATE;
-             INSERT INTO attempt (order_id, run_id, asked, claimed_at_ms, state_before)
-             VALUES (1, 1, 'SUBMISSION', 1, 'PENDING');
+             INSERT INTO attempt (order_id, run_id, asked, claimed_at_ms, state_before, link)
+             VALUES (1, 1, 'SUBMISSION', 1, 'PENDING', zeroblob(32));
              UPDATE orders SET state = 'UNKNOWN', attempts = 1, maybe_accepted = 1,
                  first_sent_at_ms = 1;
              WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000)

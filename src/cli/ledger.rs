@@ -1,0 +1,237 @@
+//! `levy ledger verify` and `levy ledger backup`: is the ledger what was written, and a copy of it.
+
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+use serde_json::json;
+
+use super::args::{BackupArgs, LedgerArgs, LedgerCommand, VerifyArgs};
+use super::failure::{Exit, Failure};
+use super::status::print;
+use super::store::Store;
+use crate::ledger::{Audit, LedgerError, SqliteLedger};
+use crate::report::progress::say;
+use crate::report::summary::grouped;
+
+/// What SQLite and the run's lock keep beside a ledger.
+const COMPANIONS: [&str; 3] = ["-wal", "-shm", ".lock"];
+
+/// What is asked about the ledger's file.
+pub fn ledger(args: &LedgerArgs) -> Result<Exit, Failure> {
+    match &args.command {
+        LedgerCommand::Verify(args) => verify(args),
+        LedgerCommand::Backup(args) => backup(args),
+    }
+}
+
+fn verify(args: &VerifyArgs) -> Result<Exit, Failure> {
+    let store = Store::here(&args.at, args.sandbox)?;
+    let audit = store.look_at_file()?.audit(args.expect)?;
+    match args.json {
+        true => print(&audit_json(&audit).to_string()),
+        false => print(&told(&store.path, &audit)),
+    }
+    Ok(match audit.wrong.is_empty() {
+        true => Exit::Done,
+        false => Exit::Failed,
+    })
+}
+
+fn told(path: &Path, audit: &Audit) -> String {
+    let path = path.display();
+    if audit.wrong.is_empty() {
+        return format!(
+            "{path}: all is well: {} orders, {} entries in the journal of {} lanes\nhead: {}",
+            grouped(audit.orders),
+            grouped(audit.head.entries),
+            grouped(audit.lanes.len() as u64),
+            audit.head
+        );
+    }
+    let mut text = format!("{path}: this is not what was written:");
+    for wrong in &audit.wrong {
+        text.push_str(&format!("\n  {wrong}"));
+    }
+    text.push_str(
+        "\nSend nothing on it (`levy freeze`), keep the file as it is for whoever looks into it, and \
+         compare it with the last backup that verifies",
+    );
+    text
+}
+
+fn audit_json(audit: &Audit) -> serde_json::Value {
+    let bad = audit.bad.as_ref().map(|bad| {
+        json!({
+            "entry": bad.entry,
+            "lane": bad.lane,
+            "kind": bad.kind,
+            "out_request_no": bad.order,
+            "wrong": bad.wrong,
+        })
+    });
+    let lanes: Vec<serde_json::Value> = audit
+        .lanes
+        .iter()
+        .map(|lane| {
+            json!({
+                "lane": lane.lane,
+                "entries": lane.entries,
+                "head": data_encoding::HEXLOWER.encode(&lane.link),
+            })
+        })
+        .collect();
+    json!({
+        "ok": audit.wrong.is_empty(),
+        "journal_head": audit.head.to_string(),
+        "orders": audit.orders,
+        "first_bad_entry": bad,
+        "wrong": audit.wrong,
+        "lanes": lanes,
+    })
+}
+
+fn backup(args: &BackupArgs) -> Result<Exit, Failure> {
+    let store = Store::here(&args.at, args.sandbox)?;
+    let from = store.look_at_file()?;
+    place(&args.file, &store.path, args.force)?;
+    let temporary = Temporary::beside(&args.file)?;
+    let audit = copy(&store, &from, &temporary)?;
+    if !audit.wrong.is_empty() {
+        return Err(Failure::Ledger(LedgerError::Broken(format!(
+            "the copy does not verify, and so was not kept: {}. `levy ledger verify` says more",
+            audit.wrong.join("; ")
+        ))));
+    }
+    temporary.becomes(&args.file, args.force)?;
+    if args.json {
+        let mut object = audit_json(&audit);
+        object["file"] = json!(args.file.display().to_string());
+        print(&object.to_string());
+    } else {
+        say(&format!(
+            "{}: {} orders, {} entries in the journal; verified",
+            args.file.display(),
+            grouped(audit.orders),
+            grouped(audit.head.entries)
+        ));
+        print(&format!("head: {}", audit.head));
+    }
+    Ok(Exit::Done)
+}
+
+fn copy(store: &Store, from: &SqliteLedger, to: &Temporary) -> Result<Audit, Failure> {
+    from.copy_to(&to.path)?;
+    let audit = store.look_at_copy(&to.path)?.audit(None)?;
+    File::open(&to.path)
+        .and_then(|file| file.sync_all())
+        .map_err(|e| disk(&to.path, e))?;
+    Ok(audit)
+}
+
+/// Refuses what is no place for a copy.
+fn place(path: &Path, ledger: &Path, force: bool) -> Result<(), Failure> {
+    let refuse = |words: &str| Err(Failure::Usage(format!("{}: {words}", path.display())));
+    if path.file_name().is_none() {
+        return refuse("is no name of a file");
+    }
+    if !directory_of(path).is_dir() {
+        return refuse("its directory does not exist");
+    }
+    let real = fs::canonicalize(ledger).unwrap_or_else(|_| ledger.to_path_buf());
+    let companion = |suffix: &str| {
+        let mut name = OsString::from(real.as_os_str());
+        name.push(suffix);
+        PathBuf::from(name)
+    };
+    let here = fs::canonicalize(directory_of(path))
+        .map(|directory| directory.join(path.file_name().unwrap_or_default()))
+        .map_err(|e| disk(path, e))?;
+    if here == real || COMPANIONS.iter().any(|suffix| here == companion(suffix)) {
+        return refuse("is the ledger itself, or belongs to it");
+    }
+    match fs::symlink_metadata(path) {
+        Err(e) if e.kind() == ErrorKind::NotFound => Ok(()),
+        Err(e) => Err(disk(path, e)),
+        Ok(meta) if meta.is_symlink() => refuse("is a symbolic link; name the file itself"),
+        Ok(meta) if !meta.is_file() => refuse("is no ordinary file"),
+        Ok(meta) => match fs::metadata(&real) {
+            Ok(own) if own.dev() == meta.dev() && own.ino() == meta.ino() => {
+                refuse("is the ledger itself under another name")
+            }
+            Ok(_) | Err(_) if force => Ok(()),
+            Ok(_) | Err(_) => refuse("is there already; --force takes its place"),
+        },
+    }
+}
+
+fn directory_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        Some(_) | None => Path::new("."),
+    }
+}
+
+fn disk(path: &Path, e: io::Error) -> Failure {
+    anyhow::Error::new(e)
+        .context(format!("{}: the copy could not be written", path.display()))
+        .into()
+}
+
+/// A file that is gone unless it becomes the copy.
+struct Temporary {
+    path: PathBuf,
+}
+
+impl Temporary {
+    fn beside(path: &Path) -> Result<Self, Failure> {
+        let mut name = OsString::from(".");
+        name.push(path.file_name().unwrap_or_default());
+        name.push(format!(".{}.tmp", std::process::id()));
+        let path = directory_of(path).join(name);
+        OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&path)
+            .map_err(|e| disk(&path, e))?;
+        Ok(Self { path })
+    }
+
+    /// Gets its name in one step, for good.
+    fn becomes(self, path: &Path, force: bool) -> Result<(), Failure> {
+        let flags = match force {
+            true => RenameFlags::empty(),
+            false => RenameFlags::NOREPLACE,
+        };
+        match renameat_with(CWD, &self.path, CWD, path, flags) {
+            Ok(()) => {}
+            Err(rustix::io::Errno::EXIST) => {
+                let words = "appeared while the copy was made; --force takes its place";
+                return Err(Failure::Usage(format!("{}: {words}", path.display())));
+            }
+            // Not every file system knows how to refuse; it was looked at before.
+            Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => {
+                fs::rename(&self.path, path).map_err(|e| disk(path, e))?;
+            }
+            Err(e) => return Err(disk(path, e.into())),
+        }
+        File::open(directory_of(path))
+            .and_then(|directory| directory.sync_all())
+            .map_err(|e| disk(path, e))
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.path);
+        for suffix in COMPANIONS {
+            let mut name = OsString::from(self.path.as_os_str());
+            name.push(suffix);
+            let _ = fs::remove_file(PathBuf::from(name));
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! What people decide about a ledger or an order: who, when, why. Entries of the journal.
+//!
+//! It knows no database; names and words are checked here, once.
+
+use std::fmt;
+
+use unicode_normalization::UnicodeNormalization;
+
+use crate::clock::WallMs;
+use crate::order::{OrderNo, Resolution, words};
+
+/// Characters of a person's name.
+pub const PERSON_CHARS_MAX: usize = 64;
+/// Characters of a reason or of evidence.
+pub const WORDS_CHARS_MAX: usize = 1_000;
+
+words! {
+    /// What was decided; the journal's word.
+    DecisionKind {
+        /// A held order may be sent.
+        Release = "RELEASE",
+        /// An order was found to have been deducted.
+        ResolveSuccess = "RESOLVE_SUCCESS",
+        /// An order was found not to have been deducted.
+        ResolveFailed = "RESOLVE_FAILED",
+        /// Nothing may be sent.
+        Freeze = "FREEZE",
+        /// Sending is allowed again.
+        Unfreeze = "UNFREEZE",
+        /// Numbers that another tool has used were taken over.
+        Import = "IMPORT",
+        /// The ledger came back from a backup.
+        Restored = "RESTORED",
+    }
+}
+
+/// A person's name, as it was given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Person(String);
+
+impl Person {
+    /// Checks a name: one line of 1 to [`PERSON_CHARS_MAX`] characters; blanks around it are dropped.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        line(text, PERSON_CHARS_MAX).map(Self)
+    }
+
+    /// The name itself.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Names that differ by case, width or blanks alone are one person's.
+    fn folded(&self) -> String {
+        let lower = self.0.nfkc().flat_map(char::to_lowercase);
+        lower.filter(|c| !c.is_whitespace()).collect()
+    }
+}
+
+/// Two people who are not the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TwoPeople {
+    first: Person,
+    second: Person,
+}
+
+impl TwoPeople {
+    /// Refuses one person under one name.
+    pub fn new(first: Person, second: Person) -> Result<Self, String> {
+        match first.folded() == second.folded() {
+            true => Err(format!(
+                "{} is one person, and two are needed",
+                first.as_str()
+            )),
+            false => Ok(Self { first, second }),
+        }
+    }
+
+    /// Their names.
+    pub fn names(&self) -> (&str, &str) {
+        (self.first.as_str(), self.second.as_str())
+    }
+}
+
+/// Why something was decided.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Words(String);
+
+impl Words {
+    /// Checks a text: one line of 1 to [`WORDS_CHARS_MAX`] characters; blanks around it are dropped.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        line(text, WORDS_CHARS_MAX).map(Self)
+    }
+
+    /// The text itself.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+fn line(text: &str, chars_max: usize) -> Result<String, String> {
+    let text = text.trim();
+    match text.chars().count() {
+        0 => return Err("must be given".into()),
+        count if count > chars_max => return Err(format!("has more than {chars_max} characters")),
+        _ => {}
+    }
+    match text.chars().any(char::is_control) {
+        true => Err("must be one line".into()),
+        false => Ok(text.to_owned()),
+    }
+}
+
+/// A decision, to be made durable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// Nothing is sent on this ledger any more.
+    Freeze {
+        /// Who says so.
+        by: Person,
+        /// Why.
+        reason: Words,
+    },
+    /// Sending is allowed again.
+    Unfreeze {
+        /// Who says so.
+        by: Person,
+    },
+    /// What became of an order that the gateway has not settled.
+    Resolve {
+        /// Which order.
+        no: OrderNo,
+        /// What was found out.
+        resolution: Resolution,
+        /// By whom.
+        by: TwoPeople,
+        /// How.
+        evidence: Words,
+    },
+}
+
+/// A decision as the journal keeps it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decided {
+    /// What was decided.
+    pub kind: DecisionKind,
+    /// Who decided.
+    pub by_first: String,
+    /// The second person, where two are needed.
+    pub by_second: Option<String>,
+    /// When.
+    pub at: WallMs,
+    /// Why; may be empty.
+    pub words: String,
+}
+
+impl fmt::Display for Decided {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} by {}", self.kind, self.by_first)?;
+        if let Some(second) = &self.by_second {
+            write!(f, " and {second}")?;
+        }
+        write!(f, " on {}", self.at.rfc3339())?;
+        match self.words.is_empty() {
+            true => Ok(()),
+            false => write!(f, ": {}", self.words),
+        }
+    }
+}
+
+/// Who stopped all sending, when and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Frozen {
+    /// Who.
+    pub by: String,
+    /// Since when.
+    pub at: WallMs,
+    /// Why.
+    pub reason: String,
+}
+
+impl fmt::Display for Frozen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "the ledger is frozen by {} since {}: {}",
+            self.by,
+            self.at.rfc3339(),
+            self.reason
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_people_are_two_whatever_the_case_or_width_of_their_names() {
+        let person = |name: &str| Person::parse(name).unwrap();
+        for (first, second, two) in [
+            ("Li Wei", "Wang Fang", true),
+            ("李伟", "王芳", true),
+            ("Li Wei", "li wei", false),
+            ("Li Wei", " LiWei ", false),
+            ("Li Wei", "Ｌｉ Ｗｅｉ", false),
+        ] {
+            let made = TwoPeople::new(person(first), person(second));
+            assert_eq!(made.is_ok(), two, "{first} {second}");
+        }
+    }
+
+    #[test]
+    fn names_and_words_are_one_line_and_not_empty() {
+        for (text, ok) in [
+            ("x", true),
+            ("", false),
+            ("  ", false),
+            ("a\nb", false),
+            (&"x".repeat(PERSON_CHARS_MAX), true),
+            (&"x".repeat(PERSON_CHARS_MAX + 1), false),
+        ] {
+            assert_eq!(Person::parse(text).is_ok(), ok, "{text:?}");
+        }
+        assert!(Words::parse(&"x".repeat(WORDS_CHARS_MAX + 1)).is_err());
+        assert_eq!(Words::parse(" a b ").unwrap().as_str(), "a b");
+    }
+}

@@ -1,0 +1,189 @@
+//! An order's state, worked out again from its journal: the same table of transitions, from nothing
+//! but attempts and replies.
+//!
+//! The journal keeps what a reply meant, not what it did: a few words leave two outcomes open (a
+//! query that settles nothing may or may not have come past the window). So the replay carries every
+//! state that is possible, and what the books say must be one of them. What settles an order is
+//! never open.
+
+use super::Trust;
+use crate::order::{Asked, Event, State};
+
+/// An attempt with what came back, as far as it moves the order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::ledger) struct Past {
+    /// The intent's entry in the journal.
+    pub entry: i64,
+    pub asked: Asked,
+    pub before: State,
+    pub claimed_at_ms: i64,
+    pub reply: Option<PastReply>,
+}
+
+/// A reply, as far as it moves the order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::ledger) struct PastReply {
+    pub entry: i64,
+    pub trust: Trust,
+    pub meaning: String,
+    pub maybe_accepted: bool,
+    pub closed: bool,
+    pub signed_at_ms: Option<i64>,
+}
+
+/// Where an order can stand after its journal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::ledger) struct Replayed {
+    states: Vec<State>,
+    first_sent_at_ms: Option<i64>,
+    maybe_accepted: u32,
+    sent: bool,
+}
+
+impl Replayed {
+    /// Whether the books may say this of the order; else what the journal says.
+    pub(in crate::ledger) fn agrees(&self, state: State, first: Option<i64>) -> Result<(), String> {
+        let possible = self.states.contains(&state) || (!self.sent && state.is_unsent());
+        if !possible {
+            let words: Vec<&str> = self.states.iter().map(|state| state.as_str()).collect();
+            let words = match words.is_empty() {
+                true => "never sent".into(),
+                false => words.join(" or "),
+            };
+            return Err(format!("is {state}, and by its journal {words}"));
+        }
+        match first == self.first_sent_at_ms {
+            true => Ok(()),
+            false => Err("was first sent at another time than its journal says".into()),
+        }
+    }
+}
+
+/// Goes through an order's attempts, by rising entry of intents and replies. An error says what
+/// cannot have happened.
+pub(in crate::ledger) fn replay(pasts: &[Past]) -> Result<Replayed, String> {
+    let mut steps: Vec<(i64, usize, bool)> = Vec::with_capacity(pasts.len() * 2);
+    for (at, past) in pasts.iter().enumerate() {
+        steps.push((past.entry, at, false));
+        steps.extend(past.reply.as_ref().map(|reply| (reply.entry, at, true)));
+    }
+    steps.sort_unstable();
+    let mut order = Replayed {
+        states: Vec::new(),
+        first_sent_at_ms: None,
+        maybe_accepted: 0,
+        sent: false,
+    };
+    for (_, at, answered) in steps {
+        let past = &pasts[at];
+        match (&past.reply, answered) {
+            (Some(reply), true) => order.reply(past, reply)?,
+            (Some(_) | None, _) => order.claim(past)?,
+        }
+    }
+    Ok(order)
+}
+
+impl Replayed {
+    fn claim(&mut self, past: &Past) -> Result<(), String> {
+        let entry = past.entry;
+        let possible =
+            self.states.contains(&past.before) || (!self.sent && past.before == State::Pending);
+        if !possible {
+            return Err(format!(
+                "stood at {} before its intent {entry}, which its journal does not allow",
+                past.before
+            ));
+        }
+        let Some(next) = past.before.next(Event::Claimed(past.asked)) else {
+            return Err(format!(
+                "was claimed (entry {entry}) while it was {}",
+                past.before
+            ));
+        };
+        self.sent = true;
+        self.states = vec![next];
+        if past.asked == Asked::Submission {
+            self.maybe_accepted += 1;
+            self.sent_at(past.claimed_at_ms);
+        }
+        Ok(())
+    }
+
+    fn reply(&mut self, past: &Past, reply: &PastReply) -> Result<(), String> {
+        let entry = reply.entry;
+        let events = events(past, reply)
+            .ok_or_else(|| format!("has a reply (entry {entry}) that means {:?}", reply.meaning))?;
+        let settles = |event: &Event| {
+            matches!(
+                event,
+                Event::Succeeded | Event::Failed { .. } | Event::Accepted
+            )
+        };
+        if events.iter().all(settles) && reply.trust != Trust::Verified {
+            return Err(format!(
+                "is moved by a reply (entry {entry}) that was not verified"
+            ));
+        }
+        let submission = past.asked == Asked::Submission;
+        if submission && !reply.maybe_accepted {
+            self.maybe_accepted = self.maybe_accepted.saturating_sub(1);
+        }
+        let mut states = Vec::new();
+        for state in &self.states {
+            for event in &events {
+                let mut next = state.next(*event).unwrap_or(*state);
+                if next.is_unsent() && self.maybe_accepted > 0 {
+                    next = *state;
+                }
+                if !states.contains(&next) {
+                    states.push(next);
+                }
+            }
+        }
+        self.states = states;
+        if self.states.iter().all(|state| state.is_unsent()) {
+            self.first_sent_at_ms = None;
+            self.sent = false;
+        } else if submission && reply.trust == Trust::Verified {
+            if let Some(signed) = reply.signed_at_ms {
+                self.sent_at(signed);
+            }
+        }
+        Ok(())
+    }
+
+    fn sent_at(&mut self, at: i64) {
+        let first = self.first_sent_at_ms.map_or(at, |first| first.min(at));
+        self.first_sent_at_ms = Some(first);
+    }
+}
+
+/// What a reply may have done to its order, by what it meant; `None` for a word that is none.
+fn events(past: &Past, reply: &PastReply) -> Option<Vec<Event>> {
+    let query = past.asked == Asked::Query;
+    Some(match reply.meaning.as_str() {
+        "SUCCESS" => vec![Event::Succeeded],
+        "FAILED" => vec![Event::Failed {
+            closed: reply.closed,
+        }],
+        "PROCESSING" if query => vec![Event::Unsettled, Event::Accepted],
+        "PROCESSING" => vec![Event::Accepted],
+        "CLOSE_CLAIMED" if query => vec![Event::Unsettled, Event::WindowPassed],
+        "CLOSE_CLAIMED" => vec![Event::CloseClaimed],
+        "REFUSED" if query => vec![Event::Unsettled, Event::WindowPassed],
+        "REFUSED" => vec![Event::Unsettled, Event::Refused],
+        "WEAK_CLOSE" => vec![Event::Unsettled, Event::WindowPassed],
+        "THROTTLED" | "UNAUTHORIZED" | "FORBIDDEN" => vec![Event::Unsettled],
+        "NOT_SENT" => vec![Event::NotSent {
+            before: past.before,
+        }],
+        word => {
+            crate::order::Doubt::from_word(word)?;
+            vec![Event::Unsettled]
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests;

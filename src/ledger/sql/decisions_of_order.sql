@@ -1,0 +1,2 @@
+SELECT kind, by_first, by_second, at_ms, words FROM decision
+WHERE order_id = ?1 ORDER BY decision_id

@@ -1,0 +1,1 @@
+SELECT * FROM job WHERE out_request_no = ?1

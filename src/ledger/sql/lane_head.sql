@@ -1,0 +1,1 @@
+SELECT entries, link FROM lane_head WHERE lane = ?1

@@ -1,0 +1,1 @@
+SELECT lane, entries, link FROM lane_head ORDER BY lane

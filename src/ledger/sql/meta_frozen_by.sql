@@ -1,0 +1,1 @@
+UPDATE meta SET frozen_by = ?1

@@ -1,0 +1,1 @@
+UPDATE meta SET journal_entries = ?1

@@ -1,0 +1,137 @@
+//! What people decide: each in one transaction with its entry in the journal.
+
+use rusqlite::{Connection, Transaction, TransactionBehavior, params};
+
+use super::accept::one_row;
+use super::journal::{self, Journal};
+use super::{convert, sql};
+use crate::clock::WallMs;
+use crate::ledger::{
+    Decided, Decision, DecisionKind, Job, LedgerError, LedgerResult, Person, TwoPeople, Words,
+};
+use crate::order::{OrderNo, Resolution};
+
+/// Writes a decision, and does what it says.
+pub(super) fn decide(
+    conn: &mut Connection,
+    decision: &Decision,
+    at: WallMs,
+) -> LedgerResult<Decided> {
+    let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let decided = match decision {
+        Decision::Freeze { by, reason } => freeze(&tx, by, reason, at)?,
+        Decision::Unfreeze { by } => unfreeze(&tx, by, at)?,
+        Decision::Resolve {
+            no,
+            resolution,
+            by,
+            evidence,
+        } => resolve(&tx, no, *resolution, by, evidence, at)?,
+    };
+    tx.commit()?;
+    Ok(decided)
+}
+
+fn freeze(tx: &Transaction<'_>, by: &Person, reason: &Words, at: WallMs) -> LedgerResult<Decided> {
+    if let Some(frozen) = journal::frozen(tx)? {
+        return Err(LedgerError::Refused(format!("{frozen}; nothing to do")));
+    }
+    let decided = Decided {
+        kind: DecisionKind::Freeze,
+        by_first: by.as_str().into(),
+        by_second: None,
+        at,
+        words: reason.as_str().into(),
+    };
+    let mut journal = Journal::open(tx)?;
+    let id = journal.decision(None, &decided)?;
+    journal.close()?;
+    tx.execute(sql::META_FROZEN_BY, [id])?;
+    Ok(decided)
+}
+
+fn unfreeze(tx: &Transaction<'_>, by: &Person, at: WallMs) -> LedgerResult<Decided> {
+    if journal::frozen(tx)?.is_none() {
+        let words = "the ledger is not frozen; nothing to do";
+        return Err(LedgerError::Refused(words.into()));
+    }
+    let decided = Decided {
+        kind: DecisionKind::Unfreeze,
+        by_first: by.as_str().into(),
+        by_second: None,
+        at,
+        words: String::new(),
+    };
+    let mut journal = Journal::open(tx)?;
+    journal.decision(None, &decided)?;
+    journal.close()?;
+    tx.execute(sql::META_FROZEN_BY, [None::<i64>])?;
+    Ok(decided)
+}
+
+fn resolve(
+    tx: &Transaction<'_>,
+    no: &OrderNo,
+    resolution: Resolution,
+    by: &TwoPeople,
+    evidence: &Words,
+    at: WallMs,
+) -> LedgerResult<Decided> {
+    let job = resolvable(tx, no, resolution)?;
+    let (first, second) = by.names();
+    let decided = Decided {
+        kind: match resolution {
+            Resolution::Success => DecisionKind::ResolveSuccess,
+            Resolution::Failed => DecisionKind::ResolveFailed,
+        },
+        by_first: first.into(),
+        by_second: Some(second.into()),
+        at,
+        words: evidence.as_str().into(),
+    };
+    let mut journal = Journal::open(tx)?;
+    journal.decision(Some((job.id, &job.order)), &decided)?;
+    journal.close()?;
+    let mut statement = tx.prepare_cached(sql::ORDER_RESOLVE)?;
+    let changed = statement.execute(params![job.id.0, resolution.as_str()])?;
+    one_row(changed, no.as_str())?;
+    Ok(decided)
+}
+
+/// The order, if people may say what became of it.
+fn resolvable(tx: &Transaction<'_>, no: &OrderNo, resolution: Resolution) -> LedgerResult<Job> {
+    let refused = |words: String| Err(LedgerError::Refused(words));
+    let mut statement = tx.prepare_cached(sql::JOB_BY_NO)?;
+    let mut rows = statement.query([no.as_str()])?;
+    let Some(row) = rows.next()? else {
+        return refused(format!("this ledger does not know the number {no}"));
+    };
+    let job = convert::job(row)?;
+    let state = job.standing.state;
+    if state.is_unsent() {
+        return refused(format!(
+            "{no} is {state}: it was never sent, so there is nothing to find out. `levy cancel` \
+             withdraws it"
+        ));
+    }
+    if state.is_final() {
+        return refused(format!(
+            "{no} is {state} by a verified reply, which always wins over what people found out"
+        ));
+    }
+    match job.standing.resolved {
+        Some(before) if before == resolution => {
+            return refused(format!("{no} is resolved as {before} already"));
+        }
+        Some(_) | None => {}
+    }
+    let reissued: bool = tx
+        .prepare_cached(sql::ORDER_REISSUED)?
+        .query_row([job.id.0], |row| row.get(0))?;
+    match reissued {
+        true => refused(format!(
+            "{no} was issued again under a new number: what is said of it now changes nothing there"
+        )),
+        false => Ok(job),
+    }
+}

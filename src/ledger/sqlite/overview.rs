@@ -1,0 +1,165 @@
+//! How a ledger stands, from one scan of its orders.
+
+use std::collections::{BTreeMap, HashMap};
+
+use rusqlite::{Connection, Row};
+
+use super::{convert, journal, read, sql};
+use crate::clock::WallMs;
+use crate::ledger::{
+    BatchId, BatchLine, ByStatus, CLOSING_NAMED_MAX, LedgerResult, OpenOrder, Overview, OverviewAsk,
+};
+use crate::order::{OrderNo, PROOF_RUNS_MAX, Resolution, State};
+
+/// One moment of the ledger; takes no lock that a writer waits for.
+pub(super) fn overview(conn: &Connection, ask: &OverviewAsk) -> LedgerResult<Overview> {
+    let tx = conn.unchecked_transaction()?;
+    let mut scan = Scan {
+        ask: *ask,
+        by_batch: HashMap::new(),
+        closing: BTreeMap::new(),
+        last_success_ms: None,
+        overview: Overview::default(),
+    };
+    {
+        let mut statement = tx.prepare(match ask.batch {
+            None => sql::OVERVIEW_ORDERS,
+            Some(_) => sql::OVERVIEW_ORDERS_OF_BATCH,
+        })?;
+        let mut rows = match ask.batch {
+            None => statement.query([])?,
+            Some(BatchId(batch)) => statement.query([batch])?,
+        };
+        while let Some(row) = rows.next()? {
+            scan.order(row)?;
+        }
+    }
+    let mut overview = scan.finish();
+    let mut batches = tx.prepare(sql::BATCHES)?;
+    let mut rows = batches.query([])?;
+    while let Some(row) = rows.next()? {
+        let line = read::batch(row)?;
+        if ask.batch.is_some_and(|batch| batch != line.id) {
+            continue;
+        }
+        overview.0.batches.push(BatchLine {
+            by_status: overview.1.remove(&line.id.0).unwrap_or_default(),
+            batch: line,
+        });
+    }
+    let mut overview = overview.0;
+    overview.last_run_at = tx
+        .query_row(sql::RUN_LATEST, [], |row| row.get::<_, Option<i64>>(0))?
+        .map(WallMs);
+    overview.frozen = journal::frozen(&tx)?;
+    overview.latest_signed_at = read::latest_signed_at(&tx)?;
+    overview.head = Some(journal::head(&tx)?);
+    Ok(overview)
+}
+
+/// Sums that grow with the scan.
+struct Scan {
+    ask: OverviewAsk,
+    by_batch: HashMap<i64, ByStatus>,
+    /// By first send; the earliest stay.
+    closing: BTreeMap<(i64, String), State>,
+    last_success_ms: Option<i64>,
+    overview: Overview,
+}
+
+impl Scan {
+    fn order(&mut self, row: &Row<'_>) -> LedgerResult<()> {
+        let batch: i64 = row.get(0)?;
+        let text = |column: usize| -> LedgerResult<&str> {
+            Ok(row
+                .get_ref(column)?
+                .as_str()
+                .map_err(rusqlite::Error::from)?)
+        };
+        let state = convert::state(text(1)?, 0)?;
+        let resolved = row
+            .get_ref(2)?
+            .as_str_or_null()
+            .map_err(rusqlite::Error::from)?;
+        let resolved = match resolved {
+            None => None,
+            Some(word) => convert::resolved(Some(word.to_owned()), 0)?,
+        };
+        let replaced = row
+            .get_ref(8)?
+            .as_str_or_null()
+            .map_err(rusqlite::Error::from)?;
+        if replaced == Some("REISSUED") {
+            return Ok(());
+        }
+        let fen = convert::fen(row.get(3)?, 0)?;
+        let sums = self.by_batch.entry(batch).or_default();
+        sums.add(state, resolved, fen);
+        self.overview.by_status.add(state, resolved, fen);
+        if state == State::Success {
+            self.last_success_ms = self.last_success_ms.max(row.get(5)?);
+        }
+        if resolved.is_some() && !state.is_final() {
+            self.overview.resolved += 1;
+        }
+        let dead =
+            state.is_proven_dead() || (resolved == Some(Resolution::Failed) && !state.is_final());
+        if dead && replaced.is_none() {
+            self.overview.reissuable += 1;
+        }
+        let first: Option<i64> = row.get(4)?;
+        match first {
+            Some(first) if is_open(state) && resolved.is_none() => {
+                self.open(state, first, row.get(6)?, text(7)?);
+            }
+            Some(_) | None => {}
+        }
+        Ok(())
+    }
+
+    /// An order that a run has something to ask about.
+    fn open(&mut self, state: State, first: i64, proof_runs: u32, no: &str) {
+        if state == State::Closed && proof_runs >= PROOF_RUNS_MAX {
+            self.overview.unproven += 1;
+        }
+        let oldest = &mut self.overview.oldest_unknown;
+        let earlier = oldest
+            .as_ref()
+            .is_none_or(|oldest| first < oldest.first_sent_at.0);
+        if state == State::Unknown && earlier {
+            *oldest = named(first, no, state);
+        }
+        if first > self.ask.closing_since.0 {
+            return;
+        }
+        self.overview.closing += 1;
+        let full = self.closing.len() == CLOSING_NAMED_MAX;
+        let last = self.closing.last_key_value();
+        if !full || last.is_some_and(|((last, _), _)| first < *last) {
+            if full {
+                self.closing.pop_last();
+            }
+            self.closing.insert((first, no.to_owned()), state);
+        }
+    }
+
+    fn finish(mut self) -> (Overview, HashMap<i64, ByStatus>) {
+        let closing = self.closing.iter();
+        let first = closing.filter_map(|((at, no), state)| named(*at, no, *state));
+        self.overview.closing_first = first.collect();
+        self.overview.last_success_at = self.last_success_ms.map(WallMs);
+        (self.overview, self.by_batch)
+    }
+}
+
+fn is_open(state: State) -> bool {
+    state.is_unfinished() && !state.is_unsent()
+}
+
+fn named(first: i64, no: &str, state: State) -> Option<OpenOrder> {
+    Some(OpenOrder {
+        no: OrderNo::parse(no).ok()?,
+        state,
+        first_sent_at: WallMs(first),
+    })
+}
