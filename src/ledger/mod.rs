@@ -22,8 +22,8 @@ use crate::order::{
 };
 
 pub use rerun::{
-    Decision, Expiring, Kept, Only, Plan, Planned, Rehearsal, Rehearsed, RehearsedOf, Reissue,
-    Reissued, Released, Rerun, Tally, Unsent,
+    Expiring, Kept, Only, Plan, Planned, Rehearsal, Rehearsed, RehearsedOf, Reissue, Reissued,
+    Released, Rerun, Tally, Unsent,
 };
 pub use sqlite::{OpenOptions, SqliteLedger};
 
@@ -283,7 +283,7 @@ pub struct ReplyFacts {
     pub message: Option<String>,
     /// `Request-ID`.
     pub request_id: Option<String>,
-    /// The gateway's signed time.
+    /// The gateway's signed time; of an ill-signed reply only if its signature held and it was stale.
     pub signed_at: Option<WallMs>,
     /// `state`
     pub state: Option<String>,

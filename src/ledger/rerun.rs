@@ -228,22 +228,6 @@ pub struct Released {
     pub left: Vec<(OrderNo, State)>,
 }
 
-/// Kinds of what people decide; the journal's word.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Decision {
-    /// A held order is no repetition.
-    Release,
-}
-
-impl Decision {
-    /// The word in the journal.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Release => "RELEASE",
-        }
-    }
-}
-
 /// Open orders whose window comes to its end.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Expiring {

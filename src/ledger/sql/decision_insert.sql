@@ -1,1 +1,2 @@
-INSERT INTO decision (kind, order_id, decided_by, at_ms, text) VALUES (?1, ?2, ?3, ?4, ?5)
+INSERT INTO decision (kind, order_id, by_first, by_second, at_ms, words)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6)

@@ -156,17 +156,18 @@ CREATE TABLE reply (
     alert TEXT
 ) STRICT;
 
--- What people decided about orders, and who.
+-- What people decided, and who.
 CREATE TABLE decision (
     decision_id INTEGER PRIMARY KEY,
     kind TEXT NOT NULL CONSTRAINT decision_kind CHECK (kind IN ('RELEASE')),
-    order_id INTEGER NOT NULL REFERENCES orders (order_id),
-    decided_by TEXT NOT NULL CONSTRAINT decision_names_somebody CHECK (length(decided_by) > 0),
+    order_id INTEGER REFERENCES orders (order_id),
+    by_first TEXT NOT NULL CONSTRAINT decision_names_somebody CHECK (length(by_first) > 0),
+    by_second TEXT,
     at_ms INTEGER NOT NULL,
-    text TEXT
+    words TEXT NOT NULL DEFAULT ''
 ) STRICT;
 
-CREATE INDEX decision_order ON decision (order_id);
+CREATE INDEX decision_order ON decision (order_id) WHERE order_id IS NOT NULL;
 
 -- An order as the engine needs it.
 CREATE VIEW job AS

@@ -9,10 +9,11 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, 
 use super::accept::{hold_since, one_row};
 use super::{convert, sql};
 use crate::clock::WallMs;
-use crate::ledger::{
-    BatchId, Decision, Kept, LedgerError, LedgerResult, Only, Reissue, Reissued, Released,
-};
+use crate::ledger::{BatchId, Kept, LedgerError, LedgerResult, Only, Reissue, Reissued, Released};
 use crate::order::{Event, OrderNo, Proof, State};
+
+/// The journal's word for a release.
+const RELEASE: &str = "RELEASE";
 
 /// The proofs that the ledger has for a batch's deductions: made from what is recorded.
 pub(super) fn proofs(
@@ -226,11 +227,12 @@ pub(super) fn release(
             continue;
         };
         tx.prepare_cached(sql::DECISION_INSERT)?.execute(params![
-            Decision::Release.as_str(),
+            RELEASE,
             id,
             by,
+            None::<String>,
             at.0,
-            None::<String>
+            ""
         ])?;
         let changed = tx.prepare_cached(sql::ORDER_RELEASE)?.execute(params![
             id,

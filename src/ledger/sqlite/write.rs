@@ -201,11 +201,12 @@ fn insert_reply(tx: &Transaction<'_>, answer: &Answer) -> LedgerResult<()> {
     Ok(())
 }
 
-/// The gateway's time, if it can be believed.
+/// The gateway's time, if it is the gateway's: of an ill-signed reply it is there only if the
+/// signature held and the reply was stale, that is, if our own clock is off.
 fn signed_at(answer: &Answer) -> Option<WallMs> {
     match answer.facts.trust {
-        Trust::Verified => answer.facts.signed_at,
-        Trust::Unsigned | Trust::IllSigned | Trust::Lost | Trust::NotSent => None,
+        Trust::Verified | Trust::IllSigned => answer.facts.signed_at,
+        Trust::Unsigned | Trust::Lost | Trust::NotSent => None,
     }
 }
 
