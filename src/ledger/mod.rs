@@ -247,6 +247,9 @@ pub struct Ask {
 pub enum Trust {
     /// The signature holds.
     Verified,
+    /// The signature holds, but its time is more than 300 s off our clock: nothing but that time is
+    /// believed.
+    Stale,
     /// No signature headers.
     Unsigned,
     /// Signature headers that do not hold.
@@ -263,6 +266,7 @@ impl Trust {
         match self {
             Self::Verified => "VERIFIED",
             Self::Unsigned => "UNSIGNED",
+            Self::Stale => "STALE",
             Self::IllSigned => "ILL_SIGNED",
             Self::Lost => "LOST",
             Self::NotSent => "NOT_SENT",
@@ -283,7 +287,7 @@ pub struct ReplyFacts {
     pub message: Option<String>,
     /// `Request-ID`.
     pub request_id: Option<String>,
-    /// The gateway's signed time; of an ill-signed reply only if its signature held and it was stale.
+    /// The gateway's signed time.
     pub signed_at: Option<WallMs>,
     /// `state`
     pub state: Option<String>,

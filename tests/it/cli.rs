@@ -134,7 +134,9 @@ fn help_has_examples_and_the_exit_codes() {
     ] {
         assert!(whole.out.contains(line), "{}", whole.out);
     }
-    for name in ["run", "check", "export", "cancel", "init", "sandbox"] {
+    for name in [
+        "run", "resume", "rerun", "check", "export", "cancel", "init", "sandbox",
+    ] {
         let help = desk.levy(&[name, "--help"]);
         assert_eq!(help.exit, 0, "{name}");
         assert!(

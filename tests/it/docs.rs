@@ -91,7 +91,9 @@ fn the_readme_names_every_status_exit_code_and_command() {
     }
     assert!(readme.contains("cargo run --release -- run sample_batch.csv --sandbox\n"));
     let commands = page("docs/COMMANDS.md");
-    for name in ["run", "check", "export", "cancel", "init", "sandbox"] {
+    for name in [
+        "run", "resume", "rerun", "check", "export", "cancel", "init", "sandbox",
+    ] {
         assert!(commands.contains(&format!("## `levy {name}")), "{name}");
     }
 }

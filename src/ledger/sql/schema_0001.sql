@@ -139,7 +139,7 @@ CREATE TABLE reply (
     at_ms INTEGER NOT NULL,
     latency_ms INTEGER NOT NULL,
     trust TEXT NOT NULL CONSTRAINT reply_trust
-        CHECK (trust IN ('VERIFIED', 'UNSIGNED', 'ILL_SIGNED', 'LOST', 'NOT_SENT')),
+        CHECK (trust IN ('VERIFIED', 'STALE', 'UNSIGNED', 'ILL_SIGNED', 'LOST', 'NOT_SENT')),
     maybe_accepted INTEGER NOT NULL
         CONSTRAINT reply_maybe_accepted CHECK (maybe_accepted IN (0, 1)),
     meaning TEXT NOT NULL,

@@ -64,6 +64,7 @@ statements! {
     ORDER_RECORD = "order_record",
     ORDER_REISSUE = "order_reissue",
     ORDER_RELEASE = "order_release",
+    ORDER_TWIN = "order_twin",
     ORDER_WITHDRAW = "order_withdraw",
     ORDERS_OF_BATCH = "orders_of_batch",
     ORDERS_OF_NUMBER = "orders_of_number",

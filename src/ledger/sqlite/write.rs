@@ -47,6 +47,10 @@ fn claim(tx: &Transaction<'_>, ask: Ask) -> LedgerResult<Written> {
     let Some(state) = before.next(Event::Claimed(ask.asked)) else {
         return Ok(Written::Refused(found.id, found.standing));
     };
+    // While it stood refused it held no other: the debt may have been deducted since.
+    if before == State::Rejected && has_twin(tx, found.id)? {
+        return Ok(Written::Refused(found.id, found.standing));
+    }
     let attempt = tx.prepare_cached(sql::ATTEMPT_INSERT)?.insert(params![
         found.id.0,
         ask.run.0,
@@ -78,6 +82,11 @@ fn claim(tx: &Transaction<'_>, ask: Ask) -> LedgerResult<Written> {
     let attempt = AttemptId(attempt);
     let claimed = Claimed::new(attempt, job, ask.asked, before, earlier_sends);
     Ok(Written::Claimed(Box::new(claimed)))
+}
+
+fn has_twin(tx: &Transaction<'_>, order: OrderId) -> LedgerResult<bool> {
+    let mut statement = tx.prepare_cached(sql::ORDER_TWIN)?;
+    Ok(statement.exists([order.0])?)
 }
 
 fn record(tx: &Transaction<'_>, answer: &Answer) -> LedgerResult<Written> {
@@ -201,12 +210,12 @@ fn insert_reply(tx: &Transaction<'_>, answer: &Answer) -> LedgerResult<()> {
     Ok(())
 }
 
-/// The gateway's time, if it is the gateway's: of an ill-signed reply it is there only if the
-/// signature held and the reply was stale, that is, if our own clock is off.
+/// The gateway's time, if it is the gateway's: a stale reply's too, since it is our clock that is
+/// off. An old one that is given again makes an order older, never younger.
 fn signed_at(answer: &Answer) -> Option<WallMs> {
     match answer.facts.trust {
-        Trust::Verified | Trust::IllSigned => answer.facts.signed_at,
-        Trust::Unsigned | Trust::Lost | Trust::NotSent => None,
+        Trust::Verified | Trust::Stale => answer.facts.signed_at,
+        Trust::Unsigned | Trust::IllSigned | Trust::Lost | Trust::NotSent => None,
     }
 }
 

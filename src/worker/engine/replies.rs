@@ -356,9 +356,14 @@ fn facts(checked: &Checked, meaning: &Meaning, now: Now) -> ReplyFacts {
         }
         Checked::Unsigned(reply) => http(Trust::Unsigned, reply),
         Checked::IllSigned { reply, .. } => {
-            let mut facts = http(Trust::IllSigned, reply);
+            let signed_at = stale_signed_at(checked, now);
+            let trust = match signed_at {
+                Some(_) => Trust::Stale,
+                None => Trust::IllSigned,
+            };
+            let mut facts = http(trust, reply);
             facts.message = Some(words(checked, meaning));
-            facts.signed_at = stale_signed_at(checked, now);
+            facts.signed_at = signed_at;
             facts
         }
         Checked::Lost(_) => ReplyFacts::bare(Trust::Lost, Some(words(checked, meaning))),
