@@ -68,6 +68,7 @@ macro_rules! contract_suite {
                 a_child_belongs_to_the_batch_that_was_asked_for,
                 only_the_dead_that_were_asked_for_are_issued_again,
                 a_refused_order_is_dealt_only_to_a_rerun_that_asks_for_it,
+                l5_a_refused_order_is_not_submitted_again_beside_its_twin,
                 a_held_order_is_released_by_a_person_and_by_nobody_else,
                 a_rehearsal_says_what_a_rerun_would_do_and_leaves_nothing,
                 l4_open_orders_are_told_by_the_time_of_their_first_send,;

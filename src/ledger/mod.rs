@@ -263,6 +263,9 @@ pub struct Ask {
 pub enum Trust {
     /// The signature holds.
     Verified,
+    /// The signature holds, but its time is more than 300 s off our clock: nothing but that time is
+    /// believed.
+    Stale,
     /// No signature headers.
     Unsigned,
     /// Signature headers that do not hold.
@@ -279,6 +282,7 @@ impl Trust {
         match self {
             Self::Verified => "VERIFIED",
             Self::Unsigned => "UNSIGNED",
+            Self::Stale => "STALE",
             Self::IllSigned => "ILL_SIGNED",
             Self::Lost => "LOST",
             Self::NotSent => "NOT_SENT",

@@ -135,8 +135,8 @@ fn help_has_examples_and_the_exit_codes() {
         assert!(whole.out.contains(line), "{}", whole.out);
     }
     for name in [
-        "run", "check", "export", "cancel", "status", "show", "freeze", "unfreeze", "resolve",
-        "ledger", "init", "sandbox",
+        "run", "resume", "rerun", "check", "export", "cancel", "status", "show", "freeze",
+        "unfreeze", "resolve", "ledger", "init", "sandbox",
     ] {
         let help = desk.levy(&[name, "--help"]);
         assert_eq!(help.exit, 0, "{name}");

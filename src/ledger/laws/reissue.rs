@@ -5,7 +5,7 @@ use super::fixture::{Came, DAY_MS, Desk, Engine, MERCHANT, START, blank, no, num
 use crate::clock::WallMs;
 use crate::ledger::{
     BatchId, CancelTarget, HOLD_DAYS_DEFAULT, Job, Kept, LedgerError, Only, OrderId, Phase, Plan,
-    Planned, Rehearsal, RehearsedOf, Reissue, Reissued, Rerun, Scope, Unsent,
+    Planned, Rehearsal, RehearsedOf, Reissue, Reissued, Rerun, Scope, Unsent, Written,
 };
 use crate::order::{Asked, Merchant, NextAction, OrderNo, Proof, State, Status};
 
@@ -404,6 +404,45 @@ pub(in crate::ledger) fn a_refused_order_is_dealt_only_to_a_rerun_that_asks_for_
         State::Success
     );
     assert!(desk.deck(asks, Phase::Open).is_empty());
+}
+
+/// A refused order holds no other. Whoever gave the debt again in the meantime has had it deducted.
+pub(in crate::ledger) fn l5_a_refused_order_is_not_submitted_again_beside_its_twin(
+    engine: &dyn Engine,
+) {
+    let mut desk = Desk::new(engine);
+    for (i, state) in STATES.into_iter().enumerate() {
+        let (one, two) = (format!("A{i}"), format!("B{i}"));
+        let account = i.to_string();
+        let (batch, _) = desk.file(&one, vec![numbered(&one, &account, 1)]);
+        desk.bring(batch, &one, State::Rejected);
+        let (other, accepted) = desk.file(&two, vec![numbered(&two, &account, 1)]);
+        assert_eq!(accepted.held, 0);
+        desk.bring(other, &two, state);
+        let asks = Scope::Rerun(batch, Rerun::IssuedAndRejected(Unsent::Reissues));
+        let job = desk.deck(asks, Phase::Open).remove(0);
+        let written = desk.write(desk.ask(&job, Asked::Submission));
+        let refused = matches!(written, Written::Refused(_, s) if s.state == State::Rejected);
+        assert_eq!(refused, state.holds_others(), "{state}: {written:?}");
+        let note = desk.rows(batch).remove(0).note;
+        let told = note.contains(&format!("not submitted again: looks like {two} in {two}:2"));
+        assert_eq!(told, state.holds_others(), "{state}: {note}");
+    }
+    // Two refused ones for one debt: the first that goes out keeps the other in.
+    let rows = vec![numbered("X", "x", 1), numbered("Y", "x", 1)];
+    let (batch, _) = desk.file("twins", rows);
+    desk.bring(batch, "X", State::Rejected);
+    desk.ledger.release(&[no("Y")], "Li Wei", desk.now).unwrap();
+    desk.bring(batch, "Y", State::Rejected);
+    let asks = Scope::Rerun(batch, Rerun::IssuedAndRejected(Unsent::Reissues));
+    let claims = desk.deck(asks, Phase::Open);
+    let claims = claims.iter().map(|job| desk.ask(job, Asked::Submission));
+    let claims = claims.collect();
+    let written = desk.ledger.write(claims).unwrap();
+    assert!(
+        matches!(&written[..], [Written::Claimed(_), Written::Refused(..)]),
+        "{written:?}"
+    );
 }
 
 pub(in crate::ledger) fn a_held_order_is_released_by_a_person_and_by_nobody_else(

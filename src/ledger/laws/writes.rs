@@ -112,6 +112,9 @@ pub(in crate::ledger) fn l1_the_first_send_is_the_earliest_of_local_and_signed_t
         (Trust::Verified, Asked::Query, early, START),
         (Trust::Unsigned, SUBMISSION, early, START),
         (Trust::IllSigned, SUBMISSION, early, START),
+        // Ten days ahead at the first send: the reply is stale, and tells when it was really made.
+        (Trust::Stale, SUBMISSION, early, early),
+        (Trust::Stale, SUBMISSION, START.plus_ms(3000), START),
     ];
     for (i, (trust, asked, signed, first)) in table.into_iter().enumerate() {
         let mut desk = Desk::new(engine);
@@ -227,6 +230,7 @@ pub(in crate::ledger) fn l3_only_a_verified_reply_settles(engine: &dyn Engine) {
     ] {
         for trust in [
             Trust::Unsigned,
+            Trust::Stale,
             Trust::IllSigned,
             Trust::Lost,
             Trust::NotSent,
@@ -388,6 +392,7 @@ pub(in crate::ledger) fn the_latest_signed_time_never_goes_back(engine: &dyn Eng
     for (trust, ms, want) in [
         (Trust::Unsigned, 9000, None),
         (Trust::IllSigned, 9000, None),
+        (Trust::Stale, 400, Some(400)),
         (Trust::Verified, 500, Some(500)),
         (Trust::Verified, 200, Some(500)),
         (Trust::Verified, 700, Some(700)),

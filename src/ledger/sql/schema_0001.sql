@@ -152,7 +152,7 @@ CREATE TABLE reply (
     at_ms INTEGER NOT NULL,
     latency_ms INTEGER NOT NULL,
     trust TEXT NOT NULL CONSTRAINT reply_trust
-        CHECK (trust IN ('VERIFIED', 'UNSIGNED', 'ILL_SIGNED', 'LOST', 'NOT_SENT')),
+        CHECK (trust IN ('VERIFIED', 'STALE', 'UNSIGNED', 'ILL_SIGNED', 'LOST', 'NOT_SENT')),
     maybe_accepted INTEGER NOT NULL
         CONSTRAINT reply_maybe_accepted CHECK (maybe_accepted IN (0, 1)),
     meaning TEXT NOT NULL,
@@ -177,7 +177,7 @@ CREATE TABLE decision (
     kind TEXT NOT NULL CONSTRAINT decision_kind CHECK (kind IN (
         'RELEASE', 'RESOLVE_SUCCESS', 'RESOLVE_FAILED', 'FREEZE', 'UNFREEZE', 'IMPORT', 'RESTORED')),
     order_id INTEGER REFERENCES orders (order_id),
-    by_first TEXT NOT NULL,
+    by_first TEXT NOT NULL CONSTRAINT decision_names_somebody CHECK (length(by_first) > 0),
     by_second TEXT,
     at_ms INTEGER NOT NULL,
     words TEXT NOT NULL DEFAULT ''

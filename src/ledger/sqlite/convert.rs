@@ -117,6 +117,7 @@ pub(super) fn job(row: &Row<'_>) -> LedgerResult<Job> {
 pub(super) fn trust(found: &str, order: i64) -> LedgerResult<Trust> {
     let all = [
         Trust::Verified,
+        Trust::Stale,
         Trust::Unsigned,
         Trust::IllSigned,
         Trust::Lost,

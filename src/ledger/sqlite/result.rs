@@ -243,8 +243,20 @@ fn not_reissued(conn: &Connection, row: &Row<'_>, state: State) -> LedgerResult<
                 "cannot be issued again: the number that it would get, {child}, is taken by {place}"
             )))
         }
+        State::Rejected => {
+            let mut statement = conn.prepare_cached(sql::ORDER_TWIN)?;
+            let twin: Option<i64> = statement
+                .query_row([row.get::<_, i64>("order_id")?], |row| row.get(0))
+                .optional()?;
+            let Some(twin) = twin else { return Ok(None) };
+            let (no, place) = place_of_order(conn, twin)?;
+            Ok(Some(format!(
+                "not submitted again: looks like {no} in {place}, which is alive or succeeded; if \
+                 both are meant, give this row in a file under another number"
+            )))
+        }
         State::Pending | State::Held | State::Conflict | State::Cancelled => Ok(None),
-        State::Unknown | State::Processing | State::Rejected | State::Success => Ok(None),
+        State::Unknown | State::Processing | State::Success => Ok(None),
     }
 }
 

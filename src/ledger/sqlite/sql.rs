@@ -81,6 +81,7 @@ statements! {
     ORDER_RELEASE = "order_release",
     ORDER_REISSUED = "order_reissued",
     ORDER_RESOLVE = "order_resolve",
+    ORDER_TWIN = "order_twin",
     ORDER_WITHDRAW = "order_withdraw",
     OVERVIEW_ORDERS = "overview_orders",
     OVERVIEW_ORDERS_OF_BATCH = "overview_orders_of_batch",

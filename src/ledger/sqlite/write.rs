@@ -55,6 +55,10 @@ fn claim(tx: &Transaction<'_>, journal: &mut Journal<'_>, ask: Ask) -> LedgerRes
     let Some(state) = before.next(Event::Claimed(ask.asked)) else {
         return Ok(Written::Refused(found.id, found.standing));
     };
+    // While it stood refused it held no other: the debt may have been deducted since.
+    if before == State::Rejected && has_twin(tx, found.id)? {
+        return Ok(Written::Refused(found.id, found.standing));
+    }
     let attempt = journal.intent(&found, &ask, before)?;
     let mut standing = Standing {
         state,
@@ -79,6 +83,11 @@ fn claim(tx: &Transaction<'_>, journal: &mut Journal<'_>, ask: Ask) -> LedgerRes
     };
     let claimed = Claimed::new(attempt, job, ask.asked, before, earlier_sends);
     Ok(Written::Claimed(Box::new(claimed)))
+}
+
+fn has_twin(tx: &Transaction<'_>, order: OrderId) -> LedgerResult<bool> {
+    let mut statement = tx.prepare_cached(sql::ORDER_TWIN)?;
+    Ok(statement.exists([order.0])?)
 }
 
 fn record(
@@ -194,10 +203,11 @@ fn after(found: &Standing, answer: &Answer) -> Standing {
     }
 }
 
-/// The gateway's time, if it can be believed.
+/// The gateway's time, if it is the gateway's: a stale reply's too, since it is our clock that is
+/// off. An old one that is given again makes an order older, never younger.
 fn signed_at(answer: &Answer) -> Option<WallMs> {
     match answer.facts.trust {
-        Trust::Verified => answer.facts.signed_at,
+        Trust::Verified | Trust::Stale => answer.facts.signed_at,
         Trust::Unsigned | Trust::IllSigned | Trust::Lost | Trust::NotSent => None,
     }
 }

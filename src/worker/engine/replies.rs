@@ -7,7 +7,8 @@ use super::super::brakes::{Gate, words};
 use super::super::limits::{ALERTS_KEPT_MAX, CLOCK_SKEW_WARN_MS};
 use super::super::step::{self, Circumstances, Step};
 use super::{Action, Engine, Now, Reply, Stage, Stop};
-use crate::gateway::reply::{Body, Checked, Lost, Reply as Http};
+use crate::clock::WallMs;
+use crate::gateway::reply::{Body, Checked, Lost, Reply as Http, SignatureFault};
 use crate::gateway::{Asking, classify};
 use crate::ledger::{Answer, OrderId, ReplyFacts, Standing, Trust, Write, Written};
 use crate::order::{Asked, Meaning, Resolution, State, Verdict};
@@ -26,6 +27,10 @@ impl Engine {
         self.progress.attempts += 1;
         if let Checked::Verified(verified) = &checked {
             self.signed_time(verified.signed_at(), now);
+        }
+        // Signed by the gateway all the same: it is our clock that is off.
+        if let Some(signed_at) = stale_signed_at(&checked, now) {
+            self.latest_signed_at = self.latest_signed_at.max(Some(signed_at));
         }
         let verdict = classify(
             &Asking {
@@ -162,7 +167,7 @@ impl Engine {
             asked,
             at: now.wall,
             latency_ms: u64::try_from(latency.as_millis()).unwrap_or(u64::MAX),
-            facts: facts(checked, &verdict.meaning),
+            facts: facts(checked, &verdict.meaning, now),
             meaning: verdict.meaning.word(),
             event: verdict.event,
             weak: verdict.weak,
@@ -326,8 +331,26 @@ impl Engine {
     }
 }
 
+/// The time of a stale reply: its signature holds, and only its age, by our clock, is wrong. It can
+/// be earlier than now (a replay), never later, so it may age an order and never make one younger.
+fn stale_signed_at(checked: &Checked, now: Now) -> Option<WallMs> {
+    match checked {
+        Checked::IllSigned {
+            fault: SignatureFault::Stale(off),
+            ..
+        } => Some(WallMs::from_unix_seconds(
+            now.wall.unix_seconds().saturating_add(*off),
+        )),
+        Checked::IllSigned { .. }
+        | Checked::Verified(_)
+        | Checked::Unsigned(_)
+        | Checked::Lost(_)
+        | Checked::NotSent(_) => None,
+    }
+}
+
 /// A reply as the journal keeps it: the order's own fields from verified replies only.
-fn facts(checked: &Checked, meaning: &Meaning) -> ReplyFacts {
+fn facts(checked: &Checked, meaning: &Meaning, now: Now) -> ReplyFacts {
     let http = |trust: Trust, reply: &Http| {
         let mut facts = ReplyFacts::bare(trust, None);
         facts.http_status = Some(reply.status);
@@ -353,8 +376,14 @@ fn facts(checked: &Checked, meaning: &Meaning) -> ReplyFacts {
         }
         Checked::Unsigned(reply) => http(Trust::Unsigned, reply),
         Checked::IllSigned { reply, .. } => {
-            let mut facts = http(Trust::IllSigned, reply);
+            let signed_at = stale_signed_at(checked, now);
+            let trust = match signed_at {
+                Some(_) => Trust::Stale,
+                None => Trust::IllSigned,
+            };
+            let mut facts = http(trust, reply);
             facts.message = Some(words(checked, meaning));
+            facts.signed_at = signed_at;
             facts
         }
         Checked::Lost(_) => ReplyFacts::bare(Trust::Lost, Some(words(checked, meaning))),

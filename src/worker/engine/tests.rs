@@ -1,5 +1,7 @@
 //! Whole runs in simulated time: the real engine, the real ledger, a gateway with its own books.
 
+mod window;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::limits::OPEN_JOBS_MAX;
@@ -56,6 +58,8 @@ struct World {
     script: Script,
     latency: Duration,
     seed: u64,
+    /// The host's clock, less the gateway's.
+    skew_ms: i64,
 }
 
 /// [`Asked`] with an order, for the maps.
@@ -119,6 +123,7 @@ impl World {
             script,
             latency: Duration::from_millis(20),
             seed: 1,
+            skew_ms: 0,
         };
         (world, batch.id)
     }
@@ -227,7 +232,11 @@ impl World {
     fn pass(&mut self, by: Duration) {
         // The wall has milliseconds; it is carried along exactly.
         self.now.mono += by;
-        self.now.wall = WallMs(1_790_000_000_000 + self.now.mono.as_millis() as i64);
+        self.now.wall = self.gateway_time().plus_ms(self.skew_ms);
+    }
+
+    fn gateway_time(&self) -> WallMs {
+        WallMs(1_790_000_000_000 + self.now.mono.as_millis() as i64)
     }
 
     fn gateway(&mut self, sent: Sent) -> (Mono, Reply) {
@@ -347,8 +356,12 @@ impl World {
             retry_after_seconds: None,
             body,
         };
-        if signed {
-            Checked::Verified(Verified::for_test(reply, self.now.wall))
+        let off = -self.skew_ms / 1_000;
+        if signed && off.abs() > 300 {
+            let fault = crate::gateway::reply::SignatureFault::Stale(off);
+            Checked::IllSigned { reply, fault }
+        } else if signed {
+            Checked::Verified(Verified::for_test(reply, self.gateway_time()))
         } else {
             Checked::Unsigned(reply)
         }

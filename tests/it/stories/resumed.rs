@@ -1,6 +1,12 @@
 //! What is still open the morning after, without a file.
 
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::time::{Duration, Instant};
+
 use super::house::{Boxed, House, row, statuses};
+
+const DAY_MS: i64 = 86_400_000;
 
 #[test]
 fn resume_brings_what_was_sent_to_its_end_and_sends_nothing_that_was_not() {
@@ -133,4 +139,124 @@ fn a_held_row_is_released_by_name_and_sent_by_the_same_command() {
         house.debited(),
         [("N1".into(), 100), ("N2".into(), 100)].into()
     );
+}
+
+/// The ledger, as if an order had been first sent so many days ago.
+fn sent_before(house: &Boxed, no: &str, days: i64) {
+    let ledger = rusqlite::Connection::open(house.path(".levy-sandbox/ledger.db")).unwrap();
+    let aged =
+        "UPDATE orders SET first_sent_at_ms = first_sent_at_ms - ?2 WHERE out_request_no = ?1";
+    assert_eq!(ledger.execute(aged, (no, days * DAY_MS)).unwrap(), 1);
+}
+
+#[test]
+fn l4_what_comes_near_its_windows_end_is_asked_for_first_and_told_at_the_end_of_every_run() {
+    let house = Boxed::new();
+    let rows: Vec<String> = (1..=4)
+        .map(|n| {
+            row(
+                &format!("N{n}"),
+                n,
+                100,
+                &format!("\"#sandbox post=processing-forever note={n}\""),
+            )
+        })
+        .collect();
+    house.file("night.csv", &rows);
+    let wait = ["--wait", "0"];
+    let said = house.levy(&[&["run", "night.csv", "--quiet"][..], &wait].concat());
+    assert_eq!(
+        (said.exit, said.err.contains("window:")),
+        (4, false),
+        "{}",
+        said.err
+    );
+    sent_before(&house, "N3", 25);
+    sent_before(&house, "N4", 40);
+    sent_before(&house, "N2", 23);
+    let asked = || -> Vec<String> {
+        let arrivals = levy::sandbox::books::arrivals(&house.path(".levy-sandbox")).unwrap();
+        arrivals.into_iter().map(|arrival| arrival.number).collect()
+    };
+    let before = asked().len();
+    let said = house.levy(&[&["resume", "--json"][..], &wait].concat());
+    assert_eq!(said.exit, 4, "{}", said.err);
+    let mut near = asked().split_off(before);
+    let rest = near.split_off(2);
+    near.sort();
+    assert_eq!(
+        (near, rest.len()),
+        (vec!["N3".to_owned(), "N4".into()], 2),
+        "in a run before"
+    );
+    let told: serde_json::Value = serde_json::from_str(&said.out).unwrap();
+    assert_eq!(
+        told["expiring"],
+        serde_json::json!({"count": 2, "first": ["N4", "N3"]})
+    );
+    assert!(
+        said.err.contains("window: 2 open orders are within 5 days"),
+        "{}",
+        said.err
+    );
+    // Another night's file says so too, even where nobody reads its summary.
+    house.file("next.csv", &[row("M1", 9, 100, "case 9")]);
+    let said = house.levy(&["run", "next.csv", "--quiet"]);
+    assert_eq!(said.exit, 0, "{}", said.err);
+    assert!(said.err.contains("window: 2 open orders"), "{}", said.err);
+}
+
+#[test]
+fn l4_a_forged_date_of_2099_expires_nothing() {
+    let mut house = House::with(1_000_000);
+    house.file("night.csv", &[row("N1", 1, 100, "case 1")]);
+    // Somebody answers in the gateway's place: unsigned, and from the year 2099.
+    let forger = TcpListener::bind("127.0.0.1:0").unwrap();
+    let real = std::fs::read_to_string(house.path("levy.toml")).unwrap();
+    let base = format!("base_url = \"http://{}\"", forger.local_addr().unwrap());
+    let forged: Vec<String> = real
+        .lines()
+        .map(|line| match line.starts_with("base_url") {
+            true => base.clone(),
+            false => line.to_owned(),
+        })
+        .collect();
+    std::fs::write(house.path("levy.toml"), forged.join("\n")).unwrap();
+    let mut run = house.spawn(&["run", "night.csv", "--create-ledger"]);
+    let (mut stream, _) = forger.accept().unwrap();
+    let mut request = [0; 16 * 1024];
+    assert!(stream.read(&mut request).unwrap() > 0);
+    let body = "{\"code\":\"SYSTEM_ERROR\",\"message\":\"\"}";
+    let reply = format!(
+        "HTTP/1.1 500 Error\r\nDate: Thu, 01 Jan 2099 00:00:00 GMT\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    stream.write_all(reply.as_bytes()).unwrap();
+    // Once it is recorded the run may go.
+    let ledger = rusqlite::Connection::open(house.path("levy.db")).unwrap();
+    let replies = || -> i64 {
+        let count = ledger.query_row("SELECT count(*) FROM reply", [], |row| row.get(0));
+        count.unwrap_or(0)
+    };
+    let began = Instant::now();
+    while replies() == 0 {
+        assert!(
+            began.elapsed() < Duration::from_secs(60),
+            "no reply was recorded"
+        );
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    run.kill().unwrap();
+    run.wait().unwrap();
+    drop((stream, forger, ledger));
+    std::fs::write(house.path("levy.toml"), real).unwrap();
+    let said = house.levy(&["resume", "--json"]);
+    assert_eq!(said.exit, 0, "{}", said.err);
+    let told: serde_json::Value = serde_json::from_str(&said.out).unwrap();
+    assert_eq!(told["by_status"], serde_json::json!({"SUCCESS": 1}));
+    // It was submitted again: its window is open.
+    assert_eq!(house.debited(), [("N1".into(), 100)].into());
+    let posts = house.books().orders["N1"].posts;
+    assert_eq!((posts, house.books().orders["N1"].queries), (1, 0));
+    house.close();
 }

@@ -384,7 +384,7 @@ fn a_release_needs_a_name_and_stays_in_the_journal() {
     let told: (String, String, i64) = ledger
         .conn
         .query_row(
-            "SELECT kind, decided_by, at_ms FROM decision JOIN orders USING (order_id) \
+            "SELECT kind, by_first, at_ms FROM decision JOIN orders USING (order_id) \
              WHERE out_request_no = 'B'",
             [],
             |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
@@ -393,13 +393,13 @@ fn a_release_needs_a_name_and_stays_in_the_journal() {
     assert_eq!(told, ("RELEASE".into(), "Li Wei".into(), desk.now.0));
     for (text, want) in [
         ("DELETE FROM decision", "append-only"),
-        ("UPDATE decision SET decided_by = 'Somebody'", "append-only"),
+        ("UPDATE decision SET by_first = 'Somebody'", "append-only"),
         (
-            "INSERT INTO decision (kind, order_id, decided_by, at_ms) VALUES ('RELEASE', 1, '', 0)",
+            "INSERT INTO decision (kind, order_id, by_first, at_ms) VALUES ('RELEASE', 1, '', 0)",
             "decision_names_somebody",
         ),
         (
-            "INSERT INTO decision (kind, order_id, decided_by, at_ms) VALUES ('PAID', 1, 'x', 0)",
+            "INSERT INTO decision (kind, order_id, by_first, at_ms) VALUES ('PAID', 1, 'x', 0)",
             "decision_kind",
         ),
     ] {
