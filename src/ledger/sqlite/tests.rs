@@ -1,10 +1,10 @@
 //! The contract suite on SQLite, and what only SQLite can do wrong.
 
 mod backup;
-mod chain;
 mod file;
 mod schema;
 mod size;
+mod tamper;
 
 use std::path::PathBuf;
 
