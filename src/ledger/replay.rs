@@ -145,10 +145,11 @@ impl Replayed {
         if self.states.iter().all(|state| state.is_unsent()) {
             self.first_sent_at_ms = None;
             self.sent = false;
-        } else if submission && reply.trust == Trust::Verified {
-            if let Some(signed) = reply.signed_at_ms {
-                self.sent_at(signed);
-            }
+        } else if submission
+            && reply.trust == Trust::Verified
+            && let Some(signed) = reply.signed_at_ms
+        {
+            self.sent_at(signed);
         }
         Ok(())
     }

@@ -70,9 +70,9 @@ impl Status<'_> {
         let sent = sent(&overview.by_status);
         let _ = writeln!(
             text,
-            "\nopen: {} orders were sent and are not final, {} were never sent",
-            grouped(sent),
-            grouped(overview.by_status.of(Word::Pending).orders)
+            "\nopen: {} sent and not final, {} never sent",
+            count(sent),
+            count(overview.by_status.of(Word::Pending).orders)
         );
         if let Some(oldest) = &overview.oldest_unknown {
             let _ = writeln!(
@@ -88,8 +88,8 @@ impl Status<'_> {
         }
         let _ = writeln!(
             text,
-            "within {CLOSING_DAYS} days of their window's end: {} orders",
-            grouped(overview.closing)
+            "within {CLOSING_DAYS} days of their window's end: {}",
+            count(overview.closing)
         );
         let shown = overview.closing_first.iter().take(CLOSING_SHOWN_MAX);
         for order in shown {

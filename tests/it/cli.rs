@@ -3,6 +3,7 @@
 
 mod box_run;
 mod check;
+mod people;
 mod refusals;
 
 use std::os::unix::fs::PermissionsExt;
@@ -168,6 +169,25 @@ fn what_cannot_be_meant_is_exit_2() {
         &["check"],
         &["check", "a.csv", "b.csv"],
         &["sandbox", "--listen", "127.0.0.1"],
+        &["show"],
+        &["freeze", "--reason", "x"],
+        &["unfreeze"],
+        &[
+            "resolve",
+            "N1",
+            "--as",
+            "paid",
+            "--by",
+            "a",
+            "--by",
+            "b",
+            "--evidence",
+            "x",
+        ],
+        &["resolve", "N1", "--as", "failed", "--evidence", "x"],
+        &["ledger"],
+        &["ledger", "verify", "--expect", "12"],
+        &["ledger", "backup"],
     ] {
         let said = desk.levy(args);
         assert_eq!(said.exit, 2, "{args:?} {}", said.err);

@@ -3,6 +3,7 @@
 
 mod bench;
 mod broken;
+mod ledger;
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -432,7 +432,9 @@ pub(in crate::ledger) fn l5_a_refused_order_is_not_submitted_again_beside_its_tw
     let rows = vec![numbered("X", "x", 1), numbered("Y", "x", 1)];
     let (batch, _) = desk.file("twins", rows);
     desk.bring(batch, "X", State::Rejected);
-    desk.ledger.release(&[no("Y")], "Li Wei", desk.now).unwrap();
+    desk.ledger
+        .release(&[no("Y")], &person("Li Wei"), desk.now)
+        .unwrap();
     desk.bring(batch, "Y", State::Rejected);
     let asks = Scope::Rerun(batch, Rerun::IssuedAndRejected(Unsent::Reissues));
     let claims = desk.deck(asks, Phase::Open);

@@ -96,6 +96,7 @@ statements! {
     RESULT_ROWS = "result_rows",
     RUN_INSERT = "run_insert",
     RUN_LATEST = "run_latest",
+    SCHEMA = "schema",
     STAGED_CONTENT = "staged_content",
     STAGED_COUNT = "staged_count",
     STAGED_INSERT = "staged_insert",

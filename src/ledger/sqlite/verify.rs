@@ -2,6 +2,8 @@
 //! chain, the books, each order's content against its digest, and each order's state against what
 //! its journal comes to. Reads only, in one moment of the ledger.
 
+use std::collections::BTreeMap;
+
 use rusqlite::Connection;
 
 use super::{chain, convert, journal, sql};
@@ -84,21 +86,30 @@ pub(super) fn audit(conn: &mut Connection, expect: Option<JournalHead>) -> Ledge
         wrong: Vec::new(),
     };
     // In a damaged file too: it says which entry is the first that can't be believed.
-    let walked = chained(&tx, expect, &mut audit);
     let sound = damage.is_empty();
-    match walked {
-        // What SQLite itself can't read, its own check has said in other words.
-        Err(_) if !sound => {}
-        walked => walked?,
-    }
-    audit.wrong.extend(damage);
+    let walked = chained(&tx, expect, &mut audit);
+    audit.wrong.append(&mut damage);
+    told(walked, sound, &mut audit.wrong);
     // With a damaged file the rest would only repeat it.
     if sound {
-        books(&tx, &mut audit.wrong)?;
-        contents(&tx, &mut audit)?;
-        replayed(&tx, &mut audit.wrong)?;
+        let ruled = rules(&tx, &mut audit.wrong);
+        told(ruled, sound, &mut audit.wrong);
+        let counted = books(&tx, &mut audit.wrong);
+        told(counted, sound, &mut audit.wrong);
+        let read = contents(&tx, &mut audit);
+        told(read, sound, &mut audit.wrong);
+        let replayed = replayed(&tx, &mut audit.wrong);
+        told(replayed, sound, &mut audit.wrong);
     }
     Ok(audit)
+}
+
+/// What could not be read is a finding like the others; in a damaged file it was found before.
+fn told(done: LedgerResult<()>, sound: bool, wrong: &mut Vec<String>) {
+    match done {
+        Err(e) if sound => wrong.push(e.to_string()),
+        Ok(()) | Err(_) => {}
+    }
 }
 
 fn integrity(conn: &Connection, wrong: &mut Vec<String>) -> LedgerResult<()> {
@@ -118,6 +129,34 @@ fn integrity(conn: &Connection, wrong: &mut Vec<String>) -> LedgerResult<()> {
     }
     if broken > 0 {
         wrong.push(format!("{broken} references that lead nowhere"));
+    }
+    Ok(())
+}
+
+/// The database's own rules, against those that levy makes: whoever changes the books takes a
+/// trigger away first.
+fn rules(conn: &Connection, wrong: &mut Vec<String>) -> LedgerResult<()> {
+    let told = |conn: &Connection| -> LedgerResult<BTreeMap<String, Option<String>>> {
+        let mut statement = conn.prepare(sql::SCHEMA)?;
+        let rules = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(rules.collect::<rusqlite::Result<_>>()?)
+    };
+    let ours = Connection::open_in_memory()?;
+    for migration in sql::MIGRATIONS {
+        ours.execute_batch(migration)?;
+    }
+    let (found, ours) = (told(conn)?, told(&ours)?);
+    let missing = ours
+        .iter()
+        .filter(|(name, rule)| found.get(*name) != Some(*rule));
+    for (name, _) in missing.take(FINDINGS_MAX) {
+        wrong.push(format!(
+            "the rule {name} of the ledger's tables is missing or was changed"
+        ));
+    }
+    let foreign = found.keys().filter(|name| !ours.contains_key(*name));
+    for name in foreign.take(FINDINGS_MAX) {
+        wrong.push(format!("{name} in the ledger's file is not levy's"));
     }
     Ok(())
 }
@@ -258,10 +297,15 @@ fn pasts(
             None => None,
             Some(reply) => {
                 let trust: String = row.get(6)?;
+                let Ok(trust) = convert::trust(&trust, order) else {
+                    return Ok(Err(format!(
+                        "has a reply (entry {reply}) of no known trust"
+                    )));
+                };
                 let reason: Option<String> = row.get(9)?;
                 Some(PastReply {
                     entry: reply,
-                    trust: convert::trust(&trust, order)?,
+                    trust,
                     meaning: row.get(7)?,
                     maybe_accepted: row.get(8)?,
                     closed: reason.as_deref() == Some("BALANCE_NOT_ENOUGH"),

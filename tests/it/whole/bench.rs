@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use levy::sandbox::books::{Arrival, Books};
@@ -111,6 +111,13 @@ impl Bench {
             .stderr(fs::File::create(self.path("stderr")).unwrap())
             .spawn()
             .unwrap()
+    }
+
+    /// Another command, to its end.
+    pub fn levy(&self, args: &[&str]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_levy"));
+        let command = command.current_dir(self.dir.path()).args(args);
+        command.stdin(Stdio::null()).output().unwrap()
     }
 
     /// Runs to the end.

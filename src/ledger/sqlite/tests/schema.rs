@@ -251,7 +251,10 @@ fn l5_a_second_order_of_a_deduction_needs_proof_and_cannot_live_beside_the_first
     let wrong = books.verify();
     assert_eq!(
         wrong,
-        ["1 orders issued again without proof that the one before is dead"]
+        [
+            "the rule orders_new_number_needs_proof of the ledger's tables is missing or was changed",
+            "1 orders issued again without proof that the one before is dead",
+        ]
     );
 }
 

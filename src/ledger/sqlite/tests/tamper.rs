@@ -93,6 +93,7 @@ fn lawless(books: &Books) -> Connection {
     conn.pragma_update(None, "foreign_keys", "OFF").unwrap();
     conn.pragma_update(None, "ignore_check_constraints", "ON")
         .unwrap();
+    conn.pragma_update(None, "synchronous", "OFF").unwrap();
     let triggers: Vec<String> = conn
         .prepare("SELECT name FROM sqlite_schema WHERE type = 'trigger'")
         .unwrap()
@@ -100,10 +101,12 @@ fn lawless(books: &Books) -> Connection {
         .unwrap()
         .collect::<rusqlite::Result<_>>()
         .unwrap();
-    for trigger in triggers {
-        conn.execute_batch(&format!("DROP TRIGGER {trigger}"))
-            .unwrap();
-    }
+    let drops: Vec<String> = triggers
+        .iter()
+        .map(|trigger| format!("DROP TRIGGER {trigger};"))
+        .collect();
+    conn.execute_batch(&format!("BEGIN; {} COMMIT", drops.concat()))
+        .unwrap();
     conn
 }
 
@@ -194,8 +197,8 @@ fn a_change_of_any_column_of_any_entry_makes_verify_name_that_entry() {
                 // An entry whose number or key was changed is not there any more.
                 let gone = bad.kind.is_none();
                 assert!(gone || bad.kind == Some(kind), "{what}");
-                let keys = [key, "entry_no"];
-                assert_eq!(gone, keys.contains(&column.as_str()), "{what}");
+                let keys = ["entry_no", "attempt_id", "decision_id"];
+                assert!(!gone || keys.contains(&column.as_str()), "{what}");
                 changes += 1;
             }
         }
@@ -377,6 +380,34 @@ fn a_state_that_the_journal_does_not_come_to_is_named() {
     }
 }
 
+#[test]
+fn a_rule_that_was_taken_away_or_added_is_named() {
+    for (text, want) in [
+        ("DROP TRIGGER reply_stays", "the rule reply_stays"),
+        ("DROP INDEX orders_one_alive", "the rule orders_one_alive"),
+        (
+            "DROP TRIGGER orders_stay;
+             CREATE TRIGGER orders_stay BEFORE DELETE ON orders BEGIN SELECT 1; END",
+            "the rule orders_stay",
+        ),
+        (
+            "CREATE TABLE more (x)",
+            "more in the ledger's file is not levy's",
+        ),
+    ] {
+        let books = Books::new();
+        told(&books);
+        let conn = Connection::open(books.path()).unwrap();
+        conn.execute_batch(text).unwrap();
+        drop(conn);
+        let wrong = reader(&books.path()).unwrap().audit(None).unwrap().wrong;
+        assert!(
+            wrong.len() == 1 && wrong[0].contains(want),
+            "{text}: {wrong:?}"
+        );
+    }
+}
+
 /// Where a table's rows lie in the file: the payload of each cell of its one leaf (section 1.6 of
 /// SQLite's file format).
 fn payloads(bytes: &[u8], root: u32) -> Vec<(i64, std::ops::Range<usize>)> {
@@ -403,12 +434,27 @@ fn payloads(bytes: &[u8], root: u32) -> Vec<(i64, std::ops::Range<usize>)> {
         .collect()
 }
 
+/// Every value of a table.
+fn content(books: &Books, table: &str) -> Vec<Vec<Value>> {
+    let conn = Connection::open(books.path()).unwrap();
+    let mut statement = conn.prepare(&format!("SELECT * FROM {table}")).unwrap();
+    let columns = statement.column_count();
+    let rows = statement.query_map([], |row| (0..columns).map(|i| row.get(i)).collect());
+    rows.unwrap().collect::<rusqlite::Result<_>>().unwrap()
+}
+
+fn content_of(bytes: &[u8], table: &str) -> Vec<Vec<Value>> {
+    let books = Books::new();
+    put(&books, bytes);
+    content(&books, table)
+}
+
 #[test]
 fn a_flip_of_any_byte_of_any_entry_makes_verify_name_that_entry() {
     let books = Books::new();
     told(&books);
     let whole = closed(&books);
-    let mut flips = 0_usize;
+    let (mut flips, mut silent) = (0_usize, 0_usize);
     for (table, _, _, sql) in TABLES {
         let conn = Connection::open(books.path()).unwrap();
         let root = "SELECT rootpage FROM sqlite_schema WHERE name = ?1";
@@ -431,7 +477,12 @@ fn a_flip_of_any_byte_of_any_entry_makes_verify_name_that_entry() {
                     // What SQLite can't read at all is damage, and said so.
                     Err(_) => continue,
                 };
-                assert!(!audit.wrong.is_empty(), "{what}");
+                if audit.wrong.is_empty() {
+                    // A few bytes say nothing: the type of a key that SQLite keeps elsewhere.
+                    assert_eq!(content(&books, table), content_of(&whole, table), "{what}");
+                    silent += 1;
+                    continue;
+                }
                 match audit.bad {
                     Some(bad) => assert_eq!(bad.entry, entry, "{what}: {:?}", audit.wrong),
                     // Where the record itself does not decode, SQLite's check says so.
@@ -447,7 +498,7 @@ fn a_flip_of_any_byte_of_any_entry_makes_verify_name_that_entry() {
             }
         }
     }
-    assert!(flips > 1_500, "{flips}");
+    assert!(flips > 1_000 && silent < flips / 50, "{silent} of {flips}");
 }
 
 #[test]
