@@ -20,6 +20,8 @@ pub struct Trace {
     digest: DefaultHasher,
     pub tail: VecDeque<String>,
     pub lines: u64,
+    /// Every line is printed (`TRACE=1`).
+    pub loud: bool,
 }
 
 impl Trace {
@@ -27,6 +29,9 @@ impl Trace {
         let line = format!("{}.{:06} {words}", at / 1_000_000, at % 1_000_000);
         self.digest.write(line.as_bytes());
         self.lines += 1;
+        if self.loud {
+            println!("{line}");
+        }
         if self.tail.len() == TAIL_LINES_MAX {
             self.tail.pop_front();
         }
@@ -81,7 +86,10 @@ impl World {
             gateway,
             forger: Forger::default(),
             auditor,
-            trace: Trace::default(),
+            trace: Trace {
+                loud: std::env::var("TRACE").is_ok(),
+                ..Trace::default()
+            },
             generation: 0,
             dir,
             inbox: VecDeque::new(),
