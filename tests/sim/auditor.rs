@@ -366,23 +366,33 @@ impl Auditor {
         );
     }
 
-    /// A reply reaches a process. What it may believe is remembered.
-    pub fn delivered(&mut self, flight: &Flight, answer: &Answer, error_ms: i64, now: Us) {
-        let Some(signed_at) = answer.signed_at else {
-            return;
-        };
-        let local = (true_ms(now) + error_ms).div_euclid(1000);
+    /// L3: a reply reaches a process. It may be believed if the gateway signed it, not more than
+    /// 300 s from now by this machine's clock, and if this process has not had it before; and then
+    /// it must be.
+    pub fn delivered(
+        &mut self,
+        (no, answer): (&str, &Answer),
+        error_ms: i64,
+        now: Us,
+        believed: bool,
+    ) {
         let signature = answer
             .headers
             .iter()
             .find(|(n, _)| n == "Wechatpay-Signature");
         let signature = signature.map(|(_, v)| v.clone()).unwrap_or_default();
-        let fresh = (signed_at - local).abs() <= 300;
-        if !fresh || !self.signatures.insert(signature) {
-            return;
-        }
+        let local = (true_ms(now) + error_ms).div_euclid(1000);
+        let fresh = |signed_at: i64| (signed_at - local).abs() <= 300;
+        let holds = answer.signed_at.is_some_and(fresh) && self.signatures.insert(signature);
+        self.checks += 1;
+        assert_eq!(
+            believed, holds,
+            "L3: believed or not: {no}: {}",
+            answer.status
+        );
         if let Some(said) = &answer.said
-            && said.no == flight.no
+            && said.no == no
+            && holds
         {
             let heard = self.heard.entry(said.no.clone()).or_default();
             heard.push((said.state, said.reason));
