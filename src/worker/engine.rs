@@ -327,11 +327,11 @@ impl Engine {
         self.report
     }
 
-    /// What dead runs left on the wire holds permits: an unanswered intent until its timeout and a
-    /// second are over, whenever after the claim it was sent.
+    /// What earlier runs left on the wire holds permits. The death of a run gave its requests up: when
+    /// that was is not known, but it was not after now.
     fn remember(&mut self, recent: &[RecentSend], now: Now) {
         let second = Duration::from_millis(1_001);
-        let unanswered = super::limits::CLAIM_WAIT_MAX + self.settings.timeout + second;
+        let given_up = crate::pace::AFTER_GIVING_UP;
         let by_merchant: HashMap<Merchant, usize> = self
             .lanes
             .iter()
@@ -343,9 +343,9 @@ impl Engine {
                 continue;
             };
             let (since, hold) = match send.answered_at {
-                Some(at) if send.given_up => (at, crate::pace::AFTER_GIVING_UP),
+                Some(at) if send.given_up => (at, given_up),
                 Some(at) => (at, second),
-                None => (send.claimed_at, unanswered),
+                None => (now.wall, given_up),
             };
             // The wall clock may have stepped: never longer than a send that was made just now.
             let age = u64::try_from(now.wall.0.saturating_sub(since.0)).unwrap_or(0);

@@ -37,6 +37,7 @@ struct Arrival {
 pub struct Held {
     pub no: String,
     pub state: String,
+    pub first_ms: Option<i64>,
     pub settled_ms: Option<i64>,
     pub created_ms: i64,
 }
@@ -146,12 +147,7 @@ impl Auditor {
         assert!(!self.stopped, "a request leaves after a stop");
         self.checks += 1;
         let Asks::Submission(content) = &request.asks else {
-            let sent = self.sends.contains_key(&request.no);
-            assert!(
-                sent,
-                "L3: a query for {}, which was never submitted",
-                request.no
-            );
+            self.may_have_been_sent(&request.no);
             self.intent(attempt, &request.no, "QUERY", None);
             return;
         };
@@ -164,7 +160,7 @@ impl Auditor {
         match self.stands_for.get(no) {
             Some(held) => assert_eq!(held, content, "L2: {no} stands for two contents"),
             None => {
-                self.fresh_sends += 1;
+                self.fresh_sends += u64::from(!self.intended_before(attempt));
                 self.stands_for.insert(no.clone(), content.clone());
             }
         }
@@ -174,6 +170,37 @@ impl Auditor {
             .entry(no.clone())
             .or_default()
             .push((now, error_ms));
+    }
+
+    /// An earlier process died with an intent for this order: it counts as sent.
+    fn intended_before(&self, attempt: i64) -> bool {
+        let mut statement = self
+            .conn()
+            .prepare_cached(
+                "SELECT EXISTS (
+                    SELECT 1 FROM attempt AS a LEFT JOIN reply AS r USING (attempt_id)
+                    WHERE a.order_id = (SELECT order_id FROM attempt WHERE attempt_id = ?1)
+                        AND a.attempt_id < ?1 AND coalesce(r.trust, '') <> 'NOT_SENT')",
+            )
+            .unwrap();
+        statement.query_row([attempt], |row| row.get(0)).unwrap()
+    }
+
+    /// A query may itself close a number that never arrived: only what has an intent is asked about.
+    fn may_have_been_sent(&self, no: &str) {
+        let mut statement = self
+            .conn()
+            .prepare_cached(
+                "SELECT EXISTS (
+                    SELECT 1 FROM attempt AS a JOIN orders AS o ON o.order_id = a.order_id
+                    WHERE o.out_request_no = ?1 AND a.asked = 'SUBMISSION')",
+            )
+            .unwrap();
+        let intended: bool = statement.query_row([no], |row| row.get(0)).unwrap();
+        assert!(
+            intended,
+            "L3: a query for {no}, which was never to be submitted"
+        );
     }
 
     /// L1: what a second connection sees is committed: the attempt, and an order that counts as
@@ -339,23 +366,33 @@ impl Auditor {
         );
     }
 
-    /// A reply reaches a process. What it may believe is remembered.
-    pub fn delivered(&mut self, flight: &Flight, answer: &Answer, error_ms: i64, now: Us) {
-        let Some(signed_at) = answer.signed_at else {
-            return;
-        };
-        let local = (true_ms(now) + error_ms).div_euclid(1000);
+    /// L3: a reply reaches a process. It may be believed if the gateway signed it, not more than
+    /// 300 s from now by this machine's clock, and if this process has not had it before; and then
+    /// it must be.
+    pub fn delivered(
+        &mut self,
+        (no, answer): (&str, &Answer),
+        error_ms: i64,
+        now: Us,
+        believed: bool,
+    ) {
         let signature = answer
             .headers
             .iter()
             .find(|(n, _)| n == "Wechatpay-Signature");
         let signature = signature.map(|(_, v)| v.clone()).unwrap_or_default();
-        let fresh = (signed_at - local).abs() <= 300;
-        if !fresh || !self.signatures.insert(signature) {
-            return;
-        }
+        let local = (true_ms(now) + error_ms).div_euclid(1000);
+        let fresh = |signed_at: i64| (signed_at - local).abs() <= 300;
+        let holds = answer.signed_at.is_some_and(fresh) && self.signatures.insert(signature);
+        self.checks += 1;
+        assert_eq!(
+            believed, holds,
+            "L3: believed or not: {no}: {}",
+            answer.status
+        );
         if let Some(said) = &answer.said
-            && said.no == flight.no
+            && said.no == no
+            && holds
         {
             let heard = self.heard.entry(said.no.clone()).or_default();
             heard.push((said.state, said.reason));
@@ -573,12 +610,19 @@ impl Auditor {
 
     /// L9: when all is quiet, every order whose truth is decided is settled like it.
     pub fn settled(&self, books: &BTreeMap<String, Entry>, now: Us) {
-        for Held { no, state, .. } in self.orders() {
-            let first = self.sends.get(&no).and_then(|sends| sends.first());
-            let old = first.is_some_and(|(at, _)| now - at > 28 * DAY);
+        for order in self.orders() {
+            let Held {
+                no,
+                state,
+                first_ms,
+                ..
+            } = order;
+            let sent = self.sends.contains_key(&no);
+            // An intent counts as sent, so it ages from there, by the clock of then.
+            let old = first_ms.is_some_and(|ms| true_ms(now) - ms > WINDOW_MS - 86_400_000);
             let wanted: &[&str] = match books.get(&no).map(|entry| &entry.fate) {
                 None if old => &["REJECTED", "EXPIRED"],
-                None if first.is_some() => &["REJECTED"],
+                None if sent => &["REJECTED"],
                 None => &["HELD", "CONFLICT", "CANCELLED", "REJECTED"],
                 Some(Fate::Success) if old => &["SUCCESS", "EXPIRED"],
                 Some(Fate::Success) => &["SUCCESS"],
@@ -604,7 +648,7 @@ impl Auditor {
     }
 }
 
-const ORDER: &str = "SELECT out_request_no, state, settled_at_ms, created_at_ms
+const ORDER: &str = "SELECT out_request_no, state, settled_at_ms, created_at_ms, first_sent_at_ms
     FROM orders";
 
 fn held(row: &rusqlite::Row<'_>) -> rusqlite::Result<Held> {
@@ -613,6 +657,7 @@ fn held(row: &rusqlite::Row<'_>) -> rusqlite::Result<Held> {
         state: row.get(1)?,
         settled_ms: row.get(2)?,
         created_ms: row.get(3)?,
+        first_ms: row.get(4)?,
     })
 }
 

@@ -80,6 +80,8 @@ knobs! {
     slow: 20 100 400;
     /// It arrives after it was given up.
     late: 5 20 60;
+    /// What a process had on the wire when it died arrives long after.
+    lingers: 200 1000;
     /// It arrives twice.
     twice: 10 50 200;
 

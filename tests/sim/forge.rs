@@ -28,7 +28,9 @@ impl Forger {
         dice: &mut Dice,
         now: Us,
     ) -> (Answer, Option<&'static str>) {
-        if answer.signed_at.is_some() {
+        // Only answers about an order: it is assumed that what refuses, refuses this request. An
+        // error names no order, so a signed one of another request cannot be told from ours.
+        if answer.said.is_some() {
             if self.kept.len() == KEPT_MAX {
                 self.kept.pop_front();
             }

@@ -19,7 +19,6 @@ pub const STRAY_MAX: Us = 29_950 * MS;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Happens {
     Arrives(u64),
-    ArrivesAgain(u64),
     IsAnswered(u64),
     Breaks(u64),
     TimesOut(u64),
@@ -51,6 +50,10 @@ pub struct Flight {
     /// Somebody answers in the gateway's place, and nothing gets through.
     pub intercepted: bool,
     ended: Option<Us>,
+    /// It is not lost on its way.
+    arrives: bool,
+    /// It arrives no earlier.
+    lingers_until: Us,
     pub arrived: bool,
 }
 
@@ -116,6 +119,7 @@ impl Net {
         };
         flight.back = (!dice.strikes(knobs.lost_after) && !late).then(|| way(dice));
         flight.intercepted = dice.strikes(knobs.forged_success) && dice.below(2) == 0;
+        flight.arrives = arrives.is_some();
         // A loss is noticed at once, or only when the time is over.
         let silent = arrives.is_none() || flight.back.is_none();
         if silent && !late && dice.below(2) == 0 {
@@ -126,7 +130,7 @@ impl Net {
         if let Some(at) = arrives {
             self.at(at, Happens::Arrives(id));
             if dice.strikes(knobs.twice) {
-                self.at(at + dice.between(0, 400 * MS), Happens::ArrivesAgain(id));
+                self.at(at + dice.between(0, 400 * MS), Happens::Arrives(id));
             }
         }
         self.at(gives_up, Happens::TimesOut(id));
@@ -154,19 +158,28 @@ impl Net {
 
     /// The process is dead: its connections are closed, and what is not counted within the time
     /// that L6 allows never will be.
-    pub fn hangs_up(&mut self, generation: u64, now: Us) {
-        for flight in self.flights.values_mut() {
+    pub fn hangs_up(&mut self, generation: u64, now: Us, knobs: &Knobs, dice: &mut Dice) {
+        let mut lingering = Vec::new();
+        for (id, flight) in &mut self.flights {
             if flight.generation == generation && flight.ended.is_none() {
                 flight.ended = Some(now);
                 flight.sent = None;
+                if !flight.arrived && flight.arrives && dice.strikes(knobs.lingers) {
+                    flight.lingers_until = now + dice.between(0, STRAY_MAX);
+                    lingering.push((flight.lingers_until, *id));
+                }
             }
+        }
+        for (at, id) in lingering {
+            self.at(at, Happens::Arrives(id));
         }
     }
 
     /// Whether a request that arrives now can still arrive.
     pub fn gets_through(&self, id: u64, now: Us) -> bool {
         let flight = &self.flights[&id];
-        flight.ended.is_none_or(|at| now <= at + STRAY_MAX)
+        let in_time = flight.ended.is_none_or(|at| now <= at + STRAY_MAX);
+        in_time && now >= flight.lingers_until
     }
 }
 
@@ -192,6 +205,8 @@ impl Flight {
             back: None,
             intercepted: false,
             ended: None,
+            arrives: false,
+            lingers_until: 0,
             arrived: false,
         }
     }

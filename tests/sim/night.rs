@@ -56,7 +56,7 @@ pub fn dawn(seed: u64, dir: &Path) -> (World, impl FnOnce(&mut World) -> Figures
         std::fs::write(dir.join(sheet.name), &sheet.bytes).expect("the disk holds a file");
     }
     let terms = Terms {
-        qps: dice.between(3, 20) as u32,
+        qps: dice.pick(&[1, 2, 3, 5, 5, 8, 13, 20]),
         max_in_flight: dice.pick(&[1, 3, 16, 256]),
         standby: dice.below(2) == 0,
     };
@@ -99,11 +99,20 @@ fn night(world: &mut World, terms: &Terms, dice: &mut Dice) -> Figures {
             _ => Errand::Resume,
         };
         // A night in which nothing dies by itself is helped.
-        let must_die = commands > least && deaths < DEATHS_MIN;
+        let helped = commands > least || dice.below(3) == 0;
+        let must_die = match deaths < DEATHS_MIN && helped {
+            false => None,
+            true if commands > least + 4 => Some(2),
+            true => Some(dice.pick(&[3, 40, 900])),
+        };
         let start = stormy(world, terms, must_die, dice);
         command(world, errand, start);
     }
+    let stormy = world.tally.get("sent").copied().unwrap_or(0);
+    world.tally.insert("sent in the storm", stormy);
     let rounds = heal(world, terms, dice);
+    let deaths = world.tally.get("death").copied().unwrap_or(0);
+    assert!(deaths >= DEATHS_MIN, "a night has deaths: {deaths}");
     let orders = world.auditor.orders().len() as u64;
     assert!(orders >= 100, "a night is of 100 orders at least: {orders}");
     let mut met: Vec<(&str, u64)> = world.gateway.met.iter().map(|(k, n)| (*k, *n)).collect();
@@ -188,7 +197,7 @@ fn step(world: &mut World, by_ms: i64) {
     }
 }
 
-fn stormy(world: &World, terms: &Terms, must_die: bool, dice: &mut Dice) -> Start {
+fn stormy(world: &World, terms: &Terms, must_die: Option<u64>, dice: &mut Dice) -> Start {
     let knobs = &world.knobs;
     let blow = match dice.strikes(knobs.disk_fails) {
         true => dice.pick(&[Blow::FailsBefore, Blow::FailsAfter]),
@@ -202,8 +211,11 @@ fn stormy(world: &World, terms: &Terms, must_die: bool, dice: &mut Dice) -> Star
     let fails = matches!(blow, Blow::FailsBefore | Blow::FailsAfter);
     let blows = fails || dice.strikes(knobs.dies_at_ledger);
     let operations = blows.then(|| soon(dice, 250));
-    let dies = must_die || dice.strikes(knobs.dies_at_step);
-    let steps = dies.then(|| soon(dice, 1_200));
+    let dies = dice.strikes(knobs.dies_at_step);
+    let steps = match must_die {
+        Some(most) => Some(dice.below(most)),
+        None => dies.then(|| soon(dice, 1_200)),
+    };
     let some = |dice: &mut Dice, permille: u32, most: u64| {
         dice.strikes(permille).then(|| dice.below(most))
     };

@@ -142,7 +142,7 @@ pub fn run(world: &mut World, errand: Errand, start: Start) -> Ended {
     };
     let ended = catch_unwind(AssertUnwindSafe(|| process.errand(errand)));
     let now = world.now();
-    world.net.hangs_up(generation, now);
+    world.hangs_up(generation, now);
     world.inbox.clear();
     match ended {
         Ok(result) => {
@@ -170,6 +170,7 @@ impl Process<'_> {
             ledger,
             fuse: Arc::clone(&self.start.fuse),
         };
+        self.step();
         match errand {
             Errand::Run(file) => self.file(&mut ledger, file),
             Errand::Resume => {
@@ -208,6 +209,7 @@ impl Process<'_> {
         let path = self.path(file);
         let place = Place::look(&result::beside(&path), &[&path]).map_err(|e| e.to_string())?;
         let batch = self.taken_in(ledger, &path)?;
+        self.step();
         let scope = Scope::Batch(batch.id);
         let (mut report, mut failed) = (None, None);
         match self.drive_batch(ledger, &batch, scope) {
@@ -216,7 +218,9 @@ impl Process<'_> {
         }
         let totals = ledger.totals(batch.id);
         let totals = totals.map_err(|e| failed.get_or_insert(e.to_string()).clone());
+        self.step();
         let written = result::write(ledger, &batch, &place);
+        self.step();
         if let Err(e) = &written {
             failed.get_or_insert(e.to_string());
         }
@@ -451,18 +455,18 @@ impl Process<'_> {
             let order = &sent.job.order;
             let exchange = match end {
                 End::Came(answer) => {
-                    let error_ms = self.world.clock.error_ms();
-                    self.world.auditor.delivered(
-                        flight,
-                        &answer,
-                        error_ms,
-                        self.world.clock.true_now(),
-                    );
                     let headers = answer.headers.iter();
                     let headers =
                         ReplyHeaders::of(headers.map(|(n, v)| (n.as_str(), v.as_bytes())));
-                    self.protocol
-                        .came(order, &outgoing, answer.status, &headers, &answer.body)
+                    let came =
+                        self.protocol
+                            .came(order, &outgoing, answer.status, &headers, &answer.body);
+                    let believed = matches!(came.checked, Checked::Verified(_));
+                    let what = (order.no.as_str(), &answer);
+                    let error_ms = self.world.clock.error_ms();
+                    let now = self.world.clock.true_now();
+                    self.world.auditor.delivered(what, error_ms, now, believed);
+                    came
                 }
                 End::TimedOut => self.protocol.lost(&outgoing, Checked::Lost(Lost::TimedOut)),
                 End::Broken => {

@@ -20,6 +20,8 @@ pub struct Trace {
     digest: DefaultHasher,
     pub tail: VecDeque<String>,
     pub lines: u64,
+    /// Every line is printed (`TRACE=1`).
+    pub loud: bool,
 }
 
 impl Trace {
@@ -27,6 +29,9 @@ impl Trace {
         let line = format!("{}.{:06} {words}", at / 1_000_000, at % 1_000_000);
         self.digest.write(line.as_bytes());
         self.lines += 1;
+        if self.loud {
+            println!("{line}");
+        }
         if self.tail.len() == TAIL_LINES_MAX {
             self.tail.pop_front();
         }
@@ -81,7 +86,10 @@ impl World {
             gateway,
             forger: Forger::default(),
             auditor,
-            trace: Trace::default(),
+            trace: Trace {
+                loud: std::env::var("TRACE").is_ok(),
+                ..Trace::default()
+            },
             generation: 0,
             dir,
             inbox: VecDeque::new(),
@@ -110,6 +118,12 @@ impl World {
         note!(self, "#{id} {what} {no} leaves ({mood:?})");
     }
 
+    /// A process has ended, or died.
+    pub fn hangs_up(&mut self, generation: u64, now: Us) {
+        self.net
+            .hangs_up(generation, now, &self.knobs, &mut self.net_dice);
+    }
+
     /// Time passes; what happens on the way happens.
     pub fn until(&mut self, at: Us) {
         let at = at.max(self.now());
@@ -122,8 +136,7 @@ impl World {
 
     fn happens(&mut self, what: Happens) {
         match what {
-            Happens::Arrives(id) => self.arrives(id, false),
-            Happens::ArrivesAgain(id) => self.arrives(id, true),
+            Happens::Arrives(id) => self.arrives(id),
             Happens::IsAnswered(id) => {
                 let answer = self.net.flights[&id]
                     .answer
@@ -144,7 +157,7 @@ impl World {
         }
     }
 
-    fn arrives(&mut self, id: u64, again: bool) {
+    fn arrives(&mut self, id: u64) {
         let now = self.now();
         if !self.net.gets_through(id, now) {
             return;
@@ -157,7 +170,8 @@ impl World {
             self.net.answers(id, answer, now);
             return;
         }
-        let again = again && flight.arrived;
+        // What lingered may also come by its first way.
+        let again = flight.arrived;
         if !flight.arrived {
             flight.arrived = true;
             self.auditor.arrives(flight, now);

@@ -1068,4 +1068,32 @@ fn whatever_happens_no_law_is_broken_and_it_ends() {
     assert!(bad.is_empty(), "{bad:#?}");
 }
 
+/// The simulator's seed 62 (November 2026): a request was on the wire when its process died, and was
+/// counted 15 s later, as L6 allows; its permit had come back by then. The death of a process gives
+/// its requests up, like a timeout.
+#[test]
+fn l6_what_was_on_the_wire_at_a_death_holds_its_permit_as_long_as_what_was_given_up() {
+    let (mut world, batch) = World::new(3, 1, always(Does::Silent));
+    let mut settings = world.settings();
+    settings.per_merchant_qps = 1;
+    // A page, a claim, its send; it dies when it would record the silence.
+    let died = world.run_with(Scope::Batch(batch), settings, 3);
+    assert!(
+        died.is_none() && world.sends.len() == 1,
+        "{:?}",
+        world.sends
+    );
+    world.pass(Duration::from_secs(5));
+    world.script = always(Does::Right);
+    let start = world.now.mono;
+    let mut settings = world.settings();
+    settings.per_merchant_qps = 1;
+    world.run_with(Scope::Batch(batch), settings, u64::MAX);
+    let next = world.sends[1].0;
+    assert!(
+        next >= start + Duration::from_secs(31),
+        "{start:?} {next:?}"
+    );
+}
+
 mod owed;
