@@ -207,17 +207,18 @@ impl<'a> Desk<'a> {
             }
             if began.elapsed() > PATIENCE {
                 child.kill().unwrap();
-                panic!("it hangs: {}", self.words());
+                panic!("it hangs: {}", self.said());
             }
             std::thread::sleep(Duration::from_millis(3));
         };
         Ended {
             status,
-            words: self.words(),
+            words: self.said(),
         }
     }
 
-    fn words(&self) -> String {
+    /// What the last run said to people.
+    pub fn said(&self) -> String {
         fs::read_to_string(self.path("words")).unwrap_or_default()
     }
 
@@ -227,10 +228,6 @@ impl<'a> Desk<'a> {
     }
 
     /// The same command until no row says RUN_AGAIN.
-    pub fn run_until_quiet(&self) -> Ended {
-        self.quiet_in(&self.path("work"))
-    }
-
     fn quiet_in(&self, dir: &Path) -> Ended {
         for _ in 0..RUNS_MAX {
             let ended = self.wait(self.spawn_in(dir, None));
@@ -239,12 +236,23 @@ impl<'a> Desk<'a> {
                 _ => return ended,
             }
         }
-        panic!("it does not get quiet: {}", self.words());
+        panic!("it does not get quiet: {}", self.said());
     }
 
-    /// Runs until quiet in another directory, which holds the ledger as a crash left it there; then
-    /// everything must be as if nothing had happened.
-    pub fn finish_in(&self, dir: &Path) {
+    /// How many rows the batch has.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Runs until quiet, and audits: everything must be as if nothing had happened.
+    pub fn finish(&self) {
+        self.finish_restored(&self.path("work"));
+        intents_cover(&self.path("work"), &self.submissions());
+    }
+
+    /// The same in another directory, with a ledger as it may once have been. The gateway may know
+    /// of more submissions than that ledger.
+    pub fn finish_restored(&self, dir: &Path) {
         for name in ["levy.toml", "night.csv"] {
             if !dir.join(name).exists() {
                 fs::copy(self.work(name), dir.join(name)).unwrap();
@@ -253,11 +261,6 @@ impl<'a> Desk<'a> {
         let ended = self.quiet_in(dir);
         assert_eq!(ended.exit(), 0, "{}", ended.words);
         self.audit_in(dir);
-    }
-
-    /// Runs until quiet, and audits.
-    pub fn finish(&self) {
-        self.finish_in(&self.path("work"));
     }
 
     fn audit_in(&self, dir: &Path) {
@@ -273,7 +276,6 @@ impl<'a> Desk<'a> {
         }
         self.audit_books(&books, &numbers);
         assert_eq!(verify(dir), Vec::<String>::new(), "the ledger verifies");
-        intents_cover(dir, &self.submissions());
     }
 
     /// Each order was debited once, and nothing else was.

@@ -1,6 +1,7 @@
 //! Chance from a seed (splitmix64), and the numbers that tests take from the environment.
 
 /// A stream of numbers that a seed decides.
+#[derive(Clone, Debug)]
 pub struct Chance(pub u64);
 
 impl Chance {

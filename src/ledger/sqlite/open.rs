@@ -68,6 +68,9 @@ pub(super) fn open(options: &OpenOptions) -> LedgerResult<Connection> {
         }
     }
     check_binding(&conn, &real, &options.binding)?;
+    // The log is there by now. SQLite syncs its name too, but takes no notice when that fails; then
+    // a loss of power would take the log away, and every intent in it.
+    place::sync_directory(&real)?;
     Ok(conn)
 }
 
