@@ -23,8 +23,16 @@ const RUNS_MAX: usize = 30;
 const CALLER: &str = "1900000001";
 
 /// The command that is tried: `LEVY_BIN`, or the one that was built with the tests.
-pub fn levy() -> PathBuf {
-    std::env::var_os("LEVY_BIN").map_or_else(|| env!("CARGO_BIN_EXE_levy").into(), PathBuf::from)
+fn levy() -> Command {
+    let ours = || env!("CARGO_BIN_EXE_levy").into();
+    let mut command = Command::new(std::env::var_os("LEVY_BIN").unwrap_or_else(ours));
+    // They would be settings of its.
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("LEVY_") {
+            command.env_remove(name);
+        }
+    }
+    command
 }
 
 /// The gateway in a box, in a process of its own.
@@ -42,7 +50,7 @@ impl Gateway {
 
     fn spawn(dir: &Path, arguments: &[&str]) -> Child {
         let words = dir.join("words");
-        let mut child = Command::new(levy())
+        let mut child = levy()
             .args(["sandbox", "--dir"])
             .arg(dir.join("box"))
             .args(arguments)
@@ -175,7 +183,7 @@ impl<'a> Desk<'a> {
     }
 
     fn spawn_in(&self, dir: &Path, plan: Option<&Plan>) -> Child {
-        let mut command = Command::new(levy());
+        let mut command = levy();
         command
             .current_dir(dir)
             .args(["run", "night.csv", "--create-ledger", "--yes", "--json"])

@@ -5,6 +5,7 @@
 //! `cargo test` takes a sample. More of it, and how to repeat one case: `docs/TESTING.md`.
 
 mod bench;
+mod busy;
 mod chance;
 mod disk;
 mod kill;
