@@ -321,8 +321,8 @@ impl<'a> Desk<'a> {
     }
 
     /// What must hold at any moment while no run is going on: a ledger that is there verifies,
-    /// whatever arrived has its intent, nothing was debited twice. Looks at a copy, so that the next
-    /// run finds everything as the last one left it.
+    /// whatever arrived has its intent, nothing was debited twice. Looks at a copy, so that the
+    /// next run finds everything as the last one left it.
     pub fn inspect(&self) {
         let copy = tempfile::tempdir().unwrap();
         for name in ["levy.db", "levy.db-wal", "levy.db-journal"] {
@@ -361,8 +361,8 @@ impl<'a> Desk<'a> {
     }
 }
 
-/// Whether there is a ledger that ever held something: one whose making was cut short has no header.
-pub fn holds_a_ledger(dir: &Path) -> bool {
+/// Whether there is a ledger that ever held something.
+fn holds_a_ledger(dir: &Path) -> bool {
     let bytes = |name| fs::metadata(dir.join(name)).map_or(0, |meta| meta.len());
     bytes("levy.db") > 0 || bytes("levy.db-wal") > 0
 }

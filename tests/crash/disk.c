@@ -4,8 +4,8 @@
  * at the k-th of them fails it, kills the process, or only writes everything down.
  *
  *   DISK_DIR     the directory, a real path; SQLite's -shm in it is memory, not disk, and left out
- *   DISK_OPS     which are counted: w what changes the disk (open for writing, write, truncate, sync,
- *                rename, unlink, mkdir), r reads, l locks
+ *   DISK_OPS     which are counted: w what changes the disk (open for writing, write, truncate,
+ *                sync, rename, unlink, mkdir), r reads, l locks
  *   DISK_AT      k, from 1; 0 for none
  *   DISK_DO      fail         the k-th is not done, DISK_ERRNO says why
  *                half         a write is done by half, then fails with DISK_ERRNO
@@ -13,8 +13,8 @@
  *                kill-before, kill-half, kill-after    SIGKILL there
  *   DISK_ON      1: from the k-th on, not only once
  *   DISK_LOG     a line for each counted operation; "!" before those that were struck
- *   DISK_RECORD  everything that changes the disk, with its bytes, and each request that is sent, in
- *                one order; power/record.rs reads it
+ *   DISK_RECORD  everything that changes the disk, with its bytes, and each request that is sent,
+ *                in one order; power/record.rs reads it
  *   DISK_HURRY   1: pauses of usleep and nanosleep (SQLite's, while it waits for a lock) are none
  *
  * What it does not see: mmap of the ledger (levy uses none), io_uring, system calls made without
@@ -119,7 +119,7 @@ static int ours(int at_fd, const char *path, char *whole)
     return n < 4 || strcmp(whole + n - 4, "-shm");
 }
 
-/* The same of an open file. SQLite's -shm is told by `shm`, since its locks are the ledger's too. */
+/* The same of an open file. `shm` lets SQLite's -shm count: its locks are the ledger's too. */
 static int ours_fd(int fd, char *whole, int shm)
 {
     char link[64];
@@ -192,8 +192,9 @@ static enum what strike(char kind, const char *name, const char *path)
             now = deed;
         if (log_fd >= 0) {
             char line[PATH_MAX + 64];
-            int n = snprintf(line, sizeof line, "%s%ld %s %s\n", now == PASS ? "" : "!", count, name,
-                             path + (path[dir_len] == '/' ? dir_len + 1 : 0));
+            const char *file = path + (path[dir_len] == '/' ? dir_len + 1 : 0);
+            int n = snprintf(line, sizeof line, "%s%ld %s %s\n", now == PASS ? "" : "!", count,
+                             name, file);
             out(log_fd, line, n);
         }
     }
@@ -250,8 +251,11 @@ static int opened(int at_fd, const char *path, int flags, mode_t mode)
 
 int open(const char *path, int flags, ...) { return opened(AT_FDCWD, path, flags, MODE(flags)); }
 int open64(const char *path, int flags, ...) { return opened(AT_FDCWD, path, flags, MODE(flags)); }
-int openat(int fd, const char *path, int flags, ...) { return opened(fd, path, flags, MODE(flags)); }
-int openat64(int fd, const char *path, int flags, ...) { return opened(fd, path, flags, MODE(flags)); }
+int openat(int at, const char *path, int flags, ...) { return opened(at, path, flags, MODE(flags)); }
+int openat64(int fd, const char *path, int flags, ...)
+{
+    return opened(fd, path, flags, MODE(flags));
+}
 
 /* Writes at `where`, or at the file's position if that is negative. */
 static ssize_t put(int fd, const struct iovec *pieces, int n, off_t where)
@@ -270,7 +274,8 @@ static ssize_t written(const char *name, int fd, const struct iovec *pieces, int
     for (int i = 0; i < n; i++)
         wanted += pieces[i].iov_len;
     int flags = syscall(SYS_fcntl, fd, F_GETFL);
-    off_t place = where >= 0 ? where : syscall(SYS_lseek, fd, 0, flags & O_APPEND ? SEEK_END : SEEK_CUR);
+    int from = flags & O_APPEND ? SEEK_END : SEEK_CUR;
+    off_t place = where >= 0 ? where : syscall(SYS_lseek, fd, 0, from);
     ssize_t got = -1;
     if (now == FAIL)
         errno = error_no;
@@ -297,7 +302,8 @@ static ssize_t written(const char *name, int fd, const struct iovec *pieces, int
 /* A request on its way out: the number in it, so that the record tells what was sent when. */
 static void told(int fd, const struct iovec *pieces, int n)
 {
-    static const char body[] = "\"out_request_no\":\"", get[] = "GET ", path[] = "special-reduction/";
+    static const char body[] = "\"out_request_no\":\"", get[] = "GET ";
+    static const char path[] = "special-reduction/";
     struct stat meta;
     if (record_fd < 0 || syscall(SYS_fstat, fd, &meta) || !S_ISSOCK(meta.st_mode))
         return;
@@ -358,15 +364,22 @@ static ssize_t fetched(const char *name, int fd, void *bytes, size_t n, off_t wh
 {
     char whole[PATH_MAX];
     if (!ours_fd(fd, whole, 0))
-        return where < 0 ? syscall(SYS_read, fd, bytes, n) : syscall(SYS_pread64, fd, bytes, n, where);
+        return where < 0 ? syscall(SYS_read, fd, bytes, n)
+                         : syscall(SYS_pread64, fd, bytes, n, where);
     WHOLE('r', name, whole,
           (ssize_t)(where < 0 ? syscall(SYS_read, fd, bytes, n)
                               : syscall(SYS_pread64, fd, bytes, n, where)), );
 }
 
 ssize_t read(int fd, void *bytes, size_t n) { return fetched("read", fd, bytes, n, -1); }
-ssize_t pread64(int fd, void *bytes, size_t n, off64_t where) { return fetched("read", fd, bytes, n, where); }
-ssize_t pread(int fd, void *bytes, size_t n, off_t where) { return fetched("read", fd, bytes, n, where); }
+ssize_t pread64(int fd, void *bytes, size_t n, off64_t where)
+{
+    return fetched("read", fd, bytes, n, where);
+}
+ssize_t pread(int fd, void *bytes, size_t n, off_t where)
+{
+    return fetched("read", fd, bytes, n, where);
+}
 
 int ftruncate64(int fd, off64_t size)
 {
@@ -433,7 +446,8 @@ int mkdir(const char *path, mode_t mode)
         return -1; \
     }
 UNSEEN(renameat, (int a, const char *from, int b, const char *to), ours(b, to, whole))
-UNSEEN(renameat2, (int a, const char *from, int b, const char *to, unsigned flags), ours(b, to, whole))
+UNSEEN(renameat2, (int a, const char *from, int b, const char *to, unsigned flags),
+       ours(b, to, whole))
 UNSEEN(link, (const char *from, const char *to), ours(AT_FDCWD, to, whole))
 UNSEEN(fallocate64, (int fd, int mode, off64_t from, off64_t n), ours_fd(fd, whole, 0))
 UNSEEN(posix_fallocate64, (int fd, off64_t from, off64_t n), ours_fd(fd, whole, 0))

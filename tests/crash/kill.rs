@@ -17,7 +17,8 @@ const KILLS_A_ROUND: u64 = 8;
 /// Starts of one batch at most: what has nothing left to do ends before it is killed.
 const STARTS_A_ROUND: u64 = 24;
 /// What the gateway does to one request in six.
-const FAULTS: &str = "lose-before=0.03,lose-after=0.05,error-500=0.04,throttle=0.02,ill-signed=0.03";
+const FAULTS: &str =
+    "lose-before=0.03,lose-after=0.05,error-500=0.04,throttle=0.02,ill-signed=0.03";
 /// Longer than the request's timeout at a desk, 1 s.
 const STOPPED: Duration = Duration::from_millis(1_300);
 
@@ -63,7 +64,10 @@ fn l9_killed_at_random_moments_it_ends_as_if_nothing_had_happened() {
             one.join().expect("a round failed, see above");
         }
     });
-    println!("{killed:?} kills in {round:?} batches of {ROWS} orders: {:?}", tally.lock().unwrap());
+    println!(
+        "{killed:?} kills in {round:?} batches of {ROWS} orders: {:?}",
+        tally.lock().unwrap()
+    );
 }
 
 /// A batch, killed so many times and then brought to its end; what killed it.
@@ -100,7 +104,10 @@ fn one_batch(seed: u64, round: u64, kills: u64) -> Vec<Kind> {
     desk.finish();
     let arrivals = gateway.arrivals();
     let most = most_in_a_second(&arrivals);
-    assert!(most <= 100, "{most} requests of one merchant in a second (L6)");
+    assert!(
+        most <= 100,
+        "{most} requests of one merchant in a second (L6)"
+    );
     assert_eq!(desk.litter(), Vec::<String>::new());
     drop(told);
     done

@@ -16,6 +16,8 @@ const ROWS: usize = 50;
 const MERCHANTS: usize = 7;
 /// More operations than a run of these orders makes.
 const OPERATIONS_MAX: usize = 5_000;
+/// Of the operations of a run, one in so many is tried, unless `CRASH_EVERY` says otherwise.
+const EVERY: u64 = 67;
 /// Cases at one gateway: its books are read anew for each.
 const CASES_A_GATEWAY: usize = 40;
 /// Faults of the gateway, so that there are retries and lost replies on the way.
@@ -73,17 +75,18 @@ const ADVICE: &str = "give the same command again";
 
 #[test]
 fn l9_whatever_the_kth_operation_on_the_disk_does_the_next_run_ends_as_if_nothing_had_happened() {
-    every_kth(&FAILURES, "CRASH_EVERY", 41);
+    every_kth(&FAILURES);
 }
 
 #[test]
 fn l9_killed_at_the_kth_operation_on_the_disk_the_next_run_ends_as_if_nothing_had_happened() {
-    every_kth(&KILLS, "CRASH_EVERY", 41);
+    every_kth(&KILLS);
 }
 
-/// A disk that filled up while SQLite turned the ledger's log on: it had answered "wal" already, took
-/// the change back, and levy went on with a rollback journal. That journal's end is not durable, so
-/// that a loss of power could have undone the last intents. Found by half-full-once, k = 15.
+/// A disk that filled up while SQLite turned the ledger's log on: it had answered "wal" already,
+/// took the change back, and levy went on with a rollback journal. That journal's end is not
+/// durable, so that a loss of power could have undone the last intents. Found by half-full-once,
+/// k = 15.
 #[test]
 fn l1_a_log_that_could_not_be_turned_on_stops_the_run() {
     let gateway = Gateway::start(&[]);
@@ -102,13 +105,19 @@ fn l1_a_log_that_could_not_be_turned_on_stops_the_run() {
     let (begun, made) = (begun.expect("a journal"), made.expect("a log"));
     assert!((begun..made).any(|n| log[n].name == "sync" && log[n].file == "levy.db"));
     for n in (begun..made).filter(|n| log[*n].name == "sync") {
-        case(&gateway, &FAILURES[0], n + 1, 1 + n as u32, &Tally::default());
+        case(
+            &gateway,
+            &FAILURES[0],
+            n + 1,
+            1 + n as u32,
+            &Tally::default(),
+        );
     }
 }
 
 /// `CRASH_EVERY=1` tries each k; `CRASH_SERIES=NAME CRASH_AT=K` repeats one case.
-fn every_kth(all: &[Series], every: &str, default: u64) {
-    let every = setting(every, default) as usize;
+fn every_kth(all: &[Series]) {
+    let every = setting("CRASH_EVERY", EVERY) as usize;
     let at = setting("CRASH_AT", 0) as usize;
     let one = std::env::var("CRASH_SERIES").ok();
     for (n, series) in (0..).zip(all) {
@@ -131,8 +140,8 @@ fn every_kth(all: &[Series], every: &str, default: u64) {
     }
 }
 
-/// Cases one after the other from one list, at several desks at once; the list ends where `case` says
-/// that it went untouched.
+/// Cases one after the other from one list, at several desks at once; the list ends where `case`
+/// says that it went untouched.
 fn share(ks: &[usize], case: impl Fn(&Gateway, usize, u32) -> bool + Sync) {
     let next = AtomicUsize::new(0);
     let fault = Mutex::new(None);
@@ -205,7 +214,7 @@ fn case(gateway: &Gateway, series: &Series, k: usize, tag: u32, tally: &Tally) -
     }));
     if let Err(panic) = tried {
         println!(
-            "to repeat it: CRASH_SERIES={} CRASH_AT={k} cargo test --test crash kth -- --nocapture\n\
+            "to repeat it: CRASH_SERIES={} CRASH_AT={k} cargo test --test crash kth\n\
              struck: {:?}\nit said: {}",
             series.name,
             desk.disk_log().iter().find(|op| op.struck),
@@ -221,7 +230,11 @@ fn judge(series: &Series, ended: &Ended, log: &[Op], tally: &Tally) {
     let exit = ended.exit();
     let Some(first) = log.iter().position(|op| op.struck) else {
         tally.count("untouched".into());
-        assert!(exit == 0 || exit == 4, "untouched: exit {exit}: {}", ended.words);
+        assert!(
+            exit == 0 || exit == 4,
+            "untouched: exit {exit}: {}",
+            ended.words
+        );
         return;
     };
     tally.count(exit.to_string());
@@ -233,12 +246,20 @@ fn judge(series: &Series, ended: &Ended, log: &[Op], tally: &Tally) {
     match exit {
         // SQLite does not look whether a directory was synced; levy does so itself before it sends.
         0 if !series.on && op.name == "sync-directory" => {
-            let again = log[first + 1..].iter().any(|op| op.name == "sync-directory");
+            let again = log[first + 1..]
+                .iter()
+                .any(|op| op.name == "sync-directory");
             assert!(again, "exit 0 with {op:?}, and none later");
         }
-        0 => assert!(series.harmless || first > all_told(log), "exit 0 with {op:?}"),
+        0 => assert!(
+            series.harmless || first > all_told(log),
+            "exit 0 with {op:?}"
+        ),
         // An order of which the gateway had lost each reply; everything was written down.
-        4 => assert!(series.harmless || first > all_told(log), "exit 4 with {op:?}"),
+        4 => assert!(
+            series.harmless || first > all_told(log),
+            "exit 4 with {op:?}"
+        ),
         1 => {
             let advised = ended.words.contains(ADVICE);
             assert!(advised, "{op:?}: no advice: {}", ended.words);
@@ -251,6 +272,9 @@ fn judge(series: &Series, ended: &Ended, log: &[Op], tally: &Tally) {
 fn all_told(log: &[Op]) -> usize {
     let renamed = log.iter().position(|op| op.name == "rename");
     let after = renamed.unwrap_or(log.len());
-    let synced = log.iter().skip(after).position(|op| op.name == "sync-directory");
+    let synced = log
+        .iter()
+        .skip(after)
+        .position(|op| op.name == "sync-directory");
     synced.map_or(usize::MAX, |n| after + n)
 }

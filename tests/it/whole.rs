@@ -5,7 +5,6 @@ mod bench;
 mod broken;
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use bench::{Bench, rows_of};
 use levy::sandbox::books::BookedState;

@@ -258,7 +258,10 @@ fn each_of_levys_columns_has_its_own_fact() {
 fn what_a_killed_run_left_beside_a_result_is_swept_away_and_nothing_else_is() {
     let dir = tempfile::tempdir().unwrap();
     let (mut ledger, batch) = accepted(&dir, &odd_rows());
-    let left = [".night.result.csv.77-0.tmp", ".night.result.csv.4194303-15.tmp"];
+    let left = [
+        ".night.result.csv.77-0.tmp",
+        ".night.result.csv.4194303-15.tmp",
+    ];
     let kept = [
         ".day.result.csv.77-0.tmp",
         ".night.result.csv.77-.tmp",

@@ -16,15 +16,35 @@ const HEAD: usize = 25;
 /// One entry. Paths are absolute.
 #[derive(Clone, Debug)]
 pub enum Entry {
-    Create { inode: u64, path: String },
-    Write { inode: u64, at: usize, bytes: Vec<u8> },
-    Truncate { inode: u64, size: usize },
-    Sync { inode: u64 },
+    Create {
+        inode: u64,
+        path: String,
+    },
+    Write {
+        inode: u64,
+        at: usize,
+        bytes: Vec<u8>,
+    },
+    Truncate {
+        inode: u64,
+        size: usize,
+    },
+    Sync {
+        inode: u64,
+    },
     SyncDirectory,
-    Rename { from: String, to: String },
-    Unlink { path: String },
+    Rename {
+        from: String,
+        to: String,
+    },
+    Unlink {
+        path: String,
+    },
     /// A request that is about to leave.
-    Sent { number: String, submission: bool },
+    Sent {
+        number: String,
+        submission: bool,
+    },
 }
 
 /// Reads a record.
@@ -110,7 +130,8 @@ impl Disk {
         match entry {
             Entry::Create { inode, path } => {
                 self.by_inode.insert(*inode, self.files.len());
-                self.later.push(Naming::Create(path.clone(), self.files.len()));
+                self.later
+                    .push(Naming::Create(path.clone(), self.files.len()));
                 self.files.push(File::default());
             }
             Entry::Write { inode, at, bytes } => {
