@@ -251,7 +251,10 @@ static int opened(int at_fd, const char *path, int flags, mode_t mode)
 
 int open(const char *path, int flags, ...) { return opened(AT_FDCWD, path, flags, MODE(flags)); }
 int open64(const char *path, int flags, ...) { return opened(AT_FDCWD, path, flags, MODE(flags)); }
-int openat(int at, const char *path, int flags, ...) { return opened(at, path, flags, MODE(flags)); }
+int openat(int fd, const char *path, int flags, ...)
+{
+    return opened(fd, path, flags, MODE(flags));
+}
 int openat64(int fd, const char *path, int flags, ...)
 {
     return opened(fd, path, flags, MODE(flags));

@@ -19,7 +19,7 @@ const STARTS_A_ROUND: u64 = 24;
 /// What the gateway does to one request in six.
 const FAULTS: &str =
     "lose-before=0.03,lose-after=0.05,error-500=0.04,throttle=0.02,ill-signed=0.03";
-/// Longer than the request's timeout at a desk, 1 s.
+/// Longer than an impatient desk waits for a reply.
 const STOPPED: Duration = Duration::from_millis(1_300);
 
 /// How one process came to its end.
@@ -84,7 +84,7 @@ fn one_batch(seed: u64, round: u64, kills: u64) -> Vec<Kind> {
         "1-25",
     ]);
     let merchants = 2 + chance.below(7) as usize;
-    let desk = Desk::new(&gateway, 1, ROWS, merchants);
+    let desk = Desk::new(&gateway, 1, ROWS, merchants).impatient();
     let mut done = Vec::new();
     for _ in 0..STARTS_A_ROUND {
         if done.len() as u64 == kills {

@@ -207,6 +207,10 @@ fn case(gateway: &Gateway, series: &Series, k: usize, tag: u32, tally: &Tally) -
         let log = desk.disk_log();
         struck = log.iter().any(|op| op.struck);
         judge(series, &ended, &log, tally);
+        if ended.exit() == 2 {
+            let sent = desk.submissions();
+            assert!(sent.is_empty(), "exit 2 says that nothing was sent");
+        }
         desk.inspect();
         desk.finish();
         let litter = desk.litter();
@@ -264,6 +268,12 @@ fn judge(series: &Series, ended: &Ended, log: &[Op], tally: &Tally) {
             let advised = ended.words.contains(ADVICE);
             assert!(advised, "{op:?}: no advice: {}", ended.words);
         }
+        // The input or the settings, which could not be read.
+        2 => assert!(
+            op.name == "read" && !op.file.starts_with("levy.db"),
+            "exit 2 with {op:?}: {}",
+            ended.words
+        ),
         other => panic!("exit {other} with {op:?}: {}", ended.words),
     }
 }

@@ -48,8 +48,13 @@ fn l1_no_intent_is_missing_after_the_power_was_gone() {
         };
         assert_eq!(desk.run(Some(&plan)).exit(), -9);
     }
-    let ended = desk.run(Some(&Plan::recording(record.clone())));
-    assert_eq!(ended.exit(), 0, "{}", ended.words);
+    for exit in [4, 4, 4, 0] {
+        let ended = desk.run(Some(&Plan::recording(record.clone())));
+        match ended.exit() {
+            0 => break,
+            other => assert_eq!(other, exit, "{}", ended.words),
+        }
+    }
     desk.finish();
     let entries = record::read(&record);
     let seen = census(&entries);
