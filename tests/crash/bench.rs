@@ -198,8 +198,8 @@ impl<'a> Desk<'a> {
             .args(["run", "night.csv", "--create-ledger", "--yes", "--json"])
             .args(["--wait", "5", "--outage-wait", "2"])
             .stdin(Stdio::null())
-            .stdout(File::create(self.path("out")).unwrap())
-            .stderr(File::create(self.path("words")).unwrap());
+            .stdout(Stdio::null())
+            .stderr(File::create(words(dir)).unwrap());
         if let Some(plan) = plan {
             let _ = fs::remove_file(self.path("disk.log"));
             plan.under(&mut command, dir, &self.path("disk.log"));
@@ -216,7 +216,12 @@ impl<'a> Desk<'a> {
         self.wait(child)
     }
 
-    pub fn wait(&self, mut child: Child) -> Ended {
+    /// Waits for the end of a run at this desk.
+    pub fn wait(&self, child: Child) -> Ended {
+        self.wait_in(&self.path("work"), child)
+    }
+
+    fn wait_in(&self, dir: &Path, mut child: Child) -> Ended {
         let began = Instant::now();
         let status = loop {
             if let Some(status) = child.try_wait().unwrap() {
@@ -224,19 +229,19 @@ impl<'a> Desk<'a> {
             }
             if began.elapsed() > PATIENCE {
                 child.kill().unwrap();
-                panic!("it hangs: {}", self.said());
+                panic!("it hangs: {}", said(dir));
             }
             std::thread::sleep(Duration::from_millis(3));
         };
         Ended {
             status,
-            words: self.said(),
+            words: said(dir),
         }
     }
 
     /// What the last run said to people.
     pub fn said(&self) -> String {
-        fs::read_to_string(self.path("words")).unwrap_or_default()
+        said(&self.path("work"))
     }
 
     /// What the disk saw of the last run with a plan.
@@ -247,13 +252,13 @@ impl<'a> Desk<'a> {
     /// The same command until no row says RUN_AGAIN.
     fn quiet_in(&self, dir: &Path) -> Ended {
         for _ in 0..RUNS_MAX {
-            let ended = self.wait(self.spawn_in(dir, None));
+            let ended = self.wait_in(dir, self.spawn_in(dir, None));
             match ended.exit() {
                 4 => {}
                 _ => return ended,
             }
         }
-        panic!("it does not get quiet: {}", self.said());
+        panic!("it does not get quiet: {}", said(dir));
     }
 
     /// How many rows the batch has.
@@ -368,6 +373,15 @@ impl<'a> Desk<'a> {
             .filter(|name| !known.contains(&&**name) && !beside.contains(&&**name))
             .collect()
     }
+}
+
+/// Where a run in a directory puts what it says: beside it, since its files are the disk's.
+fn words(dir: &Path) -> PathBuf {
+    dir.with_extension("words")
+}
+
+fn said(dir: &Path) -> String {
+    fs::read_to_string(words(dir)).unwrap_or_default()
 }
 
 /// Whether there is a ledger that ever held something.

@@ -75,7 +75,7 @@ fn l1_no_intent_is_missing_after_the_power_was_gone() {
     }
     assert!(seen["submission"] >= ROWS, "{seen:?}");
     checkpoints_in_the_middle(&entries, desk.path("record").as_path());
-    cut(&desk, &entries, &cuts(40, 20), Some(ROWS));
+    cut(&desk, &entries, &cuts(40, 40), Some(ROWS));
 }
 
 /// SQLite takes no notice when the directory of its log would not sync. levy must: else the log's
@@ -154,39 +154,65 @@ fn checkpoints_in_the_middle(entries: &[Entry], record: &Path) {
     assert!(moved.count() > 0, "no checkpoint between requests");
 }
 
-/// Takes the power away at moments spread over the record; with `rows`, the last state must hold
-/// the whole result.
+/// Takes the power away at moments spread over the record, several desks side by side; with `rows`,
+/// the last state must hold the whole result.
 fn cut(desk: &Desk<'_>, entries: &[Entry], cuts: &Cuts, rows: Option<usize>) {
-    let seed = setting("SEED", 1);
     let wanted = match cuts.tried {
         0 => entries.len(),
         n => n.min(entries.len()),
     };
+    // The last entry is always one of them.
+    let chosen = |n: &usize| (n + 1) * wanted / entries.len() > n * wanted / entries.len();
+    let moments: Vec<usize> = (0..entries.len()).filter(chosen).collect();
+    let jobs = setting("CRASH_JOBS", 6) as usize;
+    std::thread::scope(|scope| {
+        let share = |job| {
+            let mine = moments.iter().enumerate().skip(job).step_by(jobs);
+            let mine = mine.map(|(tried, n)| (*n, (tried + 1) % cuts.finished_one_in == 0));
+            walk(desk, entries, mine, rows);
+        };
+        let all: Vec<_> = (0..jobs)
+            .map(|job| scope.spawn(move || share(job)))
+            .collect();
+        for one in all {
+            one.join().expect("a moment failed, see above");
+        }
+    });
+    let finished = moments.len() / cuts.finished_one_in;
+    println!(
+        "{} moments, 3 disks each; a run followed on the disks of {finished}",
+        moments.len()
+    );
+}
+
+/// Goes through the record, and looks at the disk after some of its entries.
+fn walk(
+    desk: &Desk<'_>,
+    entries: &[Entry],
+    moments: impl Iterator<Item = (usize, bool)>,
+    rows: Option<usize>,
+) {
+    let seed = setting("SEED", 1);
     let mut disk = Disk::default();
     let mut sent: BTreeMap<String, usize> = BTreeMap::new();
-    let (mut tried, mut finished) = (0, 0);
-    for (n, entry) in entries.iter().enumerate() {
-        disk.take(entry);
-        if let Entry::Sent {
-            number,
-            submission: true,
-        } = entry
-        {
-            *sent.entry(number.clone()).or_default() += 1;
+    let mut next = 0;
+    for (moment, finish) in moments {
+        for entry in &entries[next..=moment] {
+            disk.take(entry);
+            if let Entry::Sent {
+                number,
+                submission: true,
+            } = entry
+            {
+                *sent.entry(number.clone()).or_default() += 1;
+            }
         }
-        // The last entry is always one of them.
-        if (n + 1) * wanted / entries.len() == n * wanted / entries.len() {
-            continue;
+        next = moment + 1;
+        for fate in fates(seed.wrapping_add(moment as u64)) {
+            let done = rows.filter(|_| next == entries.len());
+            one(desk, &disk, moment, fate, &sent, finish, done);
         }
-        tried += 1;
-        let finish = tried % cuts.finished_one_in == 0;
-        for fate in fates(seed.wrapping_add(n as u64)) {
-            let done = rows.filter(|_| n + 1 == entries.len());
-            one(desk, &disk, n, fate, &sent, finish, done);
-        }
-        finished += usize::from(finish);
     }
-    println!("{tried} moments, 3 disks each; a run followed after {finished} of them");
 }
 
 fn fates(seed: u64) -> [Fate; 3] {
@@ -206,7 +232,7 @@ fn one(
     finish: bool,
     rows: Option<usize>,
 ) {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = tempfile::tempdir_in(desk.path(".")).unwrap();
     let what = format!("{fate:?}");
     disk.restore(dir.path(), &mut fate);
     let kept = tempfile::tempdir().unwrap();
