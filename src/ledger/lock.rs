@@ -33,7 +33,8 @@ impl RunLock {
         let path = lock_path(ledger_path);
         let refused = |e: std::io::Error| {
             LedgerError::Unusable(format!(
-                "the lock file {} cannot be taken: {e}",
+                "the lock file {} cannot be taken: {e}; see to its disk and whose it is, then give \
+                 the same command again",
                 path.display()
             ))
         };

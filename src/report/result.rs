@@ -5,10 +5,11 @@
 //! It does not know why a run ended, only what the ledger holds.
 
 use std::borrow::Cow;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, BufWriter, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -22,6 +23,10 @@ const BUFFER_BYTES: usize = 256 * 1024;
 const BOM: &[u8] = "\u{feff}".as_bytes();
 /// Temporary names that are tried before giving up.
 const TEMPORARY_NAMES_MAX: u32 = 16;
+/// What their names end in.
+const TEMPORARY_SUFFIX: &str = ".tmp";
+/// Entries of a result's directory that are looked through for what killed runs left behind.
+const ENTRIES_SWEPT_MAX: usize = 100_000;
 
 /// Where a result goes: a place that was looked at before anything was sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,7 +50,12 @@ impl fmt::Display for ResultFault {
         match self {
             Self::Place(path, words) => write!(f, "result {}: {words}", path.display()),
             Self::Disk(path, e) => {
-                write!(f, "result {}: could not be written: {e}", path.display())
+                write!(
+                    f,
+                    "result {}: could not be written: {e}; see to its disk, then give the same \
+                     command again",
+                    path.display()
+                )
             }
             Self::Ledger(e) => write!(f, "result: {e}"),
         }
@@ -161,6 +171,7 @@ fn written<T>(
 ) -> Result<T, ResultFault> {
     let path = place.path();
     let disk = |e: io::Error| ResultFault::Disk(path.into(), e);
+    sweep(path);
     let (temporary, file) = temporary_beside(path).map_err(disk)?;
     let written = fill(&file).and_then(|told| {
         file.sync_all()?;
@@ -193,23 +204,31 @@ impl From<io::Error> for Fault {
     }
 }
 
-/// A new file, readable by its owner alone, that nobody can have put there before (O_EXCL).
+/// A new file, readable by its owner alone, that nobody can have put there before (O_EXCL). It is
+/// locked while it is written, so that nobody sweeps it away.
 fn temporary_beside(path: &Path) -> io::Result<(PathBuf, File)> {
-    let name = path.file_name().unwrap_or_default();
     for n in 0..TEMPORARY_NAMES_MAX {
-        let mut hidden = OsString::from(".");
-        hidden.push(name);
-        hidden.push(format!(".{}-{n}.tmp", std::process::id()));
+        let mut hidden = hidden_prefix(path);
+        hidden.push(format!("{}-{n}{TEMPORARY_SUFFIX}", std::process::id()));
         let temporary = path.with_file_name(hidden);
         let opened = OpenOptions::new()
             .write(true)
             .create_new(true)
             .mode(0o600)
             .open(&temporary);
-        match opened {
+        let file = match opened {
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists => continue,
             Err(e) => return Err(e),
-            Ok(file) => return Ok((temporary, file)),
+            Ok(file) => file,
+        };
+        // Somebody who sweeps may have been quicker than our lock: then this name is lost. Where
+        // files cannot be locked, nobody sweeps.
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => continue,
+            Ok(()) | Err(TryLockError::Error(_)) => {}
+        }
+        if is_at(&file, &temporary) {
+            return Ok((temporary, file));
         }
     }
     Err(io::ErrorKind::AlreadyExists.into())
@@ -227,6 +246,61 @@ fn kept(written: io::Result<()>, failed: &mut Option<io::Error>) -> io::Result<(
 fn table<'f>(head: &BatchHead, file: &'f File) -> io::Result<Table<BufWriter<&'f File>>> {
     let out = BufWriter::with_capacity(BUFFER_BYTES, file);
     Table::begin(out, &head.header, head.delimiter)
+}
+
+/// `.NAME.`, what the names of a result's temporaries begin with.
+fn hidden_prefix(path: &Path) -> OsString {
+    let mut hidden = OsString::from(".");
+    hidden.push(path.file_name().unwrap_or_default());
+    hidden.push(".");
+    hidden
+}
+
+fn is_at(file: &File, path: &Path) -> bool {
+    match (file.metadata(), fs::symlink_metadata(path)) {
+        (Ok(ours), Ok(there)) => (ours.dev(), ours.ino()) == (there.dev(), there.ino()),
+        (Ok(_) | Err(_), _) => false,
+    }
+}
+
+/// Removes what runs that were killed in the middle of this result left beside it: each is as large
+/// as a result, and holds accounts. Whoever still writes one has it locked. What cannot be removed
+/// stays for the next time.
+fn sweep(path: &Path) {
+    let Ok(entries) = fs::read_dir(directory_of(path)) else {
+        return;
+    };
+    let prefix = hidden_prefix(path);
+    for entry in entries.take(ENTRIES_SWEPT_MAX).flatten() {
+        if !is_temporary(&entry.file_name(), &prefix) {
+            continue;
+        }
+        let left = entry.path();
+        let opened = OpenOptions::new()
+            .write(true)
+            .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits() as i32)
+            .open(&left);
+        let Ok(file) = opened else { continue };
+        if file.try_lock().is_ok() && is_at(&file, &left) {
+            let _ = fs::remove_file(&left);
+        }
+    }
+}
+
+/// Whether a name is one that `temporary_beside` gives: the prefix, a process's id, a number.
+fn is_temporary(name: &OsStr, prefix: &OsStr) -> bool {
+    let middle = name
+        .as_bytes()
+        .strip_prefix(prefix.as_bytes())
+        .and_then(|rest| rest.strip_suffix(TEMPORARY_SUFFIX.as_bytes()));
+    let Some(middle) = middle else { return false };
+    let mut parts = middle.split(|b| *b == b'-');
+    let mut number = || {
+        parts
+            .next()
+            .is_some_and(|part| !part.is_empty() && part.iter().all(u8::is_ascii_digit))
+    };
+    number() && number() && parts.next().is_none()
 }
 
 fn fill(ledger: &mut dyn Ledger, batch: &Batch, file: &File) -> Result<u64, Fault> {

@@ -6,7 +6,6 @@ mod broken;
 mod ledger;
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use bench::{Bench, rows_of};
 use levy::sandbox::books::BookedState;
@@ -104,29 +103,6 @@ fn l6_one_merchant_gets_at_most_its_limit_also_over_a_kill_and_a_restart() {
     assert!(bench.most_in_a_second() <= 100);
     let refused = arrivals.iter().filter(|a| a.outcome.starts_with("429"));
     assert_eq!(refused.count(), 0, "the gateway never had to say 429");
-}
-
-#[test]
-fn l9_killed_at_random_moments_it_ends_as_if_nothing_had_happened() {
-    let mut bench = Bench::start(Options {
-        faults: ROUGH,
-        latency_ms: 1..=30,
-        seed: 11,
-        ..Options::default()
-    });
-    bench.write(&rows_of(600, 20));
-    // `KILLS=50 cargo test l9_killed` for more of them.
-    let kills = std::env::var("KILLS").map_or(8, |n| n.parse().expect("a number"));
-    let mut chance = 0x9E37_79B9_7F4A_7C15_u64;
-    for _ in 0..kills {
-        chance ^= chance << 13;
-        chance ^= chance >> 7;
-        chance ^= chance << 17;
-        bench.run_and_kill(Duration::from_millis(20 + chance % 1_200));
-    }
-    run_until_quiet(&mut bench);
-    audit(&bench, 600);
-    assert!(bench.most_in_a_second() <= 100);
 }
 
 #[test]

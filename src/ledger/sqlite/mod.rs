@@ -247,6 +247,9 @@ impl From<rusqlite::Error> for LedgerError {
     }
 }
 
+/// What helps after most failures, once their cause is mended.
+const AGAIN: &str = "give the same command again: it continues";
+
 /// A SQLite error in words, with what may be done about it. SQLite's own messages name tables and
 /// constraints, never values.
 fn words(e: &rusqlite::Error) -> String {
@@ -255,17 +258,30 @@ fn words(e: &rusqlite::Error) -> String {
     };
     let detail = message.clone().unwrap_or_else(|| failure.to_string());
     match failure.code {
-        ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => format!(
-            "another process has been writing to it for more than {} ms",
+        ErrorCode::DatabaseBusy
+        | ErrorCode::DatabaseLocked
+        | ErrorCode::FileLockingProtocolFailed => format!(
+            "another process has been using it for more than {} ms; find and end that one, then \
+             {AGAIN}",
             open::BUSY_TIMEOUT_MS
         ),
-        ErrorCode::DiskFull => "no space is left on its disk; free some and run again".into(),
-        ErrorCode::SystemIoFailure => format!("its disk failed ({detail})"),
-        ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => format!(
-            "its file is damaged ({detail}); restore it from a backup, and never begin a new one \
-             instead"
+        ErrorCode::DiskFull => format!("no space is left on its disk; free some, then {AGAIN}"),
+        ErrorCode::SystemIoFailure => {
+            format!("its disk failed ({detail}); see to the disk, then {AGAIN}")
+        }
+        ErrorCode::CannotOpen => format!(
+            "a file of it cannot be opened or made; see whether its disk is full or broken, and \
+             whose its directory is, then {AGAIN}"
         ),
-        ErrorCode::ReadOnly => format!("it cannot be written to ({detail})"),
+        ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => format!(
+            "its file is damaged, or its disk cannot read it ({detail}); see to the disk first and \
+             give the same command again. Only then restore the newest backup, and never begin a \
+             new one instead: what is not in it would be deducted again"
+        ),
+        ErrorCode::ReadOnly => format!(
+            "it cannot be written to ({detail}); see whose it is and how its disk is mounted, then \
+             {AGAIN}"
+        ),
         ErrorCode::ConstraintViolation => format!("a rule was about to be broken ({detail})"),
         _ => detail,
     }

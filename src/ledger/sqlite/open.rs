@@ -68,6 +68,9 @@ pub(super) fn open(options: &OpenOptions) -> LedgerResult<Connection> {
         }
     }
     check_binding(&conn, &real, &options.binding)?;
+    // The log is there by now. SQLite syncs its name too, but takes no notice when that fails; then
+    // a loss of power would take the log away, and every intent in it.
+    place::sync_directory(&real)?;
     Ok(conn)
 }
 
@@ -157,8 +160,7 @@ fn prepare(conn: &Connection) -> LedgerResult<()> {
 
 /// Settings that write to the file; only after it is known to be levy's.
 fn settle(conn: &Connection) -> LedgerResult<()> {
-    let mode: String =
-        conn.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
+    let mode = write_ahead(conn)?;
     if mode != "wal" {
         return Err(LedgerError::Broken(format!(
             "SQLite would not use a write-ahead log, but {mode}"
@@ -167,6 +169,19 @@ fn settle(conn: &Connection) -> LedgerResult<()> {
     conn.pragma_update(None, "synchronous", "FULL")?;
     conn.pragma_update_and_check(None, "journal_size_limit", WAL_KEPT_BYTES, |_| Ok(()))?;
     Ok(())
+}
+
+/// Turns the write-ahead log on; the mode that it is in then. SQLite answers before it commits the
+/// change: only the statement's end tells whether it did. A ledger that took the answer for the
+/// deed would work with a rollback journal, whose end a loss of power may undo.
+fn write_ahead(conn: &Connection) -> rusqlite::Result<String> {
+    let mut statement = conn.prepare("PRAGMA journal_mode = WAL")?;
+    let mut rows = statement.query([])?;
+    let mut mode = String::new();
+    while let Some(row) = rows.next()? {
+        mode = row.get(0)?;
+    }
+    Ok(mode)
 }
 
 /// What a file is by its header.

@@ -56,7 +56,11 @@ pub(in crate::ledger) fn missing(path: &Path) -> LedgerError {
 /// Makes an empty file that nobody else may read; says its real path.
 pub(super) fn make(path: &Path) -> LedgerResult<PathBuf> {
     let refused = |e: std::io::Error| {
-        LedgerError::Unusable(format!("the ledger {} cannot be made: {e}", path.display()))
+        LedgerError::Unusable(format!(
+            "the ledger {} cannot be made: {e}; see to its disk and whose its directory is, then give \
+             the same command again",
+            path.display()
+        ))
     };
     let directory = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
@@ -78,6 +82,19 @@ pub(super) fn make(path: &Path) -> LedgerResult<PathBuf> {
         .and_then(|directory| directory.sync_all())
         .map_err(refused)?;
     fs::canonicalize(path).map_err(refused)
+}
+
+/// Makes the names beside the ledger durable: its own, and that of its log.
+pub(super) fn sync_directory(real: &Path) -> LedgerResult<()> {
+    let directory = real.parent().unwrap_or_else(|| Path::new("/"));
+    let synced = fs::File::open(directory).and_then(|directory| directory.sync_all());
+    synced.map_err(|e| {
+        LedgerError::Unusable(format!(
+            "the directory of the ledger {} cannot be synced: {e}; see to its disk, then give the \
+             same command again",
+            real.display()
+        ))
+    })
 }
 
 /// Refuses what is no plain file, and what others may read or write.

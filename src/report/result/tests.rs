@@ -304,3 +304,38 @@ fn whatever_was_taken_in_comes_back_out_of_its_result() {
         assert_eq!(read(&out), read(&dir.path().join("night.csv")), "{name}");
     }
 }
+
+/// A run that was killed while it wrote the result of a large batch left a hidden file of that size
+/// beside it, with accounts in it, and each further kill left one more.
+#[test]
+fn what_a_killed_run_left_beside_a_result_is_swept_away_and_nothing_else_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut ledger, batch) = accepted(&dir, &odd_rows());
+    let left = [
+        ".night.result.csv.77-0.tmp",
+        ".night.result.csv.4194303-15.tmp",
+    ];
+    let kept = [
+        ".day.result.csv.77-0.tmp",
+        ".night.result.csv.77-.tmp",
+        ".night.result.csv.77-0-0.tmp",
+        ".night.result.csv.a-0.tmp",
+        ".night.result.csv.tmp",
+        "night.result.csv.77-0.tmp",
+        ".night.result.csv.78-0.tmp",
+        ".night.result.csv.79-0.tmp",
+    ];
+    for name in left.iter().chain(&kept[..6]) {
+        fs::write(dir.path().join(name), "8609").unwrap();
+    }
+    // One that an `export` is just writing, and a link.
+    let busy = File::create(dir.path().join(kept[6])).unwrap();
+    busy.lock().unwrap();
+    symlink(dir.path().join("night.csv"), dir.path().join(kept[7])).unwrap();
+    let place = Place::look(&dir.path().join("night.result.csv"), &[]).unwrap();
+    write(&mut ledger, &batch, &place).unwrap();
+    let mut want: Vec<String> = kept.iter().map(ToString::to_string).collect();
+    want.extend(["night.csv".into(), "night.result.csv".into()]);
+    want.sort();
+    assert_eq!(names(&dir), want);
+}

@@ -138,14 +138,6 @@ impl Bench {
         status.code().expect("an exit code")
     }
 
-    /// Runs, and kills it (SIGKILL) after a while, if it still runs.
-    pub fn run_and_kill(&mut self, after: Duration) {
-        let mut child = self.spawn(&[]);
-        std::thread::sleep(after);
-        child.kill().unwrap();
-        child.wait().unwrap();
-    }
-
     /// Runs, and kills it once so many requests have arrived in all.
     pub fn run_until_and_kill(&mut self, arrivals: usize) {
         let mut child = self.spawn(&[]);
