@@ -3,6 +3,7 @@
 
 mod box_run;
 mod check;
+mod live;
 mod refusals;
 
 use std::os::unix::fs::PermissionsExt;
