@@ -278,3 +278,6 @@ mod tests {
         assert_eq!(step, Step::Done);
     }
 }
+
+#[cfg(test)]
+mod edges;

@@ -89,3 +89,58 @@ fn a_success_that_comes_after_an_order_was_given_up_raises_an_alert() {
         assert_eq!(verdict.alert.is_some(), alert, "{state}");
     }
 }
+
+/// The order was PENDING before its intent. Once its bytes may have left it is UNKNOWN, and only a
+/// connection that was never made gives PENDING back: a bug that takes a reset for one is seen here.
+#[test]
+fn l1_of_all_that_can_come_of_a_first_send_only_a_missing_connection_says_that_nothing_left() {
+    let order = order();
+    let first = Asking {
+        before: State::Pending,
+        ..asking(&order, Asked::Submission, State::Unknown)
+    };
+    for (checked, word, state) in [
+        (Checked::Lost(Lost::TimedOut), "TIMED_OUT", State::Unknown),
+        (
+            Checked::Lost(Lost::Broken("x".into())),
+            "RESET",
+            State::Unknown,
+        ),
+        (
+            ill_signed(state("SUCCESS"), SignatureFault::Mismatch),
+            "ILL_SIGNED",
+            State::Unknown,
+        ),
+        (
+            ill_signed(state("SUCCESS"), SignatureFault::SeenBefore),
+            "ILL_SIGNED",
+            State::Unknown,
+        ),
+        (
+            ill_signed(state("SUCCESS"), SignatureFault::Stale(900)),
+            "STALE",
+            State::Unknown,
+        ),
+        (
+            unsigned_reply(error(502, "X")),
+            "SERVER_ERROR",
+            State::Unknown,
+        ),
+        (
+            Checked::NotSent("refused".into()),
+            "NOT_SENT",
+            State::Pending,
+        ),
+    ] {
+        let verdict = classify(&first, &checked);
+        assert_eq!(
+            (verdict.meaning.word(), verdict.state),
+            (word, state),
+            "{checked:?}"
+        );
+        assert_eq!(
+            verdict.meaning.may_have_been_accepted(),
+            state == State::Unknown
+        );
+    }
+}
