@@ -144,3 +144,25 @@ fn l1_of_all_that_can_come_of_a_first_send_only_a_missing_connection_says_that_n
         );
     }
 }
+
+/// Signed, fresh and whole, but for somebody else: a gateway or a proxy that mixes replies up.
+#[test]
+fn l3_a_reply_that_names_another_number_settles_nothing_whatever_it_says() {
+    let order = order();
+    for word in ["SUCCESS", "FAILED", "PROCESSING"] {
+        for named in [Some("N2"), Some("n1"), Some("N1 "), Some(""), None] {
+            for asked in [Asked::Submission, Asked::Query] {
+                let reply = ok(|f| {
+                    f.out_request_no = named.map(Into::into);
+                    f.state = Some(word.into());
+                    f.fail_reason = Some("BALANCE_NOT_ENOUGH".into());
+                });
+                let asking = asking(&order, asked, State::Unknown);
+                let verdict = classify(&asking, &signed(reply));
+                let stays = (verdict.meaning.word(), verdict.state);
+                assert_eq!(stays, ("OTHER_NUMBER", State::Unknown), "{word} {named:?}");
+                assert!(verdict.alert.is_some(), "{word} {named:?}");
+            }
+        }
+    }
+}
