@@ -34,3 +34,6 @@ pub struct Order {
     /// What is deducted from whom.
     pub content: Content,
 }
+
+#[cfg(test)]
+mod tests;

@@ -424,3 +424,6 @@ mod tests {
         assert!(matches!(b.canary_done(false, false), Some(Stop::Canary(_))));
     }
 }
+
+#[cfg(test)]
+mod edges;

@@ -280,3 +280,6 @@ mod tests {
         assert_eq!(step, Step::Done);
     }
 }
+
+#[cfg(test)]
+mod edges;

@@ -3,6 +3,7 @@
 
 mod box_run;
 mod check;
+mod live;
 mod people;
 mod refusals;
 

@@ -423,3 +423,5 @@ fn contradictions_and_strange_signed_answers_raise_an_alert() {
     assert!(!alert(State::Success, state("SUCCESS")));
     assert!(!alert(State::Unknown, error(500, "SYSTEM_ERROR")));
 }
+
+mod meanings;

@@ -367,3 +367,5 @@ fn the_callers_own_signature_is_not_the_gateways() {
         Some(SignatureFault::Mismatch)
     );
 }
+
+mod keys;

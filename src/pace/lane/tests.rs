@@ -171,3 +171,5 @@ fn what_a_dead_process_left_behind_holds_permits() {
     assert_eq!(lane.try_take(ms(500)), Ok(()));
     assert_eq!(lane.try_take(ms(600)), Err(Wait::Until(ms(11_000))));
 }
+
+mod ahead;

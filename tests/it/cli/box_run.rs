@@ -18,7 +18,7 @@ fn rows() -> Vec<String> {
     ]
 }
 
-fn statuses(result: &str) -> Vec<String> {
+pub fn statuses(result: &str) -> Vec<String> {
     let mut reader = csv::Reader::from_reader(result.trim_start_matches('\u{feff}').as_bytes());
     let header = reader.headers().unwrap().clone();
     let at = |name: &str| header.iter().position(|cell| cell == name).unwrap();

@@ -169,3 +169,28 @@ fn the_attempts_of_a_batch_leave_out_what_was_never_connected() {
     );
     assert_eq!(world.totals(batch).attempts, 4 + 2);
 }
+
+/// A run learns from a signed reply that a month has passed. Then the machine's clock goes back.
+#[test]
+fn l4_a_clock_that_steps_back_does_not_reopen_the_window() {
+    let (mut world, batch) = World::new(2, 1, to_submissions(Does::LostAfter));
+    let start = world.now;
+    let mut settings = world.settings();
+    settings.until = Some(start.wall.plus_ms(1));
+    world.run_with(Scope::Batch(batch), settings, u64::MAX);
+    assert_eq!(world.statuses(batch)["UNKNOWN"], 1);
+    world.pass(Duration::from_millis((30 * DAY_MS) as u64));
+    // The other order goes alone first, and its reply carries the gateway's time.
+    world.script = always(Does::Right);
+    let mut settings = world.settings();
+    settings.until = Some(world.now.wall.plus_ms(1));
+    world.run_with(Scope::Batch(batch), settings, u64::MAX);
+    let before = world.sends.len();
+    assert_eq!((before, world.statuses(batch)["SUCCESS"]), (2, 1));
+    world.now = start;
+    world.pass(Duration::from_secs(3_600));
+    world.run(Scope::Batch(batch));
+    let later: Vec<Asked> = world.sends[before..].iter().map(|send| send.2).collect();
+    assert_eq!(later, [Asked::Query]);
+    world.audit(batch);
+}
