@@ -109,30 +109,34 @@ pub(super) struct Columns {
 
 impl Columns {
     pub(super) fn read(header: &StringRecord) -> Result<Self, FileFaultKind> {
-        if header.len() > COLUMNS_MAX {
+        if header.len() > COLUMNS_MAX + LEVY_COLUMNS.len() {
             return Err(FileFaultKind::TooManyColumns(header.len()));
         }
+        // Before any other name is read: a result's header cells are escaped like all of its cells.
+        let returned = header.iter().any(|cell| is_levys(&folded(cell)));
+        let names = header.iter().map(|cell| as_it_came(cell, returned));
         let mut columns = Self {
             at: [None; Name::ALL.len()],
             carried: Vec::with_capacity(header.len()),
-            labels: header.iter().map(|cell| shown(cell.trim())).collect(),
-            returned: false,
+            labels: names.clone().map(|cell| shown(cell.trim())).collect(),
+            returned,
             warnings: Vec::new(),
         };
         let mut levy_at = [None; LEVY_COLUMNS.len()];
-        for (i, cell) in header.iter().enumerate() {
+        for (i, cell) in names.enumerate() {
             let folded = folded(cell);
             if let Some(name) = Name::of(&folded) {
                 take_place(&mut columns.at[name as usize], i, name.as_str())?;
             }
             match LEVY_COLUMNS.iter().position(|levy| *levy == folded) {
-                Some(levy) => {
-                    take_place(&mut levy_at[levy], i, LEVY_COLUMNS[levy])?;
-                    columns.returned = true;
-                }
+                Some(levy) => take_place(&mut levy_at[levy], i, LEVY_COLUMNS[levy])?,
                 None => columns.carried.push(i),
             }
             columns.warnings.extend(near_miss(&folded, i));
+        }
+        // Levy's own do not count: what was taken once is taken with them too.
+        if columns.carried.len() > COLUMNS_MAX {
+            return Err(FileFaultKind::TooManyColumns(columns.carried.len()));
         }
         columns.require()?;
         Ok(columns)
@@ -202,12 +206,7 @@ impl Columns {
 
     /// A cell of a row as the input had it: in a result that comes back, without the escape.
     pub(super) fn cell<'r>(&self, record: &'r StringRecord, place: usize) -> &'r str {
-        let cell = record.get(place).unwrap_or_default();
-        if self.returned {
-            unescape_cell(cell)
-        } else {
-            cell
-        }
+        as_it_came(record.get(place).unwrap_or_default(), self.returned)
     }
 
     /// The cells of a row that a result carries on.
@@ -215,6 +214,16 @@ impl Columns {
         let cells = self.carried.iter();
         cells.map(|&i| self.cell(record, i).to_owned()).collect()
     }
+}
+
+/// A cell as the input had it: of a result that comes back, without the escape.
+fn as_it_came(cell: &str, returned: bool) -> &str {
+    if returned { unescape_cell(cell) } else { cell }
+}
+
+/// Whether a name, as [`folded`] gives it, is one of levy's own columns.
+fn is_levys(folded: &str) -> bool {
+    LEVY_COLUMNS.contains(&folded)
 }
 
 fn take_place(

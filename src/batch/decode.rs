@@ -15,6 +15,11 @@ use super::{CELL_BYTES_MAX, ROW_BYTES_MAX};
 
 /// Bytes read from the file at once; the header's delimiter is looked for in the first of them.
 const CHUNK_BYTES: usize = 64 * 1024;
+/// Bytes of a result's cell: quotes and an escape may have come around the input's, and every
+/// quote in it be doubled.
+pub(super) const RETURNED_CELL_BYTES_MAX: usize = 2 * CELL_BYTES_MAX + 4;
+/// Bytes of a result's row: the input's, with quotes, and as much again for levy's own cells.
+pub(super) const RETURNED_ROW_BYTES_MAX: usize = 3 * ROW_BYTES_MAX;
 const UTF8_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Why reading stopped, and on which line.
@@ -52,6 +57,14 @@ impl<R: Read> Decoder<R> {
             csv,
             record: StringRecord::new(),
         })
+    }
+
+    /// From the next record on cells and rows may be as long as those of a result: see
+    /// [`RETURNED_CELL_BYTES_MAX`].
+    pub(super) fn expect_a_result(&mut self) {
+        let filter = self.csv.get_mut();
+        filter.cell_bytes_max = RETURNED_CELL_BYTES_MAX;
+        filter.row_bytes_max = RETURNED_ROW_BYTES_MAX;
     }
 
     pub(super) fn delimiter(&self) -> u8 {
@@ -125,6 +138,8 @@ struct Filter<R> {
     position: usize,
     cell_bytes: usize,
     row_bytes: usize,
+    cell_bytes_max: usize,
+    row_bytes_max: usize,
     stop: Option<Stop>,
 }
 
@@ -149,6 +164,8 @@ impl<R: Read> Filter<R> {
             position: 1,
             cell_bytes: 0,
             row_bytes: 0,
+            cell_bytes_max: CELL_BYTES_MAX,
+            row_bytes_max: ROW_BYTES_MAX,
             stop: None,
         }
     }
@@ -319,14 +336,14 @@ impl<R: Read> Filter<R> {
     fn count(&mut self) -> Result<(), Stop> {
         self.cell_bytes += 1;
         self.row_bytes += 1;
-        if self.cell_bytes > CELL_BYTES_MAX {
+        if self.cell_bytes > self.cell_bytes_max {
             if self.state == State::InQuotes {
                 return Err(self.open_quote());
             }
             let position = self.position;
             return Err(self.stopped(FileFaultKind::CellTooLong { position }));
         }
-        if self.row_bytes > ROW_BYTES_MAX {
+        if self.row_bytes > self.row_bytes_max {
             return Err(Stop {
                 line: Some(self.record.first),
                 kind: FileFaultKind::RowTooLong,

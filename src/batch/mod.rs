@@ -136,6 +136,9 @@ impl<R: Read> Reader<R> {
         };
         let columns = Columns::read(decoder.record())
             .map_err(|kind| FileFault::new(name, Some(lines.first), kind))?;
+        if columns.returned {
+            decoder.expect_a_result();
+        }
         let header = Header {
             cells: columns.carried_cells(decoder.record()),
             delimiter: decoder.delimiter(),
@@ -246,5 +249,7 @@ fn open_file(path: &Path) -> Result<(String, File), FileFault> {
     Ok((name, file))
 }
 
+#[cfg(test)]
+mod properties;
 #[cfg(test)]
 mod tests;

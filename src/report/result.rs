@@ -188,24 +188,14 @@ fn temporary_beside(path: &Path) -> io::Result<(PathBuf, File)> {
 }
 
 fn fill(ledger: &mut dyn Ledger, batch: &Batch, file: &File) -> Result<u64, Fault> {
-    let mut out = BufWriter::with_capacity(BUFFER_BYTES, file);
-    out.write_all(BOM)?;
-    let mut csv = csv::WriterBuilder::new()
-        .delimiter(batch.head.delimiter)
-        .terminator(csv::Terminator::CRLF)
-        .buffer_capacity(BUFFER_BYTES)
-        .from_writer(out);
-    for cell in &batch.head.header {
-        csv.write_field(escape_cell(cell).as_bytes())
-            .map_err(io::Error::from)?;
-    }
-    csv.write_record(LEVY_COLUMNS).map_err(io::Error::from)?;
+    let out = BufWriter::with_capacity(BUFFER_BYTES, file);
+    let mut table = Table::begin(out, &batch.head.header, batch.head.delimiter)?;
     let mut rows = 0;
     let mut failed = None;
     // The ledger gives its own word to an error of ours: keep the first one as it was.
     let told = ledger.rows(batch.id, &mut |row| {
         rows += 1;
-        write_row(&mut csv, &row).map_err(|e| {
+        table.row(&row).map_err(|e| {
             let kind = e.kind();
             failed.get_or_insert(e);
             kind.into()
@@ -222,19 +212,69 @@ fn fill(ledger: &mut dyn Ledger, batch: &Batch, file: &File) -> Result<u64, Faul
         );
         return Err(Fault::Ledger(LedgerError::Broken(words)));
     }
-    let mut out = csv.into_inner().map_err(|e| e.into_error())?;
-    out.flush()?;
+    table.finish()?;
     Ok(rows)
 }
 
-fn write_row<W: Write>(csv: &mut csv::Writer<W>, row: &ResultRow) -> io::Result<()> {
-    for cell in &row.cells {
+/// A result's bytes, row by row, into any writer. It does not count its rows: [`write`] does.
+pub struct Table<W: Write> {
+    csv: csv::Writer<W>,
+}
+
+impl<W: Write> Table<W> {
+    /// Writes the byte order mark and the header: the input's own cells, then levy's.
+    pub fn begin(mut out: W, header: &[String], delimiter: u8) -> io::Result<Self> {
+        let builder = |style| {
+            let mut builder = csv::WriterBuilder::new();
+            builder
+                .delimiter(delimiter)
+                .terminator(csv::Terminator::CRLF)
+                .quote_style(style);
+            builder
+        };
+        // The delimiter is found again by its count in the header, outside of quotes: another one
+        // in a header cell must not outnumber it.
+        let others = |cell: &String| cell.contains([',', ';', '\t']);
+        let style = match header.iter().any(others) {
+            true => csv::QuoteStyle::Always,
+            false => csv::QuoteStyle::Necessary,
+        };
+        let mut first = builder(style).from_writer(Vec::new());
+        write_cells(&mut first, header.iter().map(String::as_str))?;
+        write_cells(&mut first, LEVY_COLUMNS)?;
+        first.write_record(None::<&[u8]>)?;
+        out.write_all(BOM)?;
+        out.write_all(&first.into_inner().map_err(|e| e.into_error())?)?;
+        let csv = builder(csv::QuoteStyle::Necessary)
+            .buffer_capacity(BUFFER_BYTES)
+            .from_writer(out);
+        Ok(Self { csv })
+    }
+
+    /// Writes a row: its cells as they came, then levy's.
+    pub fn row(&mut self, row: &ResultRow) -> io::Result<()> {
+        write_cells(&mut self.csv, row.cells.iter().map(String::as_str))?;
+        let own = levy_cells(row);
+        write_cells(&mut self.csv, own.iter().map(|cell| &**cell))?;
+        self.csv.write_record(None::<&[u8]>)?;
+        Ok(())
+    }
+
+    /// Hands everything on to the writer, and the writer back.
+    pub fn finish(self) -> io::Result<W> {
+        let mut out = self.csv.into_inner().map_err(|e| e.into_error())?;
+        out.flush()?;
+        Ok(out)
+    }
+}
+
+fn write_cells<'a, W: Write>(
+    csv: &mut csv::Writer<W>,
+    cells: impl IntoIterator<Item = &'a str>,
+) -> io::Result<()> {
+    for cell in cells {
         csv.write_field(escape_cell(cell).as_bytes())?;
     }
-    for cell in levy_cells(row) {
-        csv.write_field(escape_cell(&cell).as_bytes())?;
-    }
-    csv.write_record(None::<&[u8]>)?;
     Ok(())
 }
 
