@@ -5,6 +5,8 @@
 mod amount;
 mod content;
 mod name;
+#[cfg(test)]
+mod properties;
 mod state;
 mod status;
 mod verdict;

@@ -39,7 +39,7 @@ pub enum Wait {
 }
 
 /// The permits of one target merchant.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Lane {
     limit_max: u32,
     limit: u32,
@@ -87,17 +87,50 @@ impl Lane {
         if self.timeouts_in_a_row >= TIMEOUTS_IN_A_ROW_MAX && self.out > 0 {
             return Err(Wait::Reply);
         }
-        let from = self.next_slot.max(self.throttled_until);
-        if self.taken() >= self.limit {
-            return Err(match self.returning.peek() {
-                Some(&Reverse(at)) => Wait::Until(at.max(from)),
-                None => Wait::Reply,
-            });
-        }
-        if from > now {
-            return Err(Wait::Until(from));
+        let at = self.free_at(now).ok_or(Wait::Reply)?;
+        let at = at.max(self.next_slot).max(self.throttled_until);
+        if at > now {
+            return Err(Wait::Until(at));
         }
         Ok(())
+    }
+
+    /// When a permit is free if no reply comes: after the first that comes back, as a rule. After a
+    /// 429 or a dead process more are taken than the limit has, and the limit may grow meanwhile.
+    fn free_at(&self, now: Mono) -> Option<Mono> {
+        let mut taken = self.taken();
+        if taken < self.limit {
+            return Some(now);
+        }
+        if taken == self.limit && self.limit == self.limit_max {
+            return self.returning.peek().map(|&Reverse(at)| at);
+        }
+        let mut returning: Vec<Mono> = self.returning.iter().map(|&Reverse(at)| at).collect();
+        returning.sort_unstable_by(|a, b| b.cmp(a));
+        let (mut limit, mut grows_at) = (self.limit, self.recovered_at + RECOVERY_EVERY);
+        loop {
+            let grows = (limit < self.limit_max).then_some(grows_at);
+            let at = match (returning.last(), grows) {
+                (Some(&back), Some(grows)) => back.min(grows),
+                (Some(&back), None) => back,
+                (None, grows) => grows?,
+            };
+            if returning.last() == Some(&at) {
+                returning.pop();
+                taken -= 1;
+            } else {
+                limit = (limit + self.step()).min(self.limit_max);
+                grows_at += RECOVERY_EVERY;
+            }
+            if taken < limit {
+                return Some(at);
+            }
+        }
+    }
+
+    /// What the limit grows by.
+    fn step(&self) -> u32 {
+        (self.limit_max / 20).max(1)
     }
 
     /// Permits that are free, and those that come back within a second: what may be claimed ahead.
@@ -136,6 +169,8 @@ impl Lane {
 
     /// Nothing more is sent before a moment, and the limit halves.
     pub fn throttled(&mut self, now: Mono, retry_after: Option<Duration>) {
+        // What has grown back is halved, not what was left at the last look.
+        self.settle(now);
         let pause = retry_after.unwrap_or(THROTTLED_DEFAULT).min(THROTTLED_MAX);
         self.throttled_until = self.throttled_until.max(now + pause);
         if self.halved_at.is_none_or(|at| at + HALVING_APART <= now) {
@@ -171,7 +206,7 @@ impl Lane {
             self.returning.pop();
         }
         if self.limit < self.limit_max {
-            let step = (self.limit_max / 20).max(1);
+            let step = self.step();
             while self.limit < self.limit_max && self.recovered_at + RECOVERY_EVERY <= now {
                 self.limit = (self.limit + step).min(self.limit_max);
                 self.recovered_at += RECOVERY_EVERY;
@@ -180,5 +215,7 @@ impl Lane {
     }
 }
 
+#[cfg(test)]
+mod properties;
 #[cfg(test)]
 mod tests;
