@@ -176,6 +176,16 @@ pub fn load(
     check(file, raw, environment)
 }
 
+/// Checks settings out of a text in hand, as [`load`] does out of a file; `file` is the name that
+/// faults show, and relative paths begin beside it.
+pub fn from_text(
+    file: &Path,
+    text: &str,
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+) -> Result<Config> {
+    check(Some(file.to_path_buf()), parse(file, text)?, environment)
+}
+
 /// The settings of the gateway in a box: no file, and of the environment only what is neither a
 /// key nor a place, so that a variable meant for a real ledger cannot lead a rehearsal there.
 pub fn load_for_sandbox(

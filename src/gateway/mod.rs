@@ -24,4 +24,4 @@ pub use pem::{
 pub use seal::{SEALED_TEXTS_MAX, Sealer};
 pub use sign::{Signer, SignerParts, nonce};
 pub use verify::{PlatformKey, PlatformKeys, STALE_SECONDS_MAX, Verifier};
-pub use wire::{Hidden, ReplyHeaders};
+pub use wire::{Hidden, ReplyHeaders, parse as parse_reply};

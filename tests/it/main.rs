@@ -1,6 +1,7 @@
 //! Integration tests.
 
 mod cli;
+mod corpus;
 mod docs;
 mod http;
 mod sandbox;

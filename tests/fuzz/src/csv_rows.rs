@@ -1,0 +1,319 @@
+//! Bytes as a file: every row once, in order, on its line, or a fault that says a place in the file.
+
+use std::io::Read;
+
+use levy::batch::columns::LEVY_COLUMNS;
+use levy::batch::{
+    Deduction, FileFault, FileFaultKind, Head, Header, InputRow, Reader, Rules, unescape_cell,
+};
+use levy::order::{
+    AMOUNT_FEN_MAX, Account, CardNo, Fen, Merchant, OrderNo, REASON_CHARS_MAX, Reason, SgnNo,
+};
+use sha2::{Digest, Sha256};
+use unicode_normalization::UnicodeNormalization;
+
+use super::shows_an_account;
+
+/// What a row may ask for where a ceiling is set.
+const CEILING_FEN: u64 = 500;
+
+/// A file that was read to its end, or why it is refused.
+type Whole = Result<(Vec<InputRow>, Head), FileFault>;
+
+/// Every row is seen once and in order, its line and cells are those of a count of our own, a valid
+/// row keeps to the rules, and a refusal names a place inside the file and no account.
+pub fn property(bytes: &[u8]) {
+    let rules = Rules {
+        amount_fen_max: bytes.len().is_multiple_of(3).then_some(CEILING_FEN),
+        sandbox_scripts_allowed: bytes.len().is_multiple_of(2),
+    };
+    let whole = read(bytes, rules);
+    // The way in which the bytes come changes nothing. Seldom: half of the time goes into readers.
+    if bytes.len().is_multiple_of(5) {
+        let step = bytes.len() % 7 + 1;
+        let dribble = Dribble { bytes, step };
+        assert_eq!(whole, read(dribble, rules), "read {step} at once");
+    }
+    match &whole {
+        Ok((rows, head)) => accepted(bytes, rules, rows, head),
+        Err(fault) => refused(bytes, fault),
+    }
+}
+
+fn read(source: impl Read, rules: Rules) -> Whole {
+    let mut reader = Reader::new("batch.csv", source, rules)?;
+    let mut rows = Vec::new();
+    loop {
+        match reader.next_row() {
+            Ok(Some(row)) => rows.push(row),
+            Ok(None) => return Ok((rows, reader.finish()?)),
+            Err(fault) => {
+                assert_eq!(reader.next_row().as_ref(), Err(&fault), "a fault is final");
+                assert_eq!(reader.finish().as_ref(), Err(&fault), "a fault is final");
+                return Err(fault);
+            }
+        }
+    }
+}
+
+struct Dribble<'a> {
+    bytes: &'a [u8],
+    step: usize,
+}
+
+impl Read for Dribble<'_> {
+    fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
+        let count = self.step.min(self.bytes.len()).min(out.len());
+        out[..count].copy_from_slice(&self.bytes[..count]);
+        self.bytes = &self.bytes[count..];
+        Ok(count)
+    }
+}
+
+fn accepted(bytes: &[u8], rules: Rules, rows: &[InputRow], head: &Head) {
+    let digest: [u8; 32] = Sha256::digest(bytes).into();
+    assert_eq!(head.digest, digest, "the batch is its bytes");
+    let text = std::str::from_utf8(bytes).expect("only UTF-8 is accepted");
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mut records = records(text, head.header.delimiter as char).into_iter();
+    let (_, names) = records.next().expect("a header");
+    let width = names.len();
+    let own: Vec<bool> = names.iter().map(|name| is_levys(name)).collect();
+    let returned = own.contains(&true);
+    assert_eq!(head.header.returned, returned);
+    let carried = |cells: &[String]| -> Vec<String> {
+        let kept = cells.iter().zip(&own).filter(|(_, own)| !**own);
+        kept.map(|(cell, _)| came(cell, returned).to_owned())
+            .collect()
+    };
+    assert_eq!(head.header.cells, carried(&names));
+    for warning in &head.warnings {
+        assert_eq!(shows_an_account(warning, text), None);
+    }
+    let records: Vec<_> = records.collect();
+    assert_eq!(rows.len(), records.len(), "every row is seen once");
+    let mut last = 1;
+    for ((row, (line, cells)), ordinal) in rows.iter().zip(&records).zip(1..) {
+        assert_eq!(row.ordinal, ordinal);
+        assert_eq!(row.line, *line);
+        assert!(row.line > last, "lines rise");
+        last = row.line;
+        assert_eq!(cells.len(), width);
+        assert_eq!(row.cells, carried(cells));
+        let columns = Columns {
+            names: &names,
+            cells,
+            header: &head.header,
+        };
+        if let Ok(deduction) = &row.outcome {
+            let reason = deduction.content.reason.as_ref().map_or("", Reason::as_str);
+            assert!(rules.sandbox_scripts_allowed || !reason.starts_with("#sandbox"));
+            let fen_max = rules.amount_fen_max.unwrap_or(AMOUNT_FEN_MAX);
+            assert!(deduction.content.amount.get() <= fen_max);
+        }
+        checked(row, &columns);
+    }
+}
+
+struct Columns<'a> {
+    names: &'a [String],
+    cells: &'a [String],
+    header: &'a Header,
+}
+
+impl Columns<'_> {
+    /// The trimmed cell below a header cell of exactly this name.
+    fn under(&self, name: &str) -> Option<&str> {
+        let place = self.names.iter().position(|held| held == name)?;
+        Some(came(&self.cells[place], self.header.returned).trim())
+    }
+}
+
+fn checked(row: &InputRow, columns: &Columns) {
+    match &row.outcome {
+        Ok(deduction) => {
+            assert_eq!(row.amount, Some(deduction.content.amount));
+            valid(deduction, columns);
+        }
+        Err(faults) => {
+            assert!(!faults.is_empty());
+            for fault in faults {
+                assert_eq!(fault.line, row.line);
+                assert!(!fault.what.is_empty() && !fault.hint.is_empty());
+                assert!(!fault.to_string().chars().any(char::is_control));
+                // An amount that could be read is no account, and is shown.
+                let amount = fault.what.contains("ceiling");
+                let value = if amount { "" } else { &fault.value };
+                for cell in columns.cells.iter().chain(columns.names) {
+                    assert_eq!(shows_an_account(value, cell), None);
+                    assert_eq!(shows_an_account(&fault.column, cell), None);
+                }
+            }
+        }
+    }
+}
+
+fn valid(deduction: &Deduction, columns: &Columns) {
+    let content = &deduction.content;
+    let fen = content.amount.get();
+    assert!((1..=AMOUNT_FEN_MAX).contains(&fen));
+    if let Some(text) = columns.under("amount") {
+        assert_eq!(text.trim_start_matches('0'), fen.to_string());
+        assert_eq!(Fen::parse(text), Ok(content.amount));
+    }
+    if let Some(text) = columns.under("amount_yuan") {
+        let (yuan, places) = text.split_once('.').unwrap_or((text, ""));
+        let digits = format!("{yuan}{places:0<2}");
+        assert_eq!(digits.trim_start_matches('0'), fen.to_string());
+    }
+    for no in [&deduction.no, &deduction.returned].into_iter().flatten() {
+        let no = no.as_str();
+        assert!((1..=32).contains(&no.len()) && no.bytes().all(|b| b.is_ascii_alphanumeric()));
+        assert!(OrderNo::parse(no).is_ok());
+    }
+    let merchant = content.merchant.as_str();
+    assert!((1..=32).contains(&merchant.len()) && merchant.bytes().all(|b| b.is_ascii_digit()));
+    assert!(Merchant::parse(merchant).is_ok());
+    let texts = [
+        (Some(content.account.reveal()), "bal_account_no", 214),
+        (
+            content.reason.as_ref().map(Reason::as_str),
+            "reason",
+            REASON_CHARS_MAX,
+        ),
+        (content.card_no.as_ref().map(CardNo::reveal), "card_no", 214),
+        (content.sgn_no.as_ref().map(SgnNo::as_str), "sgn_no", 64),
+    ];
+    for (text, name, chars_max) in texts {
+        if let Some(cell) = columns.under(name) {
+            assert_eq!(text.unwrap_or(""), cell, "{name}");
+        }
+        let Some(text) = text else { continue };
+        assert_eq!(text, text.trim());
+        assert!((1..=chars_max).contains(&text.chars().count()));
+        assert!(text.chars().all(|c| !c.is_control() && c.len_utf8() < 4));
+    }
+    assert!(Account::parse(content.account.reveal()).is_ok());
+    let no = content.digest().derived_no(1);
+    assert!(no.as_str().len() == 32 && no.as_str().starts_with("LV"));
+}
+
+fn refused(bytes: &[u8], fault: &FileFault) {
+    let words = fault.to_string();
+    let text = String::from_utf8_lossy(bytes);
+    assert_eq!(shows_an_account(&words, &text), None, "{words}");
+    let lines = text.matches('\n').count() as u64 + 1;
+    if let Some(line) = fault.line {
+        assert!((1..=lines).contains(&line), "{words}");
+    }
+    let inside = |offset: u64| assert!(offset < bytes.len().max(1) as u64, "{words}");
+    match &fault.kind {
+        FileFaultKind::Nul { offset } => {
+            inside(*offset);
+            assert_eq!(bytes[*offset as usize], 0);
+        }
+        FileFaultKind::BareReturn { offset } => {
+            inside(*offset);
+            assert_eq!(bytes[*offset as usize], b'\r');
+            assert_ne!(bytes.get(*offset as usize + 1), Some(&b'\n'));
+        }
+        FileFaultKind::Encoding { offset, .. } => {
+            inside(*offset);
+            if *offset > 0 {
+                let valid = std::str::from_utf8(bytes).map_err(|e| e.valid_up_to() as u64);
+                assert_eq!(valid, Err(*offset));
+            }
+        }
+        FileFaultKind::FieldCount {
+            found,
+            wanted,
+            last_line,
+        } => {
+            assert_ne!(found, wanted);
+            let line = fault.line.expect("a row has a line");
+            assert!((line..=lines).contains(last_line));
+        }
+        FileFaultKind::OpenQuote { position } | FileFaultKind::CellTooLong { position } => {
+            assert!(*position >= 1 && fault.line.is_some());
+        }
+        FileFaultKind::DoubleColumn { first, second, .. } => assert!(1 <= *first && first < second),
+        FileFaultKind::BothAmounts { fen, yuan } => assert!(*fen >= 1 && *yuan >= 1 && fen != yuan),
+        FileFaultKind::MissingColumns { missing, .. } => assert!(!missing.is_empty()),
+        FileFaultKind::Empty => {
+            assert!(text.chars().all(|c| matches!(c, '\r' | '\n' | '\u{feff}')));
+        }
+        FileFaultKind::NoRows | FileFaultKind::RowTooLong => {}
+        FileFaultKind::TooManyColumns(_) | FileFaultKind::TooManyRows => {}
+        FileFaultKind::Io(_) | FileFaultKind::NotAFile => panic!("no disk was there: {words}"),
+    }
+}
+
+/// Case, width and outer blanks aside, a header cell is one of levy's own.
+fn is_levys(cell: &str) -> bool {
+    let folded: String = cell.nfkc().flat_map(char::to_lowercase).nfkc().collect();
+    LEVY_COLUMNS.contains(&folded.trim())
+}
+
+fn came(cell: &str, returned: bool) -> &str {
+    if returned { unescape_cell(cell) } else { cell }
+}
+
+/// RFC 4180 as `docs/FILES.md` has it, read slowly: each record's line and cells. For files that
+/// levy accepted only.
+fn records(text: &str, delimiter: char) -> Vec<(u64, Vec<String>)> {
+    let mut records = Vec::new();
+    let mut line = 1;
+    let mut rest = text;
+    while !rest.is_empty() {
+        let blank = rest.strip_prefix("\r\n").or(rest.strip_prefix('\n'));
+        if let Some(after) = blank {
+            line += 1;
+            rest = after;
+            continue;
+        }
+        let first = line;
+        let mut cells = Vec::new();
+        loop {
+            let (cell, after) = cell(rest, delimiter, &mut line);
+            cells.push(cell);
+            rest = after;
+            if let Some(after) = rest.strip_prefix(delimiter) {
+                rest = after;
+                continue;
+            }
+            break;
+        }
+        if let Some(after) = rest.strip_prefix("\r\n").or(rest.strip_prefix('\n')) {
+            line += 1;
+            rest = after;
+        }
+        records.push((first, cells));
+    }
+    records
+}
+
+/// A cell, and what is behind it.
+fn cell<'a>(text: &'a str, delimiter: char, line: &mut u64) -> (String, &'a str) {
+    let mut cell = String::new();
+    let mut rest = text;
+    if let Some(quoted) = text.strip_prefix('"') {
+        rest = quoted;
+        loop {
+            let end = rest.find('"').expect("every quote closes");
+            cell.push_str(&rest[..end]);
+            *line += rest[..end].matches('\n').count() as u64;
+            rest = &rest[end + 1..];
+            match rest.strip_prefix('"') {
+                Some(after) => {
+                    cell.push('"');
+                    rest = after;
+                }
+                None => break,
+            }
+        }
+    }
+    let ends = |c: char| c == delimiter || c == '\n' || c == '\r';
+    let end = rest.find(ends).unwrap_or(rest.len());
+    cell.push_str(&rest[..end]);
+    (cell, &rest[end..])
+}
