@@ -250,4 +250,6 @@ fn open_file(path: &Path) -> Result<(String, File), FileFault> {
 }
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;

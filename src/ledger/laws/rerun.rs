@@ -88,7 +88,9 @@ pub(in crate::ledger) fn l5_a_refused_order_is_not_submitted_again_beside_its_tw
     let rows = vec![numbered("X", "x", 1), numbered("Y", "x", 1)];
     let (batch, _) = desk.file("twins", rows);
     desk.bring(batch, "X", State::Rejected);
-    desk.ledger.release(&[no("Y")], &person("Li Wei"), desk.now).unwrap();
+    desk.ledger
+        .release(&[no("Y")], &person("Li Wei"), desk.now)
+        .unwrap();
     desk.bring(batch, "Y", State::Rejected);
     let asks = Scope::Rerun(batch, Rerun::IssuedAndRejected(Unsent::Reissues));
     let claims = desk.deck(asks, Phase::Open);
@@ -128,7 +130,10 @@ pub(in crate::ledger) fn a_held_order_is_released_by_a_person_and_by_nobody_else
     assert_eq!(said.released.len(), 1);
     assert_eq!(desk.statuses(batch), [Status::Pending; 2]);
     assert_eq!(desk.rows(batch)[1].note, "");
-    let again = desk.ledger.release(&[no("B")], &person("Li Wei"), desk.now).unwrap();
+    let again = desk
+        .ledger
+        .release(&[no("B")], &person("Li Wei"), desk.now)
+        .unwrap();
     assert_eq!((again.released.len(), again.left.len()), (0, 1));
     // What was released holds others again, and is sent like any other.
     desk.bring(batch, "B", State::Success);
@@ -161,7 +166,9 @@ pub(in crate::ledger) fn a_rehearsal_says_what_a_rerun_would_do_and_leaves_nothi
     }
     let before = (desk.rows(one), desk.ledger.totals(one).unwrap());
     // E was held by A while that was alive. Released, it holds A's child.
-    desk.ledger.release(&[no("E")], &person("Li Wei"), desk.now).unwrap();
+    desk.ledger
+        .release(&[no("E")], &person("Li Wei"), desk.now)
+        .unwrap();
     let mut plans = Vec::new();
     let rehearsal = Rehearsal {
         of: RehearsedOf::Batch(one),

@@ -2,11 +2,11 @@
 
 use levy::gateway::{KeyFault, KeyPart, PlatformKey, Signer, SignerParts};
 
-/// Letters of base64 in a row that belong to a key, and not to a sentence.
-const SECRET_CHARS_MIN: usize = 16;
+/// Letters of base64 in a row that belong to a key: more than the longest word of our own has.
+const SECRET_CHARS_MIN: usize = 20;
 /// Longer texts than a key file only cost time.
 const TEXT_BYTES_MAX: usize = 64 * 1024;
-/// The text follows this byte as the certificate of the key that is always the same one.
+/// The key that a certificate is given for.
 const KEY: &[u8] = include_bytes!("../../../fixtures/vectors/wechat_doc_test_key.pkcs8.pem");
 
 /// What is accepted is accepted again with other line ends and a letter around it, and works; what
