@@ -117,55 +117,62 @@ fn l1_a_log_that_could_not_be_turned_on_stops_the_run() {
 
 /// `CRASH_EVERY=1` tries each k; `CRASH_SERIES=NAME CRASH_AT=K` repeats one case.
 fn every_kth(all: &[Series]) {
-    let every = setting("CRASH_EVERY", EVERY) as usize;
-    let at = setting("CRASH_AT", 0) as usize;
     let one = std::env::var("CRASH_SERIES").ok();
-    for (n, series) in (0..).zip(all) {
-        if one.as_ref().is_some_and(|one| one != series.name) {
-            continue;
-        }
-        let ks: Vec<usize> = match at {
+    let at = setting("CRASH_AT", 0) as usize;
+    let every = setting("CRASH_EVERY", EVERY) as usize;
+    let wanted = |series: &&Series| one.as_ref().is_none_or(|one| one == series.name);
+    let all: Vec<&Series> = all.iter().filter(wanted).collect();
+    let tallies: Vec<Tally> = all.iter().map(|_| Tally::default()).collect();
+    // The k-th of each series before the next of any, so that all come to their end together.
+    share(all.len() * OPERATIONS_MAX / every, |gateway, n| {
+        let (step, which) = (n / all.len(), n % all.len());
+        let k = match at {
             // Each series takes other ones.
-            0 => (1 + n * 7 % every..OPERATIONS_MAX).step_by(every).collect(),
-            at => vec![at],
+            0 => 1 + which * 7 % every + step * every,
+            at => at,
         };
-        let tally = Tally::default();
-        share(&ks, |gateway, k, tag| case(gateway, series, k, tag, &tally));
-        let (tried, untouched) = tally.close(series);
-        assert!(
-            at > 0 || untouched,
-            "{}: {tried} cases, and none untouched",
-            series.name
+        if (at == 0 || step == 0) && !tallies[which].untouched() {
+            case(gateway, all[which], k, n as u32, &tallies[which]);
+        }
+        !tallies.iter().all(Tally::untouched)
+    });
+    for (series, tally) in all.iter().zip(tallies) {
+        let untouched = tally.untouched();
+        let ends = tally.0.into_inner().unwrap();
+        println!(
+            "{}: {} cases, ended {ends:?}",
+            series.name,
+            ends.values().sum::<usize>()
         );
+        assert!(at > 0 || untouched, "{}: none was untouched", series.name);
     }
 }
 
-/// Cases one after the other from one list, at several desks at once; the list ends where `case`
-/// says that it went untouched.
-fn share(ks: &[usize], case: impl Fn(&Gateway, usize, u32) -> bool + Sync) {
+/// So many cases, several desks side by side, until `case` says that it is enough.
+fn share(cases: usize, case: impl Fn(&Gateway, usize) -> bool + Sync) {
     let next = AtomicUsize::new(0);
     let fault = Mutex::new(None);
     let desk = || {
-        loop {
+        while next.load(Ordering::SeqCst) < cases {
             let gateway = Gateway::start(&["--sandbox-faults", FAULTS]);
             for _ in 0..CASES_A_GATEWAY {
                 let n = next.fetch_add(1, Ordering::SeqCst);
-                let Some(&k) = ks.get(n) else { return };
-                let ran = catch_unwind(AssertUnwindSafe(|| case(&gateway, k, n as u32)));
-                match ran {
+                if n >= cases {
+                    return;
+                }
+                match catch_unwind(AssertUnwindSafe(|| case(&gateway, n))) {
                     Ok(true) => {}
-                    Ok(false) => return next.store(ks.len(), Ordering::SeqCst),
+                    Ok(false) => next.store(cases, Ordering::SeqCst),
                     Err(panic) => {
-                        next.store(ks.len(), Ordering::SeqCst);
+                        next.store(cases, Ordering::SeqCst);
                         fault.lock().unwrap().get_or_insert(panic);
-                        return;
                     }
                 }
             }
         }
     };
     std::thread::scope(|scope| {
-        for _ in 0..setting("CRASH_JOBS", 6) {
+        for _ in 0..setting("CRASH_JOBS", 4) {
             scope.spawn(desk);
         }
     });
@@ -183,16 +190,14 @@ impl Tally {
         *self.0.lock().unwrap().entry(what).or_default() += 1;
     }
 
-    fn close(self, series: &Series) -> (usize, bool) {
-        let ends = self.0.into_inner().unwrap();
-        let tried = ends.values().sum();
-        println!("{}: {tried} cases, ended {ends:?}", series.name);
-        (tried, ends.contains_key("untouched"))
+    /// A run got to its end without coming to the k-th operation.
+    fn untouched(&self) -> bool {
+        self.0.lock().unwrap().contains_key("untouched")
     }
 }
 
-/// One k; false where the run made fewer operations than that.
-fn case(gateway: &Gateway, series: &Series, k: usize, tag: u32, tally: &Tally) -> bool {
+/// One k.
+fn case(gateway: &Gateway, series: &Series, k: usize, tag: u32, tally: &Tally) {
     let desk = Desk::new(gateway, tag, ROWS, MERCHANTS);
     let plan = Plan {
         ops: series.ops,
@@ -201,11 +206,9 @@ fn case(gateway: &Gateway, series: &Series, k: usize, tag: u32, tally: &Tally) -
         on: series.on,
         record: None,
     };
-    let mut struck = false;
     let tried = catch_unwind(AssertUnwindSafe(|| {
         let ended = desk.run(Some(&plan));
         let log = desk.disk_log();
-        struck = log.iter().any(|op| op.struck);
         judge(series, &ended, &log, tally);
         if ended.exit() == 2 {
             let sent = desk.submissions();
@@ -226,7 +229,6 @@ fn case(gateway: &Gateway, series: &Series, k: usize, tag: u32, tally: &Tally) -
         );
         resume_unwind(panic);
     }
-    struck
 }
 
 /// What the run itself may have said and done.

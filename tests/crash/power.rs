@@ -101,7 +101,9 @@ fn l1_a_directory_that_would_not_sync_costs_no_intent() {
         };
         let ended = desk.run(Some(&plan));
         println!("operation {}: exit {}", n + 1, ended.exit());
-        let cuts = cuts(20, 20);
+        let mut cuts = cuts(20, 20);
+        // There are several of these records, and each is short.
+        cuts.tried = cuts.tried.min(60);
         // Where it said that it had failed, the result need not be there.
         let rows = (ended.exit() == 0).then_some(30);
         desk.finish();

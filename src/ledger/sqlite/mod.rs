@@ -275,8 +275,8 @@ fn words(e: &rusqlite::Error) -> String {
         ),
         ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => format!(
             "its file is damaged, or its disk cannot read it ({detail}); see to the disk first and \
-             give the same command again. Only then restore the newest backup, and never begin a \
-             new one instead: what is not in it would be deducted again"
+             give the same command again. If that is of no use, restore it from a backup, and never \
+             begin a new one instead: levy would have forgotten what it sent"
         ),
         ErrorCode::ReadOnly => format!(
             "it cannot be written to ({detail}); see whose it is and how its disk is mounted, then \
