@@ -39,7 +39,7 @@ words! {
 pub struct Person(String);
 
 impl Person {
-    /// Checks a name: one line of 1 to [`PERSON_CHARS_MAX`] characters; blanks around it are dropped.
+    /// Checks a name: one line of 1 to `PERSON_CHARS_MAX` characters; blanks around it are dropped.
     pub fn parse(text: &str) -> Result<Self, String> {
         line(text, PERSON_CHARS_MAX).map(Self)
     }
@@ -86,7 +86,7 @@ impl TwoPeople {
 pub struct Words(String);
 
 impl Words {
-    /// Checks a text: one line of 1 to [`WORDS_CHARS_MAX`] characters; blanks around it are dropped.
+    /// Checks a text: one line of 1 to `WORDS_CHARS_MAX` characters; blanks around it are dropped.
     pub fn parse(text: &str) -> Result<Self, String> {
         line(text, WORDS_CHARS_MAX).map(Self)
     }

@@ -179,6 +179,19 @@ pub struct Standing {
     pub resolved: Option<Resolution>,
 }
 
+impl Standing {
+    /// A new number may take this one's place: a verified reply called it dead, or two people found
+    /// it so and it is beyond use at this time. The schema asks the same (law L5).
+    pub fn may_be_reissued(&self, at: WallMs) -> bool {
+        let beyond_use = |first: WallMs| at.0.saturating_sub(first.0) >= REISSUE_OF_RESOLVED_MS;
+        match (self.state.is_final(), self.resolved) {
+            (true, _) => self.state.is_proven_dead(),
+            (false, Some(Resolution::Failed)) => self.first_sent_at.is_some_and(beyond_use),
+            (false, Some(Resolution::Success) | None) => false,
+        }
+    }
+}
+
 /// An order that a run may have something to do for.
 #[derive(Clone, Debug)]
 pub struct Job {

@@ -146,10 +146,10 @@ impl Replayed {
             self.first_sent_at_ms = None;
             self.sent = false;
         } else if submission
-            && reply.trust == Trust::Verified
-            && let Some(signed) = reply.signed_at_ms
+            && signed(reply.trust)
+            && let Some(at) = reply.signed_at_ms
         {
-            self.sent_at(signed);
+            self.sent_at(at);
         }
         Ok(())
     }
@@ -157,6 +157,14 @@ impl Replayed {
     fn sent_at(&mut self, at: i64) {
         let first = self.first_sent_at_ms.map_or(at, |first| first.min(at));
         self.first_sent_at_ms = Some(first);
+    }
+}
+
+/// The gateway's time in the reply is the gateway's.
+fn signed(trust: Trust) -> bool {
+    match trust {
+        Trust::Verified => true,
+        Trust::Unsigned | Trust::IllSigned | Trust::Lost | Trust::NotSent => false,
     }
 }
 

@@ -170,7 +170,7 @@ fn next(story: &Story, now: WallMs) -> String {
     if let (Some(Resolution::Failed), false) = (standing.resolved, standing.state.is_final()) {
         let first = standing.first_sent_at.unwrap_or(now);
         let from = first.plus_ms(REISSUE_OF_RESOLVED_MS);
-        return match now >= from {
+        return match standing.may_be_reissued(now) {
             true => "`levy rerun` gives it a new number".into(),
             false => format!(
                 "`levy rerun` gives it a new number from {} on",

@@ -108,7 +108,7 @@ pub(super) fn job(row: &Row<'_>) -> LedgerResult<Job> {
             maybe_accepted: row.get(13)?,
             first_sent_at: row.get::<_, Option<i64>>(14)?.map(WallMs),
             proof_runs: row.get(15)?,
-            resolved: resolved(row.get(18)?, id)?,
+            resolved: resolved(row.get("resolved_as")?, id)?,
         },
     })
 }

@@ -89,13 +89,19 @@ fn resolve(
         at,
         words: evidence.as_str().into(),
     };
-    let mut journal = Journal::open(tx)?;
-    journal.decision(Some((job.id, &job.order)), &decided)?;
-    journal.close()?;
+    write_down(tx, &job, &decided)?;
     let mut statement = tx.prepare_cached(sql::ORDER_RESOLVE)?;
     let changed = statement.execute(params![job.id.0, resolution.as_str()])?;
     one_row(changed, no.as_str())?;
     Ok(decided)
+}
+
+/// Writes what people decided about an order into the journal; its row's number.
+pub(super) fn write_down(tx: &Transaction<'_>, job: &Job, decided: &Decided) -> LedgerResult<i64> {
+    let mut journal = Journal::open(tx)?;
+    let id = journal.decision(Some((job.id, &job.order)), decided)?;
+    journal.close()?;
+    Ok(id)
 }
 
 /// The order, if people may say what became of it.

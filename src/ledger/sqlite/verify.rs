@@ -3,6 +3,7 @@
 //! its journal comes to. Reads only, in one moment of the ledger.
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use rusqlite::Connection;
 
@@ -136,16 +137,19 @@ fn integrity(conn: &Connection, wrong: &mut Vec<String>) -> LedgerResult<()> {
 /// The database's own rules, against those that levy makes: whoever changes the books takes a
 /// trigger away first.
 fn rules(conn: &Connection, wrong: &mut Vec<String>) -> LedgerResult<()> {
-    let told = |conn: &Connection| -> LedgerResult<BTreeMap<String, Option<String>>> {
-        let mut statement = conn.prepare(sql::SCHEMA)?;
-        let rules = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        Ok(rules.collect::<rusqlite::Result<_>>()?)
+    static OURS: OnceLock<Rules> = OnceLock::new();
+    let ours = match OURS.get() {
+        Some(ours) => ours,
+        None => {
+            let made = Connection::open_in_memory()?;
+            for migration in sql::MIGRATIONS {
+                made.execute_batch(migration)?;
+            }
+            let made = rules_of(&made)?;
+            OURS.get_or_init(|| made)
+        }
     };
-    let ours = Connection::open_in_memory()?;
-    for migration in sql::MIGRATIONS {
-        ours.execute_batch(migration)?;
-    }
-    let (found, ours) = (told(conn)?, told(&ours)?);
+    let found = rules_of(conn)?;
     let missing = ours
         .iter()
         .filter(|(name, rule)| found.get(*name) != Some(*rule));
@@ -159,6 +163,15 @@ fn rules(conn: &Connection, wrong: &mut Vec<String>) -> LedgerResult<()> {
         wrong.push(format!("{name} in the ledger's file is not levy's"));
     }
     Ok(())
+}
+
+/// Tables, indices, views and triggers by name.
+type Rules = BTreeMap<String, Option<String>>;
+
+fn rules_of(conn: &Connection) -> LedgerResult<Rules> {
+    let mut statement = conn.prepare(sql::SCHEMA)?;
+    let rules = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(rules.collect::<rusqlite::Result<_>>()?)
 }
 
 /// The journal's chain, its heads, and the head that it had once.

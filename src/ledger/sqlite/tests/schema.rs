@@ -298,6 +298,135 @@ fn l5_a_deduction_that_is_proven_dead_may_have_another_order() {
 }
 
 #[test]
+fn l5_what_two_people_found_dead_has_a_new_number_only_31_days_after_its_first_send() {
+    use crate::clock::WallMs;
+    use crate::ledger::laws::fixture::{Came, Desk, START, no, numbered};
+    use crate::ledger::{Decision, Person, REISSUE_OF_RESOLVED_MS, TwoPeople, Words};
+    use crate::order::Resolution;
+    let books = Books::new();
+    let mut desk = Desk::new(&books);
+    let rows = vec![numbered("A", "a", 7), numbered("B", "b", 7)];
+    let (batch, _) = desk.file("one.csv", rows);
+    desk.bring(batch, "B", State::Expired);
+    let job = desk.find(batch, "A").unwrap();
+    let (attempt, job) = desk.claim(&job, Asked::Submission);
+    let person = |name: &str| Person::parse(name).unwrap();
+    let resolve = |desk: &mut Desk, resolution| {
+        let decision = Decision::Resolve {
+            no: no("A"),
+            resolution,
+            by: TwoPeople::new(person("x"), person("y")).unwrap(),
+            evidence: Words::parse("seen").unwrap(),
+        };
+        desk.ledger.decide(&decision, START)
+    };
+    let conn = Connection::open(books.path()).unwrap();
+    let issue = |number: &str, at: WallMs| {
+        conn.execute(
+            "INSERT INTO orders (out_request_no, deduction_id, generation, batch_id, ordinal,
+                 merchant, account, reduction_type, amount_fen, content_digest, hold_key, state,
+                 created_at_ms)
+             SELECT 'X' || order_id, deduction_id, 2, batch_id, ordinal, merchant, account,
+                 reduction_type, amount_fen, content_digest, hold_key, 'PENDING', ?2
+             FROM orders WHERE out_request_no = ?1",
+            rusqlite::params![number, at.0],
+        )
+    };
+    let due = START.plus_ms(REISSUE_OF_RESOLVED_MS);
+    let standing = |desk: &mut Desk| desk.ledger.story(&no("A")).unwrap().unwrap().standing;
+    resolve(&mut desk, Resolution::Success).unwrap();
+    assert!(issue("A", due).unwrap_err().to_string().contains("L5: "));
+    assert!(!standing(&mut desk).may_be_reissued(due));
+    resolve(&mut desk, Resolution::Failed).unwrap();
+    for (number, at, may) in [
+        // Nobody said anything of B.
+        ("B", due, false),
+        ("A", due.plus_ms(-1), false),
+        ("A", due, true),
+    ] {
+        if number == "A" {
+            assert_eq!(standing(&mut desk).may_be_reissued(at), may);
+        }
+        match issue(number, at) {
+            Ok(_) => assert!(may, "{number}"),
+            Err(e) => assert!(!may && e.to_string().contains("L5: "), "{number}: {e}"),
+        }
+    }
+    // The reply that says otherwise can be recorded, and is an alert, beside its reissue.
+    let answer = desk.answer(
+        (attempt, &job),
+        Asked::Submission,
+        State::Pending,
+        Came::Success,
+    );
+    assert_eq!(desk.record(answer).state, State::Success);
+    assert!(!standing(&mut desk).may_be_reissued(due));
+    let again = resolve(&mut desk, Resolution::Failed)
+        .unwrap_err()
+        .to_string();
+    assert!(again.contains("always wins"), "{again}");
+    assert_eq!(books.verify(), Vec::<String>::new());
+}
+
+#[test]
+fn people_decide_by_the_rules_of_the_database_too() {
+    let books = Books::new();
+    let conn = with_two_orders(&books);
+    let decide = |kind: &str, order: i64, second: &str, words: &str| {
+        conn.execute(
+            "INSERT INTO decision (kind, order_id, by_first, by_second, at_ms, words)
+             VALUES (?1, ?2, 'Li Wei', ?3, 0, ?4)",
+            rusqlite::params![kind, order, second, words],
+        )
+    };
+    // A is settled, B was never sent; nobody decides alone, or without a word.
+    for (order, second, words) in [
+        (1, "x", "y"),
+        (2, "x", "y"),
+        (1, " li wei", "y"),
+        (1, "x", " "),
+    ] {
+        let e = decide("RESOLVE_FAILED", order, second, words).unwrap_err();
+        assert!(e.to_string().contains("two people resolve"), "{e}");
+    }
+    for (text, want) in [
+        (
+            "UPDATE orders SET resolved_as = 'FAILED'",
+            "only a decision",
+        ),
+        ("UPDATE orders SET resolved_as = NULL", "only a decision"),
+        ("UPDATE meta SET frozen_by = NULL", "only a decision"),
+        ("DELETE FROM lane_head", "append-only"),
+        ("UPDATE lane_head SET entries = entries", "append-only"),
+        (
+            "UPDATE lane_head SET entries = 99, lane = 'x'",
+            "append-only",
+        ),
+        ("UPDATE attempt SET link = zeroblob(32)", "append-only"),
+        ("UPDATE reply SET entry_no = 9", "append-only"),
+        (
+            "INSERT INTO decision (kind, by_first, at_ms) VALUES ('PAY', 'x', 0)",
+            "decision_kind",
+        ),
+    ] {
+        let e = conn.execute(text, []).expect_err(text).to_string();
+        assert!(e.contains(want), "{text}: {e}");
+    }
+    // A freeze holds against whoever writes an intent by hand.
+    decide("FREEZE", 2, "x", "y").unwrap();
+    conn.execute("UPDATE meta SET frozen_by = 1", []).unwrap();
+    let intent = "INSERT INTO attempt (order_id, run_id, asked, claimed_at_ms, state_before, link) \
+        VALUES (2, 1, 'SUBMISSION', 0, 'PENDING', zeroblob(32))";
+    let e = conn.execute(intent, []).unwrap_err().to_string();
+    assert!(e.contains("the ledger is frozen"), "{e}");
+    let e = conn
+        .execute("DELETE FROM decision", [])
+        .unwrap_err()
+        .to_string();
+    assert!(e.contains("append-only"), "{e}");
+}
+
+#[test]
 fn the_laws_hold_against_whoever_writes_sql_by_hand() {
     let books = Books::new();
     let conn = with_two_orders(&books);
