@@ -163,7 +163,7 @@ impl Replayed {
 /// The gateway's time in the reply is the gateway's.
 fn signed(trust: Trust) -> bool {
     match trust {
-        Trust::Verified => true,
+        Trust::Verified | Trust::Stale => true,
         Trust::Unsigned | Trust::IllSigned | Trust::Lost | Trust::NotSent => false,
     }
 }
