@@ -106,18 +106,26 @@ impl Net {
         }
         let gives_up = now + TIMEOUT;
         let slow = dice.strikes(knobs.slow);
-        let way = |dice: &mut Dice| match slow {
-            true => dice.between(0, 7 * SECOND),
-            false => dice.pick(&[MS, 5 * MS, 20 * MS, 60 * MS]) + dice.below(MS),
+        // All of the way may lie on one side of the arrival: the gateway counts anywhere between.
+        let (there, back) = match slow {
+            true => {
+                let whole = dice.between(0, 9 * SECOND);
+                let part = [0, whole, dice.between(0, whole)];
+                let there = dice.pick(&part);
+                (there, whole - there)
+            }
+            false => {
+                let way = |dice: &mut Dice| dice.pick(&[0, MS, 5 * MS, 60 * MS]) + dice.below(MS);
+                (way(dice), way(dice))
+            }
         };
-        let there = way(dice);
         let late = dice.strikes(knobs.late);
         let arrives = match () {
             () if dice.strikes(knobs.lost_before) => None,
             () if late => Some(gives_up + dice.between(0, STRAY_MAX)),
             () => Some(now + there),
         };
-        flight.back = (!dice.strikes(knobs.lost_after) && !late).then(|| way(dice));
+        flight.back = (!dice.strikes(knobs.lost_after) && !late).then_some(back);
         flight.intercepted = dice.strikes(knobs.forged_success) && dice.below(2) == 0;
         flight.arrives = arrives.is_some();
         // A loss is noticed at once, or only when the time is over.

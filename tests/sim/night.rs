@@ -44,7 +44,7 @@ pub struct Figures {
 pub fn dawn(seed: u64, dir: &Path) -> (World, impl FnOnce(&mut World) -> Figures + use<>) {
     let mut dice = Dice::new(seed);
     let knobs = Knobs::drawn(&mut dice);
-    let lanes = dice.between(1, 8);
+    let lanes = dice.pick(&[1, 2, 3, 5, 8, 20]);
     let mut pool = Pool::new(lanes, dice.fork());
     let first = pool.first();
     let second = pool.second(&first);
