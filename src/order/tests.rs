@@ -266,3 +266,14 @@ fn faults_of_amounts_read_as_sentences() {
     }
     assert_eq!(yuan(12_345_600), "123,456.00");
 }
+
+/// 0.29, 1.13 and 4.35 times a hundred are 28.99…, 112.99… and 434.99… in floating point.
+#[test]
+fn every_amount_in_yuan_is_the_fen_that_it_says() {
+    let exact = |fen: u64| {
+        let text = format!("{}.{:02}", fen / 100, fen % 100);
+        assert_eq!(Fen::parse_yuan(&text).map(Fen::get), Ok(fen), "{text}");
+    };
+    (1..=10_000).for_each(exact);
+    (AMOUNT_FEN_MAX - 200..=AMOUNT_FEN_MAX).for_each(exact);
+}

@@ -197,3 +197,30 @@ fn until_ends_new_sends_when_this_machines_clock_shows_it() {
     assert_eq!(sent + left, 3_000, "what was on the wire was awaited");
     assert!(sent > 0 && left > 0, "{sent} sent, {left} left");
 }
+
+/// The disk takes a third of the result. What lies in its place must stay whole.
+#[test]
+fn l7_a_result_that_does_not_fit_on_the_disk_leaves_the_old_one() {
+    let desk = Desk::new();
+    let rows: Vec<String> = (0..3_000)
+        .map(|n| row(&format!("N{n}"), "1", &format!("case {n}")))
+        .collect();
+    desk.batch("night.csv", &rows);
+    let run = ["run", "night.csv", "--sandbox", "--quiet", "--limit", "1"];
+    assert_eq!(desk.levy(&run).exit, 4);
+    let whole = desk.read("night.result.csv");
+    assert!(whole.len() > 300_000, "{} bytes", whole.len());
+    let before = desk.names();
+    // 200 blocks of 512 or 1,024 bytes; a write beyond them is an error and no signal.
+    let command = format!(
+        "trap '' XFSZ; ulimit -f 200; exec '{}' export night.csv --sandbox",
+        env!("CARGO_BIN_EXE_levy")
+    );
+    let mut sh = Command::new("sh");
+    sh.args(["-c", &command]).current_dir(desk.dir.path());
+    let said = super::said(sh.output().unwrap());
+    assert_eq!(said.exit, 1, "{}", said.err);
+    assert!(said.err.contains("could not be written"), "{}", said.err);
+    assert_eq!(desk.read("night.result.csv"), whole);
+    assert_eq!(desk.names(), before);
+}
