@@ -198,7 +198,7 @@ fn a_damaged_ledger_breaks_and_says_what_to_do() {
             read.unwrap_err().to_string()
         }
     };
-    assert!(words.contains("restore the newest backup"), "{words}");
+    assert!(words.contains("backup, and never"), "{words}");
 }
 
 #[test]
