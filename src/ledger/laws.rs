@@ -2,6 +2,7 @@
 //! law. An engine runs it with `contract!`; after each claim its books must verify.
 
 pub(in crate::ledger) mod acceptance;
+pub(in crate::ledger) mod answers;
 pub(in crate::ledger) mod chain;
 pub(in crate::ledger) mod fixture;
 pub(in crate::ledger) mod random;
@@ -76,6 +77,9 @@ macro_rules! contract_suite {
                 a_lane_has_the_open_orders_of_a_batchs_rows_and_its_own_unsent_ones,
                 alerts_reach_the_note,
                 a_close_that_no_run_could_prove_is_given_to_a_person,;
+            answers:
+                l3_an_answer_that_cannot_be_one_to_its_attempt_is_refused,
+                l2_a_changed_row_with_a_number_gets_the_one_that_its_new_content_derives,;
             random:
                 l9_whatever_comes_in_whatever_order_the_books_verify,;
         }
