@@ -2,6 +2,7 @@
 //! law. An engine runs it with `contract!`; after each claim its books must verify.
 
 pub(in crate::ledger) mod acceptance;
+pub(in crate::ledger) mod answers;
 pub(in crate::ledger) mod chain;
 pub(in crate::ledger) mod decisions;
 pub(in crate::ledger) mod fixture;
@@ -103,6 +104,9 @@ macro_rules! contract_suite {
                 l3_a_verified_answer_wins_over_what_people_found_out,
                 an_overview_counts_each_deduction_once_and_names_what_is_pressing,
                 the_story_of_an_order_has_all_that_is_known_of_it,;
+            answers:
+                l3_an_answer_that_cannot_be_one_to_its_attempt_is_refused,
+                l2_a_changed_row_with_a_number_gets_the_one_that_its_new_content_derives,;
             random:
                 l9_whatever_comes_in_whatever_order_the_books_verify,;
         }

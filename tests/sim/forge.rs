@@ -8,6 +8,8 @@ use super::clock::Us;
 use super::dice::{Dice, Knobs};
 use super::gateway::{Answer, Gateway, unsigned};
 
+type Headers = Vec<(String, String)>;
+
 /// Replies that somebody has kept, to send them again.
 const KEPT_MAX: usize = 60;
 
@@ -80,7 +82,7 @@ impl Forger {
             stale.said = answer.said;
             return (stale, Some("stale"));
         }
-        let broken = |answer: Answer, change: &mut dyn FnMut(&mut Vec<(String, String)>)| {
+        let broken = |answer: Answer, change: &mut dyn FnMut(&mut Headers)| {
             let mut answer = answer;
             change(&mut answer.headers);
             answer.said = None;
