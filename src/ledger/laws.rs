@@ -6,6 +6,7 @@ pub(in crate::ledger) mod answers;
 pub(in crate::ledger) mod chain;
 pub(in crate::ledger) mod decisions;
 pub(in crate::ledger) mod fixture;
+pub(in crate::ledger) mod notes;
 pub(in crate::ledger) mod random;
 pub(in crate::ledger) mod reissue;
 pub(in crate::ledger) mod rerun;
@@ -107,6 +108,9 @@ macro_rules! contract_suite {
             answers:
                 l3_an_answer_that_cannot_be_one_to_its_attempt_is_refused,
                 l2_a_changed_row_with_a_number_gets_the_one_that_its_new_content_derives,;
+            notes:
+                a_change_under_a_number_of_its_own_that_is_given_twice_is_one_change,
+                l2_a_clash_in_a_file_is_told_with_the_line_and_the_field_that_differs,;
             random:
                 l9_whatever_comes_in_whatever_order_the_books_verify,;
         }
