@@ -11,6 +11,8 @@ use super::gateway::{Answer, Gateway, unsigned};
 /// Replies that somebody has kept, to send them again.
 const KEPT_MAX: usize = 60;
 
+type Headers = Vec<(String, String)>;
+
 /// Whoever sits on the line.
 #[derive(Default)]
 pub struct Forger {
@@ -80,14 +82,14 @@ impl Forger {
             stale.said = answer.said;
             return (stale, Some("stale"));
         }
-        let broken = |answer: Answer, change: &mut dyn FnMut(&mut Vec<(String, String)>)| {
+        let broken = |answer: Answer, change: &mut dyn FnMut(&mut Headers)| {
             let mut answer = answer;
             change(&mut answer.headers);
             answer.said = None;
             answer.signed_at = None;
             answer
         };
-        let set = |headers: &mut Vec<(String, String)>, name: &str, value: &str| {
+        let set = |headers: &mut Headers, name: &str, value: &str| {
             for (held, old) in headers.iter_mut() {
                 if held == name {
                     *old = value.into();
