@@ -131,7 +131,13 @@ pub fn run(world: &mut World, errand: Errand, start: Start) -> Ended {
             if let Err(words) = &result {
                 world.auditor.shown(words);
                 note!(world, "ended: {words}");
-                if words.contains("disk failed") {
+                let disk = words.contains("disk failed (simulated)");
+                let ledger = words.contains("the ledger failed") && !disk;
+                assert!(
+                    !ledger,
+                    "L9: the ledger refuses what the run asks of it: {words}"
+                );
+                if disk {
                     world.count("disk failed");
                 }
             } else {

@@ -278,10 +278,8 @@ impl Auditor {
         if age < WINDOW_MS {
             return;
         }
-        let signed: Option<i64> = self
-            .conn()
-            .query_row("SELECT latest_signed_at_ms FROM meta", [], |row| row.get(0))
-            .unwrap();
+        let latest = "SELECT max(signed_at_ms) FROM reply WHERE trust = 'VERIFIED'";
+        let signed: Option<i64> = self.conn().query_row(latest, [], |row| row.get(0)).unwrap();
         let seen = (true_ms(now) + error_ms).max(signed.unwrap_or(0));
         let behind = (true_ms(now) - seen).max(0);
         let allowed = WINDOW_MS + first_error.max(0) + behind;
