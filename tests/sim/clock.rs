@@ -83,7 +83,8 @@ impl SimClock {
         let us = mono.as_micros() as i128;
         let ppm = i128::from(self.0.mono_ppm.load(SeqCst));
         let passed = us * 1_000_000 / (1_000_000 + ppm);
-        self.0.booted.load(SeqCst) + passed as u64 + 2
+        // One for the nanoseconds that are cut off, two for the roundings.
+        self.0.booted.load(SeqCst) + passed as u64 + 3
     }
 }
 
@@ -100,5 +101,18 @@ impl Clock for SimClock {
         let ppm = i128::from(self.0.mono_ppm.load(SeqCst));
         let us = i128::from(passed) * (1_000_000 + ppm) / 1_000_000;
         Duration::from_micros(us as u64)
+    }
+}
+
+#[test]
+fn at_the_true_time_of_a_moment_the_monotonic_clock_shows_it() {
+    for ppm in -20..=20 {
+        let clock = SimClock::default();
+        clock.drifts(0, ppm);
+        for ns in [1, 999, 1_000, 12_692_142_312, 99_999_999_999] {
+            let moment = Duration::from_nanos(ns);
+            clock.set_true(clock.true_of(moment).max(clock.true_now()));
+            assert!(clock.monotonic() >= moment, "{ppm} {ns}");
+        }
     }
 }

@@ -79,7 +79,7 @@ knobs! {
     /// A long way, so that requests overtake each other.
     slow: 20 100 400;
     /// It arrives after it was given up.
-    late: 5 20 60;
+    late: 20 60 200;
     /// What a process had on the wire when it died arrives long after.
     lingers: 200 1000;
     /// It arrives twice.
@@ -99,7 +99,7 @@ knobs! {
     /// A lane is forbidden for a while: 403 NO_AUTH.
     forbids: 100 300;
     /// A number that it does not know is refused: PARAM_ERROR and its like.
-    refuses: 5 30 100;
+    refuses: 30 100 300;
     /// A deduction that it refuses until somebody mends it.
     cursed: 10 50;
     /// Codes that nobody has listed.

@@ -13,6 +13,8 @@ type Headers = Vec<(String, String)>;
 /// Replies that somebody has kept, to send them again.
 const KEPT_MAX: usize = 60;
 
+type Headers = Vec<(String, String)>;
+
 /// Whoever sits on the line.
 #[derive(Default)]
 pub struct Forger {
@@ -89,7 +91,7 @@ impl Forger {
             answer.signed_at = None;
             answer
         };
-        let set = |headers: &mut Vec<(String, String)>, name: &str, value: &str| {
+        let set = |headers: &mut Headers, name: &str, value: &str| {
             for (held, old) in headers.iter_mut() {
                 if held == name {
                     *old = value.into();

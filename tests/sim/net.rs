@@ -8,7 +8,8 @@ use levy::worker::engine::Sent;
 
 use super::clock::{MS, SECOND, Us};
 use super::dice::{Dice, Knobs};
-use super::gateway::{Answer, Mood};
+use super::gateway::Answer;
+use super::mood::Mood;
 
 /// After which a request is given up by its client.
 pub const TIMEOUT: Us = 10 * SECOND;
@@ -166,7 +167,8 @@ impl Net {
 
     /// The process is dead: its connections are closed, and what is not counted within the time
     /// that L6 allows never will be.
-    pub fn hangs_up(&mut self, generation: u64, now: Us, knobs: &Knobs, dice: &mut Dice) {
+    /// Says how many of them linger on.
+    pub fn hangs_up(&mut self, generation: u64, now: Us, knobs: &Knobs, dice: &mut Dice) -> usize {
         let mut lingering = Vec::new();
         for (id, flight) in &mut self.flights {
             if flight.generation == generation && flight.ended.is_none() {
@@ -178,9 +180,10 @@ impl Net {
                 }
             }
         }
-        for (at, id) in lingering {
-            self.at(at, Happens::Arrives(id));
+        for (at, id) in &lingering {
+            self.at(*at, Happens::Arrives(*id));
         }
+        lingering.len()
     }
 
     /// Whether a request that arrives now can still arrive.

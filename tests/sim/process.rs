@@ -1,7 +1,6 @@
 //! One process of levy, from its start to its end or its death: the real parts of `levy run` and
 //! `levy resume`, put together as `cli` and `worker::run` do it, but for threads, sockets and clocks.
 
-use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -9,28 +8,21 @@ use std::time::Duration;
 
 use levy::batch::{InputRow, Rules, digest_of};
 use levy::clock::Clock;
-use levy::gateway::reply::{Checked, Lost};
-use levy::gateway::{Host, PlatformKey, PlatformKeys, Protocol, ReplyHeaders, Signer};
+use levy::gateway::{PlatformKey, PlatformKeys, Protocol, Signer};
 use levy::ledger::{
-    Batch, Binding, CancelTarget, Environment, Ledger, LedgerError, OpenOptions, OrderId, Phase,
-    Scope, SqliteLedger, Write,
+    Batch, Binding, CancelTarget, Environment, Ledger, LedgerError, OpenOptions, OrderId, Scope,
+    SqliteLedger,
 };
-use levy::order::{Asked, Merchant};
 use levy::report::result::{self, Place};
 use levy::report::summary::{self, Summary};
-use levy::worker::engine::{Action, Engine, Event, Reply, Sent};
 use levy::worker::intake::{Terms, Watcher, take_in};
-use levy::worker::{RunReport, RunSettings, Stop, prepare};
+use levy::worker::{RunReport, RunSettings};
 
-use super::clock::{MS, SECOND, Us};
-use super::disk::{Death, Fuse, Mortal, die};
-use super::gateway::Mood;
+use super::clock::Us;
+use super::disk::{Death, Fuse, Mortal};
 use super::keys;
-use super::net::{End, Flight, TIMEOUT, wire};
+use super::net::TIMEOUT;
 use super::world::{World, note};
-
-/// Turns of a process's loop; more, and it does not end.
-const TURNS_MAX: u64 = 400_000;
 
 /// How a process is started.
 #[derive(Clone, Debug)]
@@ -59,7 +51,9 @@ pub enum Errand {
     Resume,
     /// `levy cancel BATCH`.
     Cancel(usize),
-    // `levy rerun` goes here: a reissue under a new number, after proof.
+    // PLACE FOR RERUN: a reissue under a new number, after proof. What is to be done for it: an arm
+    // in `Process::errand`, a share of the dice in `night`, and in the auditor `a_new_number` knows
+    // already that a second number needs the first one's FAILED.
 }
 
 /// How it ended.
@@ -72,11 +66,11 @@ pub enum Ended {
 
 /// A process of levy.
 pub struct Process<'w> {
-    world: &'w mut World,
-    start: Start,
-    protocol: Protocol,
-    began: Us,
-    steps: u64,
+    pub world: &'w mut World,
+    pub start: Start,
+    pub protocol: Protocol,
+    pub began: Us,
+    pub steps: u64,
 }
 
 struct Told {
@@ -89,18 +83,6 @@ impl Watcher for Told {
     fn stopped(&self) -> bool {
         self.stopped
     }
-}
-
-/// The writer's thread, but for the thread: what is queued, and when the disk is ready.
-#[derive(Default)]
-struct Desk {
-    queue: VecDeque<Wanted>,
-    ready_at: Option<Us>,
-}
-
-enum Wanted {
-    Write(Write),
-    Deck(usize, Merchant, Phase, OrderId, u32),
 }
 
 fn open(dir: &Path) -> Result<SqliteLedger, LedgerError> {
@@ -149,6 +131,15 @@ pub fn run(world: &mut World, errand: Errand, start: Start) -> Ended {
             if let Err(words) = &result {
                 world.auditor.shown(words);
                 note!(world, "ended: {words}");
+                let disk = words.contains("disk failed (simulated)");
+                let ledger = words.contains("the ledger failed") && !disk;
+                assert!(
+                    !ledger,
+                    "L9: the ledger refuses what the run asks of it: {words}"
+                );
+                if disk {
+                    world.count("disk failed");
+                }
             } else {
                 note!(world, "ended");
             }
@@ -316,233 +307,5 @@ impl Process<'_> {
             run: ledger.begin_run(now)?,
             seed: self.world.dice.next(),
         })
-    }
-
-    /// As `worker::run` does it.
-    fn drive(
-        &mut self,
-        ledger: &mut dyn Ledger,
-        scope: Scope,
-        settings: RunSettings,
-    ) -> Result<RunReport, LedgerError> {
-        let until = settings.until;
-        let mut engine = prepare(ledger, scope, settings, self.world.clock.now())?;
-        let mut desk = Desk::default();
-        let mut signal = self.start.signal.map(|after| self.began + after);
-        for _ in 0..TURNS_MAX {
-            self.step();
-            if signal.is_some_and(|at| at <= self.world.now()) {
-                signal = None;
-                note!(self.world, "a signal");
-                self.world.auditor.quiet_from(self.world.clock.true_now());
-                engine.stop(Stop::Asked, self.world.clock.now());
-            }
-            for action in engine.poll(self.world.clock.now()) {
-                self.act(action, &mut desk, until);
-            }
-            if engine.finished() {
-                return Ok(engine.into_report());
-            }
-            let next = self.next(&engine, &desk, signal);
-            self.world.until(next);
-            self.take_replies(&mut engine);
-            self.take_written(&mut engine, &mut desk, ledger, scope)?;
-        }
-        panic!("L9: a run does not end");
-    }
-
-    /// A step of the loop: here the process may die.
-    fn step(&mut self) {
-        self.steps += 1;
-        if self.start.steps.is_some_and(|steps| self.steps > steps) {
-            self.world.count("death at a step");
-            die();
-        }
-    }
-
-    fn next(&mut self, engine: &Engine, desk: &Desk, signal: Option<Us>) -> Us {
-        let clock = &self.world.clock;
-        let wake = engine.wake_at(clock.now()).map(|at| clock.true_of(at));
-        let net = self.world.net.next_at();
-        let next = [wake, net, desk.ready_at, signal]
-            .into_iter()
-            .flatten()
-            .min();
-        let next = next.expect("L9: a run waits for nothing");
-        match self.world.dice.strikes(self.world.knobs.stalls) {
-            true => next + self.world.dice.between(0, 3 * SECOND),
-            false => next,
-        }
-    }
-
-    fn act(&mut self, action: Action, desk: &mut Desk, until: Option<levy::clock::WallMs>) {
-        match action {
-            Action::Deck {
-                lane,
-                merchant,
-                phase,
-                after,
-                limit,
-            } => desk
-                .queue
-                .push_back(Wanted::Deck(lane, merchant, phase, after, limit)),
-            Action::Write(write) => desk.queue.push_back(Wanted::Write(write)),
-            Action::Send { claimed, host } => {
-                self.step();
-                let wall = self.world.clock.wall();
-                assert!(
-                    until.is_none_or(|until| wall < until),
-                    "--until: sent after it"
-                );
-                let sent = Sent::of(&claimed);
-                drop(claimed);
-                let order = &sent.job.order;
-                let outgoing = match sent.asked {
-                    Asked::Submission => self.protocol.submission(order),
-                    Asked::Query => self.protocol.query(order),
-                };
-                self.send(sent, outgoing, host);
-            }
-            Action::Notice(words) | Action::Alert(words) => {
-                note!(self.world, "says: {words}");
-                self.world.auditor.shown(&words);
-            }
-        }
-        let busy = !desk.queue.is_empty();
-        if busy && desk.ready_at.is_none() {
-            desk.ready_at = Some(self.world.now() + self.disk());
-        }
-    }
-
-    /// The time of a commit.
-    fn disk(&mut self) -> Us {
-        let slow = self.world.dice.strikes(self.world.knobs.slow_disk);
-        match slow {
-            true => self.world.dice.between(MS, 900 * MS),
-            false => self.world.dice.between(20, 2 * MS),
-        }
-    }
-
-    fn send(&mut self, sent: Sent, outgoing: levy::gateway::Outgoing, host: Host) {
-        let submission = sent.asked == Asked::Submission;
-        let bytes = wire(&outgoing);
-        let names = (
-            sent.job.order.no.to_string(),
-            submission,
-            sent.job.order.content.merchant.to_string(),
-        );
-        let world = &mut *self.world;
-        let attempt = sent.attempt.0;
-        let error_ms = world.clock.error_ms();
-        let now = world.clock.true_now();
-        world.auditor.leaves(attempt, &bytes, now, error_ms);
-        let mood = Mood::drawn(&mut world.dice, &world.gateway.knobs);
-        let flight = Flight::new(world.generation, names, bytes, now, (sent, outgoing), mood);
-        world.count("sent");
-        world.send(flight, host == Host::Standby);
-    }
-
-    fn take_replies(&mut self, engine: &mut Engine) {
-        while let Some((id, end)) = self.world.inbox.pop_front() {
-            self.step();
-            let flight = self
-                .world
-                .net
-                .flights
-                .get_mut(&id)
-                .expect("it was under way");
-            let (sent, outgoing) = flight.sent.take().expect("it ends once");
-            let order = &sent.job.order;
-            let exchange = match end {
-                End::Came(answer) => {
-                    let headers = answer.headers.iter();
-                    let headers =
-                        ReplyHeaders::of(headers.map(|(n, v)| (n.as_str(), v.as_bytes())));
-                    let came =
-                        self.protocol
-                            .came(order, &outgoing, answer.status, &headers, &answer.body);
-                    let believed = matches!(came.checked, Checked::Verified(_));
-                    let what = (order.no.as_str(), &answer);
-                    let error_ms = self.world.clock.error_ms();
-                    let now = self.world.clock.true_now();
-                    self.world.auditor.delivered(what, error_ms, now, believed);
-                    came
-                }
-                End::TimedOut => self.protocol.lost(&outgoing, Checked::Lost(Lost::TimedOut)),
-                End::Broken => {
-                    let lost = Lost::Broken("connection reset (simulated)".into());
-                    self.protocol.lost(&outgoing, Checked::Lost(lost))
-                }
-                End::NotSent => {
-                    self.world.auditor.was_not_sent(flight);
-                    let words = "connection refused (simulated)".to_string();
-                    self.protocol.lost(&outgoing, Checked::NotSent(words))
-                }
-            };
-            note!(
-                self.world,
-                "#{id} ends: {}",
-                checked_words(&exchange.checked)
-            );
-            let reply = Reply {
-                checked: exchange.checked,
-                latency: exchange.latency,
-                hint: exchange.signed_message_hint,
-                sent,
-            };
-            engine.on(Event::Reply(Box::new(reply)), self.world.clock.now());
-        }
-    }
-
-    /// What the disk is ready with: a group of writes, or one page.
-    fn take_written(
-        &mut self,
-        engine: &mut Engine,
-        desk: &mut Desk,
-        ledger: &mut dyn Ledger,
-        scope: Scope,
-    ) -> Result<(), LedgerError> {
-        if desk.ready_at.is_none_or(|at| at > self.world.now()) {
-            return Ok(());
-        }
-        desk.ready_at = None;
-        self.step();
-        let most = self.world.dice.pick(&[1, 3, 512]);
-        let mut group = Vec::new();
-        while let Some(Wanted::Write(_)) = desk.queue.front()
-            && group.len() < most
-            && let Some(Wanted::Write(write)) = desk.queue.pop_front()
-        {
-            group.push(write);
-        }
-        if group.is_empty() {
-            if let Some(Wanted::Deck(lane, merchant, phase, after, limit)) = desk.queue.pop_front()
-            {
-                let jobs = ledger.deck(scope, phase, &merchant, after, limit)?;
-                engine.on(Event::Deck { lane, phase, jobs }, self.world.clock.now());
-            }
-        } else {
-            note!(self.world, "commits {} writes", group.len());
-            let written = ledger.write(group)?;
-            self.world.auditor.committed(&written);
-            for written in written {
-                self.step();
-                engine.on(Event::Written(written), self.world.clock.now());
-            }
-        }
-        if !desk.queue.is_empty() {
-            desk.ready_at = Some(self.world.now() + self.disk());
-        }
-        Ok(())
-    }
-}
-
-fn checked_words(checked: &Checked) -> String {
-    match checked {
-        Checked::Verified(reply) => format!("verified {}", reply.status),
-        Checked::Unsigned(reply) => format!("unsigned {}", reply.status),
-        Checked::IllSigned { reply, fault } => format!("ill-signed {} {fault:?}", reply.status),
-        Checked::Lost(lost) => format!("lost: {lost:?}"),
-        Checked::NotSent(_) => "not sent".into(),
     }
 }

@@ -120,8 +120,13 @@ impl World {
 
     /// A process has ended, or died.
     pub fn hangs_up(&mut self, generation: u64, now: Us) {
-        self.net
-            .hangs_up(generation, now, &self.knobs, &mut self.net_dice);
+        let knobs = &self.knobs;
+        let linger = self
+            .net
+            .hangs_up(generation, now, knobs, &mut self.net_dice);
+        if linger > 0 {
+            self.count("lingered");
+        }
     }
 
     /// Time passes; what happens on the way happens.

@@ -4,18 +4,19 @@
 //! Each claim is named after its law. What the specification leaves to the gateway or to a right
 //! clock is written down where the claim is made.
 
+mod ledger;
+mod result;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::Path;
 
-use levy::ledger::{Totals, Written};
 use rusqlite::{Connection, OpenFlags};
 
-use super::clock::{DAY, SECOND, Us, true_ms};
-use super::csv;
-use super::files::{Due, Expected, Sheet};
-use super::gateway::{Answer, Entry, Fate};
-use super::http::{self, Asks, Content};
-use super::net::Flight;
+use crate::clock::{SECOND, Us, true_ms};
+use crate::files::{Due, Expected, Sheet};
+use crate::gateway::Answer;
+use crate::http::{self, Asks, Content};
+use crate::net::Flight;
 
 /// From the first send on, a number may be submitted for so long (law L4: 31 days less 48 hours).
 const WINDOW_MS: i64 = 29 * 24 * 3_600_000;
@@ -135,6 +136,11 @@ impl Auditor {
     /// A ledger is there, or may be.
     pub fn looks_at(&mut self, dir: &Path) {
         self.db(dir);
+    }
+
+    /// There is no ledger to look at yet.
+    pub fn is_blind(&self) -> bool {
+        self.db.is_none()
     }
 
     fn conn(&self) -> &Connection {
@@ -272,10 +278,8 @@ impl Auditor {
         if age < WINDOW_MS {
             return;
         }
-        let signed: Option<i64> = self
-            .conn()
-            .query_row("SELECT latest_signed_at_ms FROM meta", [], |row| row.get(0))
-            .unwrap();
+        let latest = "SELECT max(signed_at_ms) FROM reply WHERE trust = 'VERIFIED'";
+        let signed: Option<i64> = self.conn().query_row(latest, [], |row| row.get(0)).unwrap();
         let seen = (true_ms(now) + error_ms).max(signed.unwrap_or(0));
         let behind = (true_ms(now) - seen).max(0);
         let allowed = WINDOW_MS + first_error.max(0) + behind;
@@ -398,254 +402,6 @@ impl Auditor {
             heard.push((said.state, said.reason));
         }
     }
-
-    /// L3: after each commit, what it recorded.
-    pub fn committed(&mut self, written: &[Written]) {
-        for one in written {
-            let Written::Recorded(id, _) = one else {
-                continue;
-            };
-            let order = {
-                let mut statement = self
-                    .conn()
-                    .prepare_cached(&format!("{ORDER} WHERE order_id = ?1"))
-                    .unwrap();
-                statement.query_row([id.0], held).unwrap()
-            };
-            self.order_holds(&order);
-        }
-    }
-
-    /// L3: settled only by what was heard, verified; and settled for ever.
-    fn order_holds(&mut self, order: &Held) {
-        self.checks += 1;
-        let Held { no, state, .. } = order;
-        let heard = self.heard.get(no).map_or(&[][..], Vec::as_slice);
-        let said = |state: &str| heard.iter().any(|(said, _)| *said == state);
-        let holds = match state.as_str() {
-            "SUCCESS" => said("SUCCESS"),
-            "FAILED" | "CLOSED_PROVEN" => said("FAILED"),
-            "PROCESSING" => said("PROCESSING"),
-            _ => true,
-        };
-        assert!(
-            holds,
-            "L3: {no} is {state}, and nothing verified said so: {heard:?}"
-        );
-        if let Some(before) = self.finals.get(no) {
-            assert_eq!(before, state, "L3: {no} was final");
-        }
-        if ["SUCCESS", "FAILED", "CLOSED_PROVEN"].contains(&state.as_str()) {
-            self.finals.insert(no.clone(), state.clone());
-        }
-        let unsent = ["PENDING", "HELD", "CONFLICT", "CANCELLED"].contains(&state.as_str());
-        let sent = self.sends.contains_key(no);
-        assert!(
-            !(unsent && sent),
-            "L1: {no} was sent, and the ledger says {state}"
-        );
-    }
-
-    /// L8: words for people.
-    pub fn shown(&mut self, words: &str) {
-        self.checks += 1;
-        let lower = words.to_ascii_lowercase();
-        for secret in SECRETS {
-            assert!(
-                !lower.contains(secret),
-                "L8: an account or card is shown: {words}"
-            );
-        }
-        let leaks = lower.contains("signature=");
-        assert!(!leaks, "L8: a signature is shown: {words}");
-    }
-
-    /// Which batches the ledger has, in the order of their acceptance.
-    fn learn(&mut self) {
-        let files: Vec<String> = {
-            let mut statement = self
-                .conn()
-                .prepare_cached("SELECT file FROM batch ORDER BY batch_id")
-                .unwrap();
-            let files = statement.query_map([], |row| row.get(0)).unwrap();
-            files.map(Result::unwrap).collect()
-        };
-        for name in files.iter().skip(self.accepted) {
-            let file = self.sheets.iter().position(|sheet| sheet.name == name);
-            let file = file.expect("L7: a batch of no file");
-            assert!(
-                !self.dues.contains_key(&file),
-                "L9: a file was accepted twice"
-            );
-            let due = self.expected.accept(&self.sheets[file]);
-            self.dues.insert(file, due);
-        }
-        self.accepted = files.len();
-    }
-
-    /// L7: every input row stands in the result once, in input order, as what it must come to; rows
-    /// add up by status, money by order.
-    pub fn result(&mut self, file: usize, bytes: &[u8], totals: &Totals, rows: u64) {
-        self.learn();
-        self.checks += 1;
-        let sheet = self.sheets[file].clone();
-        let table = csv::read(bytes, sheet.delimiter);
-        let header: Vec<String> = sheet.header.iter().map(|cell| csv::escaped(cell)).collect();
-        let width = header.len();
-        assert_eq!(table[0][..width], header[..], "L7: the header");
-        let column = |name: &str| {
-            let at = table[0].iter().position(|cell| cell == name);
-            at.unwrap_or_else(|| panic!("L7: no column {name}"))
-        };
-        let [line, status, number] =
-            ["levy_line", "levy_status", "levy_out_request_no"].map(column);
-        assert_eq!(table.len() - 1, sheet.rows.len(), "L7: rows");
-        assert_eq!(rows, sheet.rows.len() as u64, "L7: rows");
-        let mut by_status: BTreeMap<&str, u64> = BTreeMap::new();
-        let mut orders: BTreeMap<&str, (&str, u64)> = BTreeMap::new();
-        for (i, row) in sheet.rows.iter().enumerate() {
-            let told = &table[i + 1];
-            let cells: Vec<String> = row.cells.iter().map(|cell| csv::escaped(cell)).collect();
-            assert_eq!(told[..width], cells[..], "L7: row {}", i + 1);
-            assert_eq!(told[line], row.line.to_string(), "L7: row {}", i + 1);
-            *by_status.entry(&told[status]).or_default() += 1;
-            match &self.dues[&file][i] {
-                Due::Invalid => assert_eq!(told[status], "INVALID", "L7: row {}", i + 1),
-                Due::Conflict => assert_eq!(told[status], "CONFLICT", "L2: row {}", i + 1),
-                Due::Order { no, .. } => {
-                    assert_eq!(&told[number], no, "L2: row {}", i + 1);
-                    let amount = row.content.as_ref().map_or(0, |content| content.amount);
-                    let before = orders.insert(no, (&told[status], amount));
-                    let same = before.is_none_or(|b| b == (told[status].as_str(), amount));
-                    assert!(same, "L7: {no} has two statuses");
-                }
-            }
-        }
-        for row in &table[1..] {
-            row[width..].iter().for_each(|cell| {
-                let lower = cell.to_ascii_lowercase();
-                let leaks = SECRETS.iter().any(|secret| lower.contains(secret));
-                assert!(!leaks, "L8: a levy_ column shows an account: {cell}");
-            });
-        }
-        let told: BTreeMap<&str, u64> = totals
-            .by_status
-            .iter()
-            .map(|(status, rows, _)| (status.as_str(), *rows))
-            .collect();
-        assert_eq!(told, by_status, "L7: rows do not add up by status");
-        let sum = |of: &dyn Fn(&str) -> bool| -> u128 {
-            let some = orders.values().filter(|(status, _)| of(status));
-            some.map(|(_, amount)| u128::from(*amount)).sum()
-        };
-        assert_eq!(totals.orders, orders.len() as u64, "L7: orders");
-        assert_eq!(totals.deducted_fen, sum(&|s| s == "SUCCESS"), "L7: money");
-        let told = totals.deducted_fen + totals.open_fen + totals.dead_fen;
-        assert_eq!(told, sum(&|_| true), "L7: money does not add up by order");
-    }
-
-    /// After each command: the whole ledger, against what was heard and the books.
-    pub fn scans(&mut self, books: &BTreeMap<String, Entry>) {
-        if self.db.is_none() {
-            return;
-        }
-        self.learn();
-        for order in self.orders() {
-            self.order_holds(&order);
-            if let Some(entry) = books.get(&order.no) {
-                let truth = entry.fate == Fate::Success;
-                match order.state.as_str() {
-                    "SUCCESS" => assert!(truth, "L3: {} is SUCCESS, not in the books", order.no),
-                    "FAILED" | "CLOSED_PROVEN" => {
-                        assert!(
-                            !truth,
-                            "L3: {} is {}, and was debited",
-                            order.no, order.state
-                        );
-                    }
-                    _ => {}
-                }
-            }
-        }
-        self.money(books);
-    }
-
-    /// L5: of one number, and of one debt that is not long settled, money moves once.
-    fn money(&self, books: &BTreeMap<String, Entry>) {
-        let mut debts: BTreeMap<&Content, Vec<(&String, Us)>> = BTreeMap::new();
-        for (no, entry) in books {
-            assert!(
-                entry.debits.len() <= 1,
-                "L5: {no} was debited twice: {:?}",
-                entry.debits
-            );
-            let Some(content) = &entry.content else {
-                continue;
-            };
-            let held = self.stands_for.get(no);
-            assert_eq!(
-                held,
-                Some(content),
-                "L2: {no}: the books have another content"
-            );
-            for at in &entry.debits {
-                debts.entry(content).or_default().push((no, *at));
-            }
-        }
-        for (content, mut debits) in debts {
-            debits.sort_by_key(|(_, at)| *at);
-            for pair in debits.windows(2) {
-                let apart = pair[1].1 - pair[0].1;
-                let mask = &content.account[..4];
-                assert!(apart >= 39 * DAY, "L5: {mask}… was debited twice: {pair:?}");
-            }
-        }
-    }
-
-    pub fn orders(&self) -> Vec<Held> {
-        let mut statement = self.conn().prepare_cached(ORDER).unwrap();
-        let rows = statement.query_map([], held).unwrap();
-        rows.map(Result::unwrap).collect()
-    }
-
-    /// L9: when all is quiet, every order whose truth is decided is settled like it.
-    pub fn settled(&self, books: &BTreeMap<String, Entry>, now: Us) {
-        for order in self.orders() {
-            let Held {
-                no,
-                state,
-                first_ms,
-                ..
-            } = order;
-            let sent = self.sends.contains_key(&no);
-            // An intent counts as sent, so it ages from there, by the clock of then.
-            let old = first_ms.is_some_and(|ms| true_ms(now) - ms > WINDOW_MS - 86_400_000);
-            let wanted: &[&str] = match books.get(&no).map(|entry| &entry.fate) {
-                None if old => &["REJECTED", "EXPIRED"],
-                None if sent => &["REJECTED"],
-                None => &["HELD", "CONFLICT", "CANCELLED", "REJECTED"],
-                Some(Fate::Success) if old => &["SUCCESS", "EXPIRED"],
-                Some(Fate::Success) => &["SUCCESS"],
-                Some(Fate::Failed(_)) if old => &["FAILED", "CLOSED_PROVEN", "EXPIRED"],
-                Some(Fate::Failed(_)) => &["FAILED", "CLOSED_PROVEN"],
-            };
-            assert!(
-                wanted.contains(&state.as_str()),
-                "L9: {no} is {state}, the books say {:?}",
-                books.get(&no)
-            );
-        }
-    }
-
-    /// Orders that a run would still do something for.
-    pub fn unfinished(&self) -> Vec<String> {
-        let mut orders = self.orders();
-        orders.retain(|order| {
-            ["PENDING", "UNKNOWN", "PROCESSING", "CLOSED"].contains(&order.state.as_str())
-        });
-        let words = |order: Held| format!("{} {}", order.no, order.state);
-        orders.into_iter().map(words).collect()
-    }
 }
 
 const ORDER: &str = "SELECT out_request_no, state, settled_at_ms, created_at_ms, first_sent_at_ms
@@ -659,11 +415,4 @@ fn held(row: &rusqlite::Row<'_>) -> rusqlite::Result<Held> {
         created_ms: row.get(3)?,
         first_ms: row.get(4)?,
     })
-}
-
-impl Auditor {
-    /// There is no ledger to look at yet.
-    pub fn is_blind(&self) -> bool {
-        self.db.is_none()
-    }
 }
