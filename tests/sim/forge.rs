@@ -13,8 +13,6 @@ type Headers = Vec<(String, String)>;
 /// Replies that somebody has kept, to send them again.
 const KEPT_MAX: usize = 60;
 
-type Headers = Vec<(String, String)>;
-
 /// Whoever sits on the line.
 #[derive(Default)]
 pub struct Forger {
