@@ -326,7 +326,7 @@ fn fill(ledger: &mut dyn Ledger, batch: &Batch, file: &File) -> Result<u64, Faul
     Ok(rows)
 }
 
-/// A result's bytes, row by row, into any writer. It does not count its rows: [`write`] does.
+/// A result's bytes, row by row, into any writer. It does not count its rows: [`write()`] does.
 pub struct Table<W: Write> {
     csv: csv::Writer<W>,
 }
