@@ -159,6 +159,7 @@ fn everything(
     let exit = Exit::of_run(&totals, ended.report.as_ref(), ended.alerts.len());
     ended.exit = ended.exit.worse(exit);
     ended.totals = Some(totals);
+    ended.journal_head = Some(ledger.journal_head()?);
     ended.expiring = Some(expiring(ledger, now)?);
     Ok(())
 }

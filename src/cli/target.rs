@@ -26,8 +26,12 @@ pub fn batch(ledger: &mut dyn Ledger, text: &str) -> Result<Found, Failure> {
 
 /// The refusal of a text that means no batch.
 pub fn unknown(text: &str) -> Failure {
+    let file = match Path::new(text).is_file() {
+        true => "",
+        false => "there is no such file here, and ",
+    };
     Failure::Usage(format!(
-        "{text}: the ledger knows no such batch; give its number, its input file, or the first \
+        "{text}: {file}the ledger knows no such batch; give its number, its input file, or the first \
          {DIGEST_DIGITS_MIN} digits or more of the file's SHA-256"
     ))
 }

@@ -305,7 +305,7 @@ fn money(text: &mut String, totals: &Totals) {
     if totals.repeats > 0 {
         let _ = writeln!(
             text,
-            "{} repeat an order that was there already, and add nothing",
+            "repeated: {}, whose order was there already; nothing is added by that",
             rows(totals.repeats)
         );
     }

@@ -1,6 +1,7 @@
 //! What people decide, the journal's head, and what a ledger tells of itself.
 
 use super::fixture::{Came, DAY_MS, Desk, Engine, START, blank, no, numbered};
+use crate::clock::WallMs;
 use crate::ledger::{
     BatchId, Decided, Decision, DecisionKind, Job, LedgerError, LedgerResult, OrderId, OverviewAsk,
     Person, Phase, Scope, TwoPeople, Words, Write, Written,
@@ -26,7 +27,11 @@ fn unfreeze(desk: &mut Desk) -> LedgerResult<Decided> {
     desk.ledger.decide(&Decision::Unfreeze { by }, desk.now)
 }
 
-fn resolve(desk: &mut Desk, number: &str, resolution: Resolution) -> LedgerResult<Decided> {
+pub(super) fn resolve(
+    desk: &mut Desk,
+    number: &str,
+    resolution: Resolution,
+) -> LedgerResult<Decided> {
     let decision = Decision::Resolve {
         no: no(number),
         resolution,
@@ -258,7 +263,14 @@ pub(in crate::ledger) fn a_resolved_order_is_driven_by_no_run_and_submitted_by_n
     desk.bring(batch, "A", State::Unknown);
     let job = desk.find(batch, "A").unwrap();
     resolve(&mut desk, "A", Resolution::Failed).unwrap();
-    for scope in [Scope::Batch(batch), Scope::Open] {
+    let (early, late) = (WallMs(i64::MIN), WallMs(i64::MAX));
+    assert_eq!(desk.ledger.expiring(late, 9).unwrap().count, 0);
+    for scope in [
+        Scope::Batch(batch),
+        Scope::Open,
+        Scope::OpenOf(batch),
+        Scope::FirstSent(early, late),
+    ] {
         let lanes = desk.ledger.lanes(scope).unwrap();
         assert!(lanes.iter().all(|lane| lane.open == 0), "{lanes:?}");
         let merchant = &job.order.content.merchant;

@@ -1,5 +1,6 @@
 //! New numbers for what is proven dead (law L5).
 
+use super::decisions::resolve;
 use super::fixture::{DAY_MS, Desk, Engine, MERCHANT, START, blank, no, numbered};
 use crate::ledger::{
     BatchId, CancelTarget, HOLD_DAYS_DEFAULT, Job, Kept, LedgerError, Only, OrderId, Phase,
@@ -353,4 +354,51 @@ pub(in crate::ledger) fn only_the_dead_that_were_asked_for_are_issued_again(engi
             "after the first row"
         );
     }
+}
+
+/// People's word is no proof: it counts only once the old number is beyond use, and only once.
+pub(in crate::ledger) fn l5_what_two_people_resolved_as_failed_is_issued_again_31_days_on_and_once(
+    engine: &dyn Engine,
+) {
+    use crate::order::Resolution;
+    let mut desk = Desk::new(engine);
+    let states = [
+        State::Unknown,
+        State::Closed,
+        State::Expired,
+        State::Rejected,
+    ];
+    let names: Vec<String> = (0..states.len()).map(|i| format!("A{i}")).collect();
+    let mut rows: Vec<_> = names.iter().map(|name| numbered(name, name, 1)).collect();
+    rows.push(numbered("PAID", "paid", 1));
+    rows.push(numbered("OPEN", "open", 1));
+    let (batch, _) = desk.file("one.csv", rows);
+    for (name, state) in names.iter().zip(states) {
+        desk.bring(batch, name, state);
+        resolve(&mut desk, name, Resolution::Failed).unwrap();
+    }
+    desk.bring(batch, "PAID", State::Unknown);
+    resolve(&mut desk, "PAID", Resolution::Success).unwrap();
+    desk.bring(batch, "OPEN", State::Unknown);
+    desk.now = START.plus_ms(31 * DAY_MS - 1);
+    assert_eq!(desk.rerun(batch), [], "not a moment before");
+    // Whoever comes with a proof that was read too early, or for another order, gets nothing.
+    let proofs = ["A0", "PAID", "OPEN"].map(|text| Proof::of_failed(no(text)));
+    for reissued in desk.reissue(batch, proofs.to_vec()) {
+        assert_eq!(
+            reissued.outcome,
+            Reissue::Kept(Kept::NoProof(State::Unknown))
+        );
+    }
+    desk.now = START.plus_ms(31 * DAY_MS);
+    assert_eq!(desk.rerun_only(batch, Only::Closed), []);
+    let reissued = desk.rerun(batch);
+    let children: Vec<_> = reissued.iter().filter_map(child).collect();
+    let want: Vec<_> = names.iter().map(|name| no(name).reissued(2)).collect();
+    assert_eq!(children, want);
+    assert_eq!(desk.rerun(batch), [], "once");
+    let asks = Scope::Rerun(batch, Rerun::IssuedAndRejected(Unsent::Reissues));
+    assert!(desk.deck(asks, Phase::Open).is_empty(), "A3 was resolved");
+    let pending: Vec<_> = want.iter().map(ToString::to_string).collect();
+    assert_eq!(desk.numbers(asks, Phase::Pending), pending);
 }

@@ -11,10 +11,10 @@ use super::journal::Journal;
 use super::{convert, sql};
 use crate::clock::WallMs;
 use crate::ledger::{
-    BatchId, Decided, DecisionKind, Kept, LedgerError, LedgerResult, Only, Person,
+    BatchId, Decided, DecisionKind, Job, Kept, LedgerError, LedgerResult, Only, Person,
     REISSUE_OF_RESOLVED_MS, Reissue, Reissued, Released,
 };
-use crate::order::{Event, OrderNo, Proof, Resolution, State};
+use crate::order::{Event, OrderNo, Proof, State};
 
 /// The proofs that the ledger has for a batch's deductions: made from what is recorded.
 pub(super) fn proofs(
@@ -83,33 +83,18 @@ struct Desk<'t> {
 
 /// A parent, as the ledger has it now.
 struct Parent {
-    id: i64,
+    job: Job,
     deduction: i64,
     generation: u32,
-    state: State,
-    fen: i64,
     hold_key: [u8; 16],
     settled_by_verified: bool,
     row: Option<i64>,
-    resolved: Option<Resolution>,
-    first_sent_at: Option<WallMs>,
-}
-
-impl Parent {
-    /// A verified reply called it dead, or two people did and it can't be submitted again.
-    fn is_dead(&self, at: WallMs) -> bool {
-        if self.state.is_final() {
-            return self.state.is_proven_dead() && self.settled_by_verified;
-        }
-        let is_over = |first: WallMs| at >= first.plus_ms(REISSUE_OF_RESOLVED_MS);
-        self.resolved == Some(Resolution::Failed) && self.first_sent_at.is_some_and(is_over)
-    }
 }
 
 impl Desk<'_> {
     fn one(&self, proof: Proof) -> LedgerResult<Reissued> {
         let parent = self.parent(proof.no())?;
-        let amount = convert::fen(parent.fen, parent.id)?;
+        let amount = parent.job.order.content.amount;
         let outcome = match self.kept(&parent)? {
             Some(kept) => Reissue::Kept(kept),
             None => self.issue(&proof, &parent)?,
@@ -123,13 +108,15 @@ impl Desk<'_> {
 
     /// Why nothing may be issued for it.
     fn kept(&self, parent: &Parent) -> LedgerResult<Option<Kept>> {
-        if !parent.is_dead(self.at) {
-            return Ok(Some(Kept::NoProof(parent.state)));
+        let standing = parent.job.standing;
+        let unproven = standing.state.is_final() && !parent.settled_by_verified;
+        if unproven || !standing.may_be_reissued(self.at) {
+            return Ok(Some(Kept::NoProof(standing.state)));
         }
         let mut statement = self.tx.prepare_cached(sql::ORDER_NEWEST)?;
         let (newest, no): (i64, String) =
             statement.query_row([parent.deduction], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        if newest != parent.id {
+        if newest != parent.job.id.0 {
             let no = convert::parsed(&no, OrderNo::parse, "number", newest)?;
             return Ok(Some(Kept::IssuedBefore(no)));
         }
@@ -164,8 +151,8 @@ impl Desk<'_> {
             .tx
             .prepare_cached(sql::ORDER_REISSUE)?
             .execute(params![
-                parent.id,
-                parent.state.as_str(),
+                parent.job.id.0,
+                parent.job.standing.state.as_str(),
                 child.as_str(),
                 self.batch.0,
                 row,
@@ -202,18 +189,13 @@ impl Desk<'_> {
         let row = rows
             .next()?
             .ok_or_else(|| LedgerError::Broken(format!("there is no order {no}")))?;
-        let id: i64 = row.get(0)?;
         Ok(Parent {
-            id,
-            deduction: row.get(1)?,
-            generation: row.get(2)?,
-            state: convert::state(&row.get::<_, String>(3)?, id)?,
-            fen: row.get(4)?,
-            hold_key: row.get(5)?,
-            settled_by_verified: row.get(6)?,
-            row: row.get(7)?,
-            resolved: convert::resolved(row.get(8)?, id)?,
-            first_sent_at: row.get::<_, Option<i64>>(9)?.map(WallMs),
+            job: convert::job(row)?,
+            deduction: row.get("deduction_id")?,
+            generation: row.get("generation")?,
+            hold_key: row.get("hold_key")?,
+            settled_by_verified: row.get("settled_by_verified")?,
+            row: row.get("shown_at")?,
         })
     }
 }

@@ -79,7 +79,7 @@ in/night.csv: batch 3
   INVALID      1 rows        0.00 yuan
   in all   1,003 rows  124,690.00 yuan
 1,001 orders, each once: 123,455.00 yuan deducted, 0.00 open, 1,234.00 dead
-1 row repeat an order that was there already, and add nothing
+repeated: 1 row, whose order was there already; nothing is added by that
 1 row with an amount that cannot be read, counted as 0.00
 next: 4 rows REISSUE: proven dead, nothing deducted: `levy rerun` asks for it under a new number
 next: 1 row FIX_ROW: mend the row as levy_note or levy_message says, and give it in a file

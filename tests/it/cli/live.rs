@@ -8,7 +8,8 @@ use super::{Desk, row};
 
 /// levy on a terminal of its own: `script` (util-linux) lends it a pty and hands its exit code on.
 fn on_a_terminal(desk: &Desk, args: &str, typed: &str) -> (i32, String) {
-    let command = format!("'{}' {args}", env!("CARGO_BIN_EXE_levy"));
+    // exec: a shell in between would answer a signal beside levy.
+    let command = format!("exec '{}' {args}", env!("CARGO_BIN_EXE_levy"));
     let mut script = Command::new("script")
         .args(["-qec", &command, "/dev/null"])
         .current_dir(desk.dir.path())
@@ -92,7 +93,7 @@ fn a_signal_at_the_question_is_a_no() {
     let _gateway = Gateway::start(&desk);
     // Ctrl-C, as the terminal hands it on; typed early it waits for whoever reads.
     let run = "run night.csv --config box/levy.toml --create-ledger";
-    let command = format!("'{}' {run}", env!("CARGO_BIN_EXE_levy"));
+    let command = format!("exec '{}' {run}", env!("CARGO_BIN_EXE_levy"));
     let mut script = Command::new("script")
         .args(["-qefc", &command, "/dev/null"])
         .current_dir(desk.dir.path())

@@ -34,6 +34,7 @@ fn resume_brings_what_was_sent_to_its_end_and_sends_nothing_that_was_not() {
     let told: serde_json::Value = serde_json::from_str(&said.out).unwrap();
     assert_eq!(told["file"], serde_json::Value::Null);
     assert_eq!(told["batch"], serde_json::Value::Null);
+    assert!(told["journal_head"].is_string(), "{}", told["journal_head"]);
     assert_eq!(told["by_status"], serde_json::json!({"SUCCESS": 1}));
     assert_eq!(told["orders"]["deducted"], 200);
     assert_eq!(
