@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::house::{Boxed, House, child, row, statuses};
-use levy::sandbox::books::BookedState;
+use levy::sandbox::books::{self, BookedState, Interface};
 
 #[test]
 fn a_lost_403_followed_by_already_exists_ends_closed_and_confirmed_and_has_one_child() {
@@ -184,6 +184,56 @@ fn l5_two_reruns_side_by_side_issue_each_child_once() {
     }
     assert!(exits.contains(&Some(0)), "{exits:?}");
     each_once(&house, 40);
+}
+
+#[test]
+fn l5_what_two_people_call_failed_is_issued_again_once_its_old_number_is_beyond_use() {
+    let house = Boxed::new();
+    let forever = "#sandbox post=processing-forever";
+    house.file("night.csv", &[row("N1", 1, 100, forever)]);
+    let run = ["run", "night.csv", "--quiet", "--wait", "0"];
+    assert_eq!(house.levy(&run).exit, 4);
+    let people = ["--by", "Li Wei", "--by", "Wang Fang"];
+    let word = [
+        "resolve",
+        "N1",
+        "--as",
+        "failed",
+        "--evidence",
+        "letter of 3 May",
+    ];
+    let said = house.levy(&[&word[..], &people].concat());
+    assert_eq!(said.exit, 0, "{}", said.err);
+    let rerun = ["rerun", "1", "--wait", "0"];
+    let submitted = |house: &Boxed| {
+        let arrivals = books::arrivals(&house.path(".levy-sandbox")).unwrap();
+        let posts = arrivals
+            .iter()
+            .filter(|it| it.interface == Interface::Submit);
+        posts.map(|it| it.number.clone()).collect::<Vec<_>>()
+    };
+    // The number may still be used: nothing is asked, nothing is issued.
+    assert_eq!(submitted(&house), ["N1"]);
+    let said = house.levy(&rerun);
+    assert_eq!(said.exit, 3, "{}", said.err);
+    assert!(said.err.contains("0 issued again"), "{}", said.err);
+    assert_eq!(submitted(&house), ["N1"]);
+    // A month goes by.
+    let ledger = rusqlite::Connection::open(house.path(".levy-sandbox/ledger.db")).unwrap();
+    let month = "UPDATE orders SET first_sent_at_ms = first_sent_at_ms - 31 * 86400000";
+    assert_eq!(ledger.execute(month, []).unwrap(), 1);
+    drop(ledger);
+    let said = house.levy(&rerun);
+    assert_eq!(said.exit, 4, "its script never ends: {}", said.err);
+    assert!(said.err.contains("1 issued again"), "{}", said.err);
+    let numbers: Vec<String> = house.books().orders.into_keys().collect();
+    let mut want = vec!["N1".to_owned(), child("N1")];
+    want.sort();
+    assert_eq!(numbers, want);
+    assert_eq!(submitted(&house), ["N1".to_owned(), child("N1")]);
+    let said = house.levy(&rerun);
+    assert!(said.err.contains("0 issued again"), "{}", said.err);
+    assert_eq!(house.books().orders.len(), 2);
 }
 
 #[test]
