@@ -3,7 +3,7 @@
 
 mod box_run;
 mod check;
-mod live;
+pub mod live;
 mod people;
 mod refusals;
 

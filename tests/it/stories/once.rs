@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::cli::live::on_a_terminal;
+
 use super::house::{Boxed, House, child, row, statuses};
 use levy::sandbox::books::{self, BookedState, Interface};
 
@@ -219,10 +221,7 @@ fn l5_what_two_people_call_failed_is_issued_again_once_its_old_number_is_beyond_
     assert!(said.err.contains("0 issued again"), "{}", said.err);
     assert_eq!(submitted(&house), ["N1"]);
     // A month goes by.
-    let ledger = rusqlite::Connection::open(house.path(".levy-sandbox/ledger.db")).unwrap();
-    let month = "UPDATE orders SET first_sent_at_ms = first_sent_at_ms - 31 * 86400000";
-    assert_eq!(ledger.execute(month, []).unwrap(), 1);
-    drop(ledger);
+    house.sent_before("N1", 31);
     let said = house.levy(&rerun);
     assert_eq!(said.exit, 4, "its script never ends: {}", said.err);
     assert!(said.err.contains("1 issued again"), "{}", said.err);
@@ -234,6 +233,33 @@ fn l5_what_two_people_call_failed_is_issued_again_once_its_old_number_is_beyond_
     let said = house.levy(&rerun);
     assert!(said.err.contains("0 issued again"), "{}", said.err);
     assert_eq!(house.books().orders.len(), 2);
+}
+
+#[test]
+fn on_a_terminal_a_rerun_and_a_resume_ask_and_only_yes_sends() {
+    let house = closed(2);
+    let rerun = "rerun 1";
+    for typed in ["no\n", "\n", "y\n"] {
+        let (exit, screen) = on_a_terminal(&house.path(""), rerun, typed);
+        assert_eq!(exit, 3, "{typed:?}: {screen}");
+        for words in ["This moves real money. Send?", "nothing was issued again"] {
+            assert!(screen.contains(words), "{typed:?}: {screen}");
+        }
+        assert_eq!(house.books().orders.len(), 2, "no new number");
+    }
+    let (exit, screen) = on_a_terminal(&house.path(""), rerun, "yes\n");
+    assert_eq!(exit, 0, "{screen}");
+    each_once(&house, 2);
+    // The gateway is away in the middle of an order.
+    house.file("late.csv", &[row("N9", 9, 9, "case 9")]);
+    house.swallowed(&["run", "late.csv", "--quiet"]);
+    let (exit, screen) = on_a_terminal(&house.path(""), "resume", "no\n");
+    assert_eq!(exit, 4, "{screen}");
+    assert!(screen.contains("1 orders are open"), "{screen}");
+    assert!(!house.books().orders.contains_key("N9"));
+    let (exit, screen) = on_a_terminal(&house.path(""), "resume", "yes\n");
+    assert_eq!(exit, 0, "{screen}");
+    assert_eq!(house.debited()["N9"], 9);
 }
 
 #[test]
