@@ -5,11 +5,11 @@
 //! input passes a filter that walks the same states, refuses these, and hands over one record at a
 //! time: when a record comes out, the filter stands exactly behind it. It knows no column.
 
-use std::io::{self, ErrorKind, Read};
+use std::io::{self, Read};
 
 use csv::StringRecord;
-use sha2::{Digest, Sha256};
 
+use super::encoding::{CHARACTER_BYTES_MAX, Encoding, Text, TextFault};
 use super::fault::{FileFaultKind, Seems};
 use super::{CELL_BYTES_MAX, ROW_BYTES_MAX};
 
@@ -43,9 +43,9 @@ pub(super) struct Decoder<R: Read> {
 }
 
 impl<R: Read> Decoder<R> {
-    /// Reads the first chunk: encoding and delimiter are known after it.
-    pub(super) fn new(source: R) -> Result<Self, Stop> {
-        let mut filter = Filter::new(source);
+    /// Reads the first chunk: the delimiter is known after it.
+    pub(super) fn new(source: R, encoding: Encoding) -> Result<Self, Stop> {
+        let mut filter = Filter::new(Text::new(source, encoding));
         filter.begin()?;
         let csv = csv::ReaderBuilder::new()
             .delimiter(filter.delimiter)
@@ -92,7 +92,7 @@ impl<R: Read> Decoder<R> {
 
     /// SHA-256 of the bytes that were read: of the whole file after `next` gave `None`.
     pub(super) fn digest(&self) -> [u8; 32] {
-        self.csv.get_ref().hash.clone().finalize().into()
+        self.csv.get_ref().source.digest()
     }
 }
 
@@ -116,18 +116,17 @@ enum Step {
 }
 
 struct Filter<R> {
-    source: R,
-    hash: Sha256,
+    source: Text<R>,
     chunk: Box<[u8]>,
     /// Next byte of the chunk to look at.
     at: usize,
     /// Bytes of the chunk up to here are UTF-8 whose last character is whole.
     checked: usize,
     filled: usize,
-    /// The byte at `checked` is not UTF-8.
-    broken: bool,
+    /// What is wrong with the text at `checked`.
+    broken: Option<FileFaultKind>,
     ended: bool,
-    /// Bytes of the file before the chunk.
+    /// Bytes of the text before the chunk.
     offset: u64,
     delimiter: u8,
     state: State,
@@ -144,15 +143,14 @@ struct Filter<R> {
 }
 
 impl<R: Read> Filter<R> {
-    fn new(source: R) -> Self {
+    fn new(source: Text<R>) -> Self {
         Self {
             source,
-            hash: Sha256::new(),
             chunk: vec![0; CHUNK_BYTES].into_boxed_slice(),
             at: 0,
             checked: 0,
             filled: 0,
-            broken: false,
+            broken: None,
             ended: false,
             offset: 0,
             delimiter: b',',
@@ -171,12 +169,12 @@ impl<R: Read> Filter<R> {
     }
 
     fn begin(&mut self) -> Result<(), Stop> {
-        while self.filled < self.chunk.len() && !self.ended {
+        while self.chunk.len() - self.filled >= CHARACTER_BYTES_MAX && !self.ended {
             self.fill()?;
         }
         let head = &self.chunk[..self.filled];
         if let Some(seems) = foreign(head) {
-            return Err(self.stopped(FileFaultKind::Encoding { offset: 0, seems }));
+            return Err(self.stopped(self.not_text(0, seems)));
         }
         let mark = if head.starts_with(UTF8_MARK) { 3 } else { 0 };
         self.check();
@@ -187,22 +185,22 @@ impl<R: Read> Filter<R> {
 
     /// Reads once into the free end of the chunk.
     fn fill(&mut self) -> Result<(), Stop> {
-        loop {
-            match self.source.read(&mut self.chunk[self.filled..]) {
-                Ok(count) => {
-                    self.hash
-                        .update(&self.chunk[self.filled..self.filled + count]);
-                    self.filled += count;
-                    self.ended = count == 0;
-                    return Ok(());
-                }
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => {
-                    let kind = FileFaultKind::Io(error.to_string());
-                    return Err(Stop { line: None, kind });
-                }
+        match self.source.read(&mut self.chunk[self.filled..]) {
+            Ok(count) => {
+                self.filled += count;
+                self.ended = count == 0;
+            }
+            // Told behind the text before it.
+            Err(TextFault::Malformed(offset)) => {
+                self.ended = true;
+                self.broken = Some(self.not_text(offset, Seems::Other));
+            }
+            Err(TextFault::Io(error)) => {
+                let kind = FileFaultKind::Io(error.to_string());
+                return Err(Stop { line: None, kind });
             }
         }
+        Ok(())
     }
 
     fn check(&mut self) {
@@ -210,18 +208,33 @@ impl<R: Read> Filter<R> {
             Ok(_) => self.checked = self.filled,
             Err(error) => {
                 self.checked = error.valid_up_to();
-                self.broken = error.error_len().is_some() || self.ended;
+                if error.error_len().is_some() || self.ended {
+                    let offset = self.offset + self.checked as u64;
+                    let seems = seems(&self.chunk[self.checked..self.filled]);
+                    self.broken = Some(self.not_text(offset, seems));
+                }
             }
         }
+    }
+
+    fn not_text(&self, offset: u64, seems: Seems) -> FileFaultKind {
+        FileFaultKind::Encoding {
+            read_as: self.source.encoding(),
+            offset,
+            seems,
+        }
+    }
+
+    /// The place of a byte of the text in the file; unknown where the file was decoded.
+    fn place(&self, offset: u64) -> Option<u64> {
+        (self.source.encoding() == Encoding::Utf8).then_some(offset)
     }
 
     /// Makes at least one more byte readable; false at the end of the file.
     fn more(&mut self) -> Result<bool, Stop> {
         while self.at == self.checked {
-            if self.broken {
-                let offset = self.offset + self.checked as u64;
-                let seems = seems(&self.chunk[self.checked..self.filled]);
-                return Err(self.stopped(FileFaultKind::Encoding { offset, seems }));
+            if let Some(kind) = &self.broken {
+                return Err(self.stopped(kind.clone()));
             }
             if self.ended {
                 return Ok(false);
@@ -264,7 +277,7 @@ impl<R: Read> Filter<R> {
 
     fn step(&mut self, byte: u8) -> Result<Step, Stop> {
         if byte == 0 {
-            let offset = self.offset + self.at as u64 - 1;
+            let offset = self.place(self.offset + self.at as u64 - 1);
             return Err(self.stopped(FileFaultKind::Nul { offset }));
         }
         if self.state != State::InQuotes {
@@ -370,7 +383,7 @@ impl<R: Read> Filter<R> {
 
     /// `back`: how many bytes before the next one the CR was.
     fn bare_return(&self, back: u64) -> Stop {
-        let offset = self.offset + self.at as u64 - back;
+        let offset = self.place(self.offset + self.at as u64 - back);
         self.stopped(FileFaultKind::BareReturn { offset })
     }
 }

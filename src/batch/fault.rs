@@ -6,6 +6,7 @@
 use std::fmt;
 use std::io;
 
+use super::encoding::Encoding;
 use crate::order::mask;
 
 /// Characters of a value that a fault shows.
@@ -103,8 +104,10 @@ pub enum FileFaultKind {
     },
     /// More columns than levy carries.
     TooManyColumns(usize),
-    /// Not UTF-8.
+    /// Not in the encoding that it was read in.
     Encoding {
+        /// What it was read as.
+        read_as: Encoding,
         /// Where the first byte is that is not.
         offset: u64,
         /// What it seems to be instead.
@@ -112,13 +115,13 @@ pub enum FileFaultKind {
     },
     /// A NUL byte.
     Nul {
-        /// Where it is.
-        offset: u64,
+        /// Where it is, in a file in UTF-8.
+        offset: Option<u64>,
     },
     /// A carriage return that no line feed follows, outside of quotes.
     BareReturn {
-        /// Where it is.
-        offset: u64,
+        /// Where it is, in a file in UTF-8.
+        offset: Option<u64>,
     },
     /// A quote that does not close before the file or the longest cell ends.
     OpenQuote {
@@ -163,11 +166,11 @@ pub enum Seems {
 impl Seems {
     fn words(self) -> &'static str {
         match self {
-            Self::Utf16 => "it seems to be UTF-16",
+            Self::Utf16 => "its mark says UTF-16",
             Self::Utf32 => "it seems to be UTF-32",
             Self::Workbook => "it seems to be an Excel workbook, not a CSV",
             Self::Gb18030 => "it seems to be GB18030 (GBK)",
-            Self::Other => "its encoding is not known",
+            Self::Other => "its encoding is not known, or it is damaged",
         }
     }
 }
@@ -205,7 +208,11 @@ impl FileFault {
             DoubleColumn { .. } => "keep one of them, or rename the other".into(),
             BothAmounts { .. } => "keep the one that holds, and remove or rename the other".into(),
             TooManyColumns(_) => format!("levy carries at most {}", super::COLUMNS_MAX),
-            Encoding { .. } => "save it as CSV UTF-8 and run again".into(),
+            Encoding {
+                seems: Seems::Gb18030,
+                ..
+            } => "save it as CSV UTF-8, or say --encoding gb18030 if you know that it is".into(),
+            Encoding { .. } => "save it as CSV UTF-8 and give it again".into(),
             Nul { .. } => {
                 "if it was saved as UTF-16, save it as CSV UTF-8; else it is damaged".into()
             }
@@ -254,11 +261,13 @@ impl fmt::Display for FileFault {
                 "amount (column {fen}) and amount_yuan (column {yuan}) exclude each other"
             )?,
             TooManyColumns(found) => write!(f, "{found} columns are too many")?,
-            Encoding { offset, seems } => {
-                write!(f, "not UTF-8 at byte {offset}; {}", seems.words())?;
-            }
-            Nul { offset } => write!(f, "a NUL at byte {offset}")?,
-            BareReturn { offset } => write!(f, "a carriage return alone at byte {offset}")?,
+            Encoding {
+                read_as,
+                offset,
+                seems,
+            } => write!(f, "not {read_as} at byte {offset}; {}", seems.words())?,
+            Nul { offset } => write!(f, "a NUL{}", at_byte(*offset))?,
+            BareReturn { offset } => write!(f, "a carriage return alone{}", at_byte(*offset))?,
             OpenQuote { position } => {
                 write!(f, "a quote opens in column {position} and never closes")?;
             }
@@ -271,6 +280,10 @@ impl fmt::Display for FileFault {
         }
         write!(f, ": {}", self.hint())
     }
+}
+
+fn at_byte(offset: Option<u64>) -> String {
+    offset.map_or_else(String::new, |offset| format!(" at byte {offset}"))
 }
 
 impl std::error::Error for FileFault {}

@@ -3,6 +3,7 @@
 //! It does not know the ledger, the time or the network. `docs/FILES.md` describes the format.
 
 mod decode;
+mod encoding;
 mod escape;
 mod fault;
 mod validate;
@@ -11,7 +12,7 @@ pub mod columns;
 
 use std::fmt;
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read, Seek};
 use std::path::Path;
 
 use sha2::{Digest, Sha256};
@@ -21,6 +22,7 @@ use columns::Columns;
 use decode::{Decoder, Stop};
 
 pub use columns::LEVY_COLUMNS;
+pub use encoding::Encoding;
 pub use escape::{escape_cell, unescape_cell};
 pub use fault::{Fault, FileFault, FileFaultKind, SHOWN_CHARS_MAX, Seems};
 
@@ -42,6 +44,8 @@ pub struct Rules {
     pub amount_fen_max: Option<u64>,
     /// A reason may begin with `#sandbox`: true on the sandbox, a fault in a real run.
     pub sandbox_scripts_allowed: bool,
+    /// What the file is in; recognised from its bytes unless given.
+    pub encoding: Option<Encoding>,
 }
 
 /// The first line of a file.
@@ -119,18 +123,33 @@ pub struct Reader<R: Read> {
 }
 
 impl Reader<File> {
-    /// Opens a file and reads its header.
+    /// Opens a file, recognises its encoding, which takes a reading of its own, and reads its header.
     pub fn open(path: &Path, rules: Rules) -> Result<Self, FileFault> {
-        let (name, file) = open_file(path)?;
+        let (name, mut file) = open_file(path)?;
+        let mut recognised = || -> io::Result<Encoding> {
+            let encoding = encoding::recognise(&mut file)?;
+            file.rewind()?;
+            Ok(encoding)
+        };
+        let encoding = match rules.encoding {
+            Some(encoding) => encoding,
+            None => recognised().map_err(|error| FileFault::io(&name, &error))?,
+        };
+        let rules = Rules {
+            encoding: Some(encoding),
+            ..rules
+        };
         Self::new(&name, file, rules)
     }
 }
 
 impl<R: Read> Reader<R> {
-    /// Reads the header of any source of bytes; `name` stands in messages.
+    /// Reads the header of any source of bytes, which is in UTF-8 unless the rules say otherwise;
+    /// `name` stands in messages.
     pub fn new(name: &str, source: R, rules: Rules) -> Result<Self, FileFault> {
         let refused = |stop: Stop| FileFault::new(name, stop.line, stop.kind);
-        let mut decoder = Decoder::new(source).map_err(refused)?;
+        let encoding = rules.encoding.unwrap_or(Encoding::Utf8);
+        let mut decoder = Decoder::new(source, encoding).map_err(refused)?;
         let Some(lines) = decoder.next().map_err(refused)? else {
             return Err(FileFault::new(name, None, FileFaultKind::Empty));
         };
@@ -153,6 +172,11 @@ impl<R: Read> Reader<R> {
             rows: 0,
             end: None,
         })
+    }
+
+    /// What the file is read as.
+    pub fn encoding(&self) -> Encoding {
+        self.rules.encoding.unwrap_or(Encoding::Utf8)
     }
 
     /// The header.

@@ -3,6 +3,7 @@
 //! clap checks the form of each value; whether they make sense together is the command's business.
 
 mod books;
+mod file;
 mod rerun;
 
 use std::net::SocketAddr;
@@ -14,6 +15,7 @@ pub use books::{
     BackupArgs, FreezeArgs, LedgerArgs, LedgerCommand, Outcome, ResolveArgs, ShowArgs, StatusArgs,
     UnfreezeArgs, VerifyArgs,
 };
+pub use file::FileArgs;
 pub use rerun::{DriveArgs, OnlyDead, RerunArgs, ResumeArgs};
 
 /// Seconds that `--wait` and `--outage-wait` take at most: a day.
@@ -123,9 +125,9 @@ pub struct RunArgs {
     /// Where the result goes; NAME.result.csv beside the input. Only with one file.
     #[arg(long, value_name = "RESULT.csv")]
     pub out: Option<PathBuf>,
-    /// Days within which another order for the same debt holds a new one, in place of `[holds] days`.
-    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(0..=HOLD_DAYS_MAX))]
-    pub hold_days: Option<u32>,
+    /// How the file is read and taken in.
+    #[command(flatten)]
+    pub taking: FileArgs,
     /// How it is driven.
     #[command(flatten)]
     pub drive: DriveArgs,
@@ -180,9 +182,9 @@ pub struct CheckArgs {
     /// Print the faults alone.
     #[arg(long)]
     pub quiet: bool,
-    /// Days within which another order for the same debt holds a new one, in place of `[holds] days`.
-    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(0..=HOLD_DAYS_MAX))]
-    pub hold_days: Option<u32>,
+    /// How the file is read and taken in.
+    #[command(flatten)]
+    pub taking: FileArgs,
     /// Take rows whose reason is a script for the gateway in a box.
     #[arg(long)]
     pub sandbox: bool,

@@ -7,16 +7,17 @@ use std::path::Path;
 use serde_json::{Map, Value, json};
 
 use super::args::CheckArgs;
-use super::config::{self, Config};
+use super::config;
 use super::failure::{Exit, Failure};
+use super::run_file::terms;
 use super::store::variables;
-use crate::batch::{InputRow, Rules};
+use crate::batch::{Encoding, InputRow};
 use crate::clock::{Clock, SystemClock};
 use crate::ledger::SqliteLedger;
-use crate::ledger::{Accepted, Ledger};
+use crate::ledger::{Accepted, Environment, Ledger};
 use crate::order::{ReductionType, Status, yuan};
 use crate::report::summary::grouped;
-use crate::worker::intake::{Terms, Watcher, take_in};
+use crate::worker::intake::{Watcher, take_in};
 
 /// Reads the file, tells its faults and totals.
 pub fn check(args: &CheckArgs) -> Result<Exit, Failure> {
@@ -26,7 +27,12 @@ pub fn check(args: &CheckArgs) -> Result<Exit, Failure> {
     };
     let mut desk = Desk::new(&args.file, args.json);
     let mut scratch = SqliteLedger::scratch()?;
-    let terms = terms(args, &config);
+    let environment = match args.sandbox {
+        true => Environment::Sandbox,
+        false => Environment::Real,
+    };
+    let now = SystemClock::default().wall();
+    let terms = terms(args.taking, &config, environment, now);
     let taken = take_in(&mut scratch, &args.file, None, &terms, &mut desk);
     let taken = match taken {
         Ok(taken) => taken,
@@ -42,6 +48,7 @@ pub fn check(args: &CheckArgs) -> Result<Exit, Failure> {
     for warning in &taken.warnings {
         desk.fault(&format!("{}: warning: {warning}", desk.name));
     }
+    desk.encoding = taken.encoding;
     desk.after(&mut scratch, &taken)?;
     let accepted = taken.accepted;
     let clean = accepted.invalid == 0 && accepted.conflicts == 0 && accepted.held == 0;
@@ -53,17 +60,6 @@ pub fn check(args: &CheckArgs) -> Result<Exit, Failure> {
     }
     desk.flush();
     Ok(exit)
-}
-
-fn terms(args: &CheckArgs, config: &Config) -> Terms {
-    Terms {
-        rules: Rules {
-            amount_fen_max: Some(config.amount_fen_max),
-            sandbox_scripts_allowed: args.sandbox,
-        },
-        hold_days: args.hold_days.unwrap_or(config.hold_days),
-        at: SystemClock::default().wall(),
-    }
 }
 
 fn refused(file: &Path, failure: &Failure) -> String {
@@ -89,6 +85,7 @@ struct Desk {
     by_type: [Sum; ReductionType::ALL.len()],
     invalid: u64,
     unreadable: u64,
+    encoding: Encoding,
 }
 
 impl Watcher for Desk {
@@ -132,6 +129,7 @@ impl Desk {
             by_type: Default::default(),
             invalid: 0,
             unreadable: 0,
+            encoding: Encoding::Utf8,
         }
     }
 
@@ -195,8 +193,9 @@ impl Desk {
     fn totals(&self, accepted: &Accepted) -> String {
         let all = self.in_all();
         let mut text = format!(
-            "{}: {} rows, {} valid, {} invalid",
+            "{}: {}, {} rows, {} valid, {} invalid",
             self.name,
+            self.encoding,
             grouped(accepted.rows),
             grouped(all.rows),
             grouped(self.invalid)
@@ -232,6 +231,7 @@ impl Desk {
         }
         let object = json!({
             "file": self.name,
+            "encoding": self.encoding.as_str(),
             "rows": accepted.rows,
             "valid": all.rows,
             "invalid": self.invalid,

@@ -47,7 +47,7 @@ pub fn run(args: &RunArgs) -> Exit {
     };
     let mut course = Course {
         driver,
-        hold_days: args.hold_days,
+        taking: args.taking,
         halted: None,
     };
     let mut exit = Exit::Done;

@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
+use super::args::FileArgs;
 use super::config::Config;
 use super::drive::{Driver, at_hand, expiring, lost};
 use super::failure::{Exit, Failure};
 use super::session::Session;
-use crate::batch::{InputRow, Rules, digest_of};
-use crate::clock::Clock;
+use crate::batch::{Encoding, InputRow, Rules, digest_of};
+use crate::clock::{Clock, WallMs};
 use crate::ledger::{
     Accepted, Batch, Environment, Expiring, JournalHead, Ledger, Scope, Tally, Totals,
 };
@@ -25,7 +26,7 @@ pub struct Course<'a> {
     /// What drives the orders.
     pub driver: Driver<'a>,
     /// Days within which another order for the same debt holds a new one, if they were typed.
-    pub hold_days: Option<u32>,
+    pub taking: FileArgs,
     /// Why no other file is begun.
     pub halted: Option<Halt>,
 }
@@ -112,7 +113,7 @@ impl Course<'_> {
             }
             None => {}
         }
-        match taken_in(session, file, self.hold_days, &self.driver) {
+        match taken_in(session, file, self.taking, &self.driver) {
             Ok(batch) => {
                 if let Err(failure) = self.run(session, &batch, &mut ended) {
                     ended.fail(failure);
@@ -178,15 +179,16 @@ impl Course<'_> {
 pub fn taken_in(
     session: &mut Session,
     file: &Path,
-    hold_days: Option<u32>,
+    taking: FileArgs,
     driver: &Driver<'_>,
 ) -> Result<Batch, Failure> {
     let digest = digest_of(file)?;
-    let terms = Terms {
-        rules: rules(&session.config, session.environment),
-        hold_days: hold_days.unwrap_or(session.config.hold_days),
-        at: session.clock.wall(),
-    };
+    let terms = terms(
+        taking,
+        &session.config,
+        session.environment,
+        session.clock.wall(),
+    );
     let mut desk = Desk::new(file, session.stop.clone());
     let ledger = at_hand(&mut session.ledger)?;
     if let Some(batch) = ledger.find_batch(&digest)? {
@@ -203,15 +205,23 @@ pub fn taken_in(
     for warning in &intake.warnings {
         say(&format!("{}: warning: {warning}", desk.name));
     }
+    if intake.encoding != Encoding::Utf8 {
+        driver.note(&format!("{}: read as {}", desk.name, intake.encoding));
+    }
     driver.note(&accepted(&desk.name, &intake.batch, &intake.accepted));
     Ok(intake.batch)
 }
 
-/// What is asked of a row beyond the form.
-pub fn rules(config: &Config, environment: Environment) -> Rules {
-    Rules {
-        amount_fen_max: Some(config.amount_fen_max),
-        sandbox_scripts_allowed: environment == Environment::Sandbox,
+/// How a file is taken in: what was typed goes before what is set.
+pub fn terms(taking: FileArgs, config: &Config, environment: Environment, at: WallMs) -> Terms {
+    Terms {
+        rules: Rules {
+            amount_fen_max: Some(config.amount_fen_max),
+            sandbox_scripts_allowed: environment == Environment::Sandbox,
+            encoding: taking.encoding,
+        },
+        hold_days: taking.hold_days.unwrap_or(config.hold_days),
+        at,
     }
 }
 

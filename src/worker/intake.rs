@@ -7,7 +7,7 @@
 use std::fmt;
 use std::path::Path;
 
-use crate::batch::{Fault, FileFault, InputRow, Reader, Rules};
+use crate::batch::{Encoding, Fault, FileFault, InputRow, Reader, Rules};
 use crate::clock::WallMs;
 use crate::ledger::{Accepted, Batch, BatchHead, Ledger, LedgerError, StagedOrder, StagedRow};
 
@@ -23,6 +23,19 @@ pub struct Intake {
     pub batch: Batch,
     /// What accepting it did.
     pub accepted: Accepted,
+    /// What it was read as.
+    pub encoding: Encoding,
+    /// Columns that come close to a known one, as sentences.
+    pub warnings: Vec<String>,
+}
+
+/// A file that was staged, and no more.
+#[derive(Debug)]
+pub struct Staged {
+    /// What it would be accepted as.
+    pub head: BatchHead,
+    /// What it was read as.
+    pub encoding: Encoding,
     /// Columns that come close to a known one, as sentences.
     pub warnings: Vec<String>,
 }
@@ -99,12 +112,13 @@ pub fn take_in(
 ) -> Result<Intake, IntakeFault> {
     ledger.stage_clear()?;
     let staged = stage(ledger, path, digest, terms, watcher);
-    let taken = staged.and_then(|(head, warnings)| {
-        let (batch, accepted) = ledger.accept(&head, terms.at, terms.hold_days)?;
+    let taken = staged.and_then(|staged| {
+        let (batch, accepted) = ledger.accept(&staged.head, terms.at, terms.hold_days)?;
         Ok(Intake {
             batch,
             accepted,
-            warnings,
+            encoding: staged.encoding,
+            warnings: staged.warnings,
         })
     });
     if taken.is_err() {
@@ -114,16 +128,16 @@ pub fn take_in(
     taken
 }
 
-/// Stages a file and no more: it is what it would be accepted as, and its warnings. The caller
-/// empties the staging again.
+/// Stages a file and no more. The caller empties the staging again.
 pub fn stage(
     ledger: &mut dyn Ledger,
     path: &Path,
     digest: Option<[u8; 32]>,
     terms: &Terms,
     watcher: &mut dyn Watcher,
-) -> Result<(BatchHead, Vec<String>), IntakeFault> {
+) -> Result<Staged, IntakeFault> {
     let mut reader = Reader::open(path, terms.rules)?;
+    let encoding = reader.encoding();
     let mut chunk: Vec<StagedRow> = Vec::with_capacity(STAGED_ROWS_MAX);
     let mut bytes = 0;
     while let Some(row) = reader.next_row()? {
@@ -150,13 +164,16 @@ pub fn stage(
         return Err(IntakeFault::Stopped);
     }
     let name = path.file_name().unwrap_or(path.as_os_str());
-    let batch = BatchHead {
-        digest: head.digest,
-        file: name.to_string_lossy().into_owned(),
-        header: head.header.cells,
-        delimiter: head.header.delimiter,
-    };
-    Ok((batch, head.warnings))
+    Ok(Staged {
+        head: BatchHead {
+            digest: head.digest,
+            file: name.to_string_lossy().into_owned(),
+            header: head.header.cells,
+            delimiter: head.header.delimiter,
+        },
+        encoding,
+        warnings: head.warnings,
+    })
 }
 
 fn staged_row(row: InputRow) -> StagedRow {

@@ -85,8 +85,8 @@ fn a_bad_file_is_refused_as_a_whole_with_its_place() {
     let fault = read_with(&gbk, Rules::default()).unwrap_err();
     assert_eq!(
         fault.to_string(),
-        "batch.csv:3: not UTF-8 at byte 116; it seems to be GB18030 (GBK): save it as CSV UTF-8 \
-         and run again"
+        "batch.csv:3: not UTF-8 at byte 116; it seems to be GB18030 (GBK): save it as CSV UTF-8, \
+         or say --encoding gb18030 if you know that it is"
     );
 }
 

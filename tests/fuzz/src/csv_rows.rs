@@ -209,13 +209,15 @@ fn refused(bytes: &[u8], fault: &FileFault) {
     let inside = |offset: u64| assert!(offset < bytes.len().max(1) as u64, "{words}");
     match &fault.kind {
         FileFaultKind::Nul { offset } => {
-            inside(*offset);
-            assert_eq!(bytes[*offset as usize], 0);
+            let offset = offset.expect("known in UTF-8");
+            inside(offset);
+            assert_eq!(bytes[offset as usize], 0);
         }
         FileFaultKind::BareReturn { offset } => {
-            inside(*offset);
-            assert_eq!(bytes[*offset as usize], b'\r');
-            assert_ne!(bytes.get(*offset as usize + 1), Some(&b'\n'));
+            let offset = offset.expect("known in UTF-8");
+            inside(offset);
+            assert_eq!(bytes[offset as usize], b'\r');
+            assert_ne!(bytes.get(offset as usize + 1), Some(&b'\n'));
         }
         FileFaultKind::Encoding { offset, .. } => {
             inside(*offset);

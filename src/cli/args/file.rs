@@ -1,0 +1,24 @@
+//! How a file is read and taken in: what `run`, `check` and `rerun` share.
+
+use clap::Args;
+
+use super::HOLD_DAYS_MAX;
+use crate::batch::Encoding;
+
+/// How a file is read and taken in.
+#[derive(Args, Clone, Copy, Debug, Default)]
+#[command(next_help_heading = "The file")]
+pub struct FileArgs {
+    /// What the file is in: utf-8, utf-16le, utf-16be, gb18030 (or gbk). Unless given, its byte
+    /// order mark tells; without one it is UTF-8 if that holds to its last byte, else GB18030 if
+    /// that does.
+    #[arg(long, value_name = "NAME", value_parser = encoding)]
+    pub encoding: Option<Encoding>,
+    /// Days within which another order for the same debt holds a new one, in place of `[holds] days`.
+    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(0..=HOLD_DAYS_MAX))]
+    pub hold_days: Option<u32>,
+}
+
+fn encoding(text: &str) -> Result<Encoding, String> {
+    Encoding::from_word(text).ok_or_else(|| "must be utf-8, utf-16le, utf-16be or gb18030".into())
+}
