@@ -204,6 +204,11 @@ impl Columns {
         self.place(name).map_or(name.as_str(), |i| &self.labels[i])
     }
 
+    /// The header cell at a place, as faults show it.
+    pub(super) fn label_at(&self, place: usize) -> &str {
+        self.labels.get(place).map_or("", |label| label)
+    }
+
     /// A cell of a row as the input had it: in a result that comes back, without the escape.
     pub(super) fn cell<'r>(&self, record: &'r StringRecord, place: usize) -> &'r str {
         as_it_came(record.get(place).unwrap_or_default(), self.returned)

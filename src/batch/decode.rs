@@ -90,6 +90,11 @@ impl<R: Read> Decoder<R> {
         &self.record
     }
 
+    /// Gives the record away for another, whose cells are of no account.
+    pub(super) fn swap_record(&mut self, other: &mut StringRecord) {
+        std::mem::swap(&mut self.record, other);
+    }
+
     /// SHA-256 of the bytes that were read: of the whole file after `next` gave `None`.
     pub(super) fn digest(&self) -> [u8; 32] {
         self.csv.get_ref().source.digest()

@@ -2,6 +2,7 @@
 //!
 //! It does not know the ledger, the time or the network. `docs/FILES.md` describes the format.
 
+mod cell;
 mod decode;
 mod encoding;
 mod escape;
@@ -10,11 +11,13 @@ mod validate;
 
 pub mod columns;
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read, Seek};
 use std::path::Path;
 
+use csv::StringRecord;
 use sha2::{Digest, Sha256};
 
 use crate::order::{Content, Fen, OrderNo};
@@ -34,6 +37,8 @@ pub const ROW_BYTES_MAX: usize = 1024 * 1024;
 pub const COLUMNS_MAX: usize = 1000;
 /// Rows of a batch.
 pub const ROWS_MAX: u64 = 10_000_000;
+/// Blank rows on end: as many as a spreadsheet has rows.
+const BLANK_ROWS_MAX: usize = 1_048_576;
 /// Bytes that are read at once for a digest.
 const DIGEST_CHUNK_BYTES: usize = 64 * 1024;
 
@@ -44,6 +49,8 @@ pub struct Rules {
     pub amount_fen_max: Option<u64>,
     /// A reason may begin with `#sandbox`: true on the sandbox, a fault in a real run.
     pub sandbox_scripts_allowed: bool,
+    /// Identifiers that a spreadsheet may have rounded are taken as they are.
+    pub accept_digits: bool,
     /// What the file is in; recognised from its bytes unless given.
     pub encoding: Option<Encoding>,
 }
@@ -84,6 +91,8 @@ pub struct InputRow {
     pub outcome: Result<Deduction, Vec<Fault>>,
     /// The amount where it could be read, of an invalid row too.
     pub amount: Option<Fen>,
+    /// What may be wrong with it, and is not for levy to tell: the row goes on.
+    pub doubts: Vec<Fault>,
 }
 
 impl fmt::Debug for InputRow {
@@ -94,6 +103,7 @@ impl fmt::Debug for InputRow {
             .field("cells", &self.cells.len())
             .field("outcome", &self.outcome)
             .field("amount", &self.amount)
+            .field("doubts", &self.doubts)
             .finish()
     }
 }
@@ -119,7 +129,19 @@ pub struct Reader<R: Read> {
     columns: Columns,
     rules: Rules,
     rows: u64,
+    /// Rows of blank cells: no rows of the batch, unless another comes behind them.
+    blanks: VecDeque<Blank>,
+    /// The line of the row behind `blanks`, which are rows then, and its cells.
+    behind: Option<u64>,
+    record: StringRecord,
     end: Option<Result<(), FileFault>>,
+}
+
+/// A row of blank cells.
+struct Blank {
+    line: u64,
+    /// Its cells, where one holds blanks.
+    cells: Option<Box<StringRecord>>,
 }
 
 impl Reader<File> {
@@ -170,6 +192,9 @@ impl<R: Read> Reader<R> {
             columns,
             rules,
             rows: 0,
+            blanks: VecDeque::new(),
+            behind: None,
+            record: StringRecord::new(),
             end: None,
         })
     }
@@ -215,35 +240,83 @@ impl<R: Read> Reader<R> {
     }
 
     fn read_row(&mut self) -> Result<Option<InputRow>, FileFault> {
-        let name = &*self.name;
-        let refused = |stop: Stop| FileFault::new(name, stop.line, stop.kind);
-        let Some(lines) = self.decoder.next().map_err(refused)? else {
-            if self.rows == 0 {
-                return Err(FileFault::new(name, None, FileFaultKind::NoRows));
-            }
-            return Ok(None);
-        };
-        let record = self.decoder.record();
-        let at_row = |kind| FileFault::new(name, Some(lines.first), kind);
-        if record.len() != self.columns.width() {
-            return Err(at_row(FileFaultKind::FieldCount {
-                found: record.len(),
-                wanted: self.columns.width(),
-                last_line: lines.last,
-            }));
+        if self.behind.is_none() && !self.look_ahead()? {
+            return self.ended();
         }
         if self.rows == ROWS_MAX {
-            return Err(at_row(FileFaultKind::TooManyRows));
+            return Err(FileFault::new(
+                &self.name,
+                self.behind,
+                FileFaultKind::TooManyRows,
+            ));
         }
         self.rows += 1;
-        let checked = validate::check(record, &self.columns, &self.rules, lines.first);
-        Ok(Some(InputRow {
+        if let Some(blank) = self.blanks.pop_front() {
+            let cells = blank.cells.map_or_else(
+                || StringRecord::from(vec![""; self.columns.width()]),
+                |cells| *cells,
+            );
+            return Ok(Some(self.row(&cells, blank.line)));
+        }
+        Ok(self.behind.take().map(|line| self.row(&self.record, line)))
+    }
+
+    /// Reads on to the next row that is not blank; false at the end.
+    fn look_ahead(&mut self) -> Result<bool, FileFault> {
+        let name = &*self.name;
+        let refused = |stop: Stop| FileFault::new(name, stop.line, stop.kind);
+        while let Some(lines) = self.decoder.next().map_err(refused)? {
+            let record = self.decoder.record();
+            let at_row = |kind| FileFault::new(name, Some(lines.first), kind);
+            if record.len() != self.columns.width() {
+                return Err(at_row(FileFaultKind::FieldCount {
+                    found: record.len(),
+                    wanted: self.columns.width(),
+                    last_line: lines.last,
+                }));
+            }
+            if !record.iter().all(|cell| cell.trim().is_empty()) {
+                self.behind = Some(lines.first);
+                self.decoder.swap_record(&mut self.record);
+                return Ok(true);
+            }
+            if self.blanks.len() == BLANK_ROWS_MAX {
+                return Err(at_row(FileFaultKind::TooManyRows));
+            }
+            let empty = record.iter().all(str::is_empty);
+            self.blanks.push_back(Blank {
+                line: lines.first,
+                cells: (!empty).then(|| Box::new(record.clone())),
+            });
+        }
+        Ok(false)
+    }
+
+    fn ended(&mut self) -> Result<Option<InputRow>, FileFault> {
+        if self.rows == 0 {
+            return Err(FileFault::new(&self.name, None, FileFaultKind::NoRows));
+        }
+        if let Some(first) = self.blanks.front() {
+            self.columns.warnings.push(format!(
+                "{} blank rows at the end, from line {} on, are no rows of the batch",
+                self.blanks.len(),
+                first.line
+            ));
+            self.blanks.clear();
+        }
+        Ok(None)
+    }
+
+    fn row(&self, record: &StringRecord, line: u64) -> InputRow {
+        let checked = validate::check(record, &self.columns, &self.rules, line);
+        InputRow {
             ordinal: self.rows,
-            line: lines.first,
+            line,
             cells: self.columns.carried_cells(record),
             outcome: checked.outcome,
             amount: checked.amount,
-        }))
+            doubts: checked.doubts,
+        }
     }
 }
 

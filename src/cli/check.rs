@@ -90,6 +90,10 @@ struct Desk {
 
 impl Watcher for Desk {
     fn row(&mut self, row: &InputRow) {
+        for doubt in &row.doubts {
+            let line = format!("warning: {}", doubt.in_file(&self.name));
+            self.fault(&line);
+        }
         match &row.outcome {
             Ok(deduction) => {
                 let content = &deduction.content;

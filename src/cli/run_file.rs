@@ -219,6 +219,7 @@ pub fn terms(taking: FileArgs, config: &Config, environment: Environment, at: Wa
             amount_fen_max: Some(config.amount_fen_max),
             sandbox_scripts_allowed: environment == Environment::Sandbox,
             encoding: taking.encoding,
+            accept_digits: taking.accept_digits,
         },
         hold_days: taking.hold_days.unwrap_or(config.hold_days),
         at,
@@ -284,11 +285,18 @@ pub struct Desk {
     shown: u64,
     faults: u64,
     rows: u64,
+    doubts: u64,
     stop: tokio::sync::watch::Receiver<bool>,
 }
 
 impl Watcher for Desk {
     fn row(&mut self, row: &InputRow) {
+        for doubt in &row.doubts {
+            self.doubts += 1;
+            if self.doubts <= FAULTS_SHOWN_MAX {
+                say(&format!("warning: {}", doubt.in_file(&self.name)));
+            }
+        }
         let Err(faults) = &row.outcome else { return };
         self.rows += 1;
         for fault in faults {
@@ -313,12 +321,20 @@ impl Desk {
             shown: 0,
             faults: 0,
             rows: 0,
+            doubts: 0,
             stop,
         }
     }
 
-    /// Says how many faults were not shown.
+    /// Says how many faults and doubts were not shown.
     pub fn conclude(&self) {
+        if self.doubts > FAULTS_SHOWN_MAX {
+            say(&format!(
+                "{}: {} warnings in all; `levy check` tells every one",
+                self.name,
+                grouped(self.doubts)
+            ));
+        }
         if self.faults > self.shown {
             say(&format!(
                 "{}: {} faults in {} rows in all; the result has every one",

@@ -245,10 +245,7 @@ impl Process<'_> {
             return Ok(batch);
         }
         let terms = Terms {
-            rules: Rules {
-                amount_fen_max: None,
-                sandbox_scripts_allowed: false,
-            },
+            rules: Rules::default(),
             hold_days: 40,
             at: self.world.clock.wall(),
         };

@@ -14,6 +14,10 @@ pub struct FileArgs {
     /// that does.
     #[arg(long, value_name = "NAME", value_parser = encoding)]
     pub encoding: Option<Encoding>,
+    /// Take identifiers of 16 digits and more that end in zeros as they are, though a spreadsheet may
+    /// have rounded them.
+    #[arg(long)]
+    pub accept_digits: bool,
     /// Days within which another order for the same debt holds a new one, in place of `[holds] days`.
     #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(0..=HOLD_DAYS_MAX))]
     pub hold_days: Option<u32>,
