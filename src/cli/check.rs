@@ -197,12 +197,12 @@ impl Desk {
     fn totals(&self, accepted: &Accepted) -> String {
         let all = self.in_all();
         let mut text = format!(
-            "{}: {}, {} rows, {} valid, {} invalid",
+            "{}: {} rows, {} valid, {} invalid; read as {}",
             self.name,
-            self.encoding,
             grouped(accepted.rows),
             grouped(all.rows),
-            grouped(self.invalid)
+            grouped(self.invalid),
+            self.encoding
         );
         let kinds = ReductionType::ALL.iter().map(|t| t.as_str());
         let lines: Vec<(&str, Sum)> = kinds.zip(self.by_type).chain([("in all", all)]).collect();

@@ -18,7 +18,7 @@ fn a_clean_file_is_exit_0_and_adds_up() {
     assert_eq!(
         said.out,
         "\
-night.csv: 3 rows, 3 valid, 0 invalid
+night.csv: 3 rows, 3 valid, 0 invalid; read as UTF-8
   FINANCIAL_PENALTY   1 rows       0.07 yuan
   JUDICIAL_DEDUCTION  2 rows  12,500.50 yuan
   in all              3 rows  12,500.57 yuan
@@ -57,7 +57,7 @@ fn every_fault_is_a_line_with_its_place_and_the_exit_is_3() {
         "bad.csv:5: CONFLICT: the number N3 stands for another deduction in line 4",
         "bad.csv:7: repeat of bad.csv:6: adds nothing",
         "bad.csv:8: HELD: looks like N4 in bad.csv:6",
-        "bad.csv: 8 rows, 5 valid, 3 invalid",
+        "bad.csv: 8 rows, 5 valid, 3 invalid; read as UTF-8",
     ]) {
         assert!(line.starts_with(begins), "{line}\n  is not\n{begins}");
     }
@@ -93,7 +93,7 @@ fn json_goes_to_stdout_and_the_faults_to_stderr() {
     assert_eq!(
         value,
         serde_json::json!({
-            "file": "bad.csv", "rows": 2, "valid": 1, "invalid": 1,
+            "file": "bad.csv", "encoding": "UTF-8", "rows": 2, "valid": 1, "invalid": 1,
             "amount_by_type": {"FINANCIAL_PENALTY": 0, "JUDICIAL_DEDUCTION": 8},
             "amount": 8, "unreadable_amounts": 1,
             "repeats": 0, "conflicts": 0, "held": 0, "exit_code": 3,
