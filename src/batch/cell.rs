@@ -70,6 +70,14 @@ pub(super) fn rounded(text: &str) -> Rounded {
     }
 }
 
+/// Whether a cell is an error of a spreadsheet.
+pub(super) fn is_error(text: &str) -> bool {
+    const ERRORS: [&str; 8] = [
+        "#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NUM!", "#NULL!", "#SPILL!",
+    ];
+    ERRORS.contains(&text)
+}
+
 /// Whether a cell is the label of a row of totals.
 pub(super) fn is_total(text: &str) -> bool {
     const LABELS: [&str; 11] = [

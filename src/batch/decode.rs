@@ -10,7 +10,7 @@ use std::io::{self, Read};
 use csv::StringRecord;
 
 use super::encoding::{CHARACTER_BYTES_MAX, Encoding, Text, TextFault};
-use super::fault::{FileFaultKind, Seems};
+use super::fault::{FileFault, FileFaultKind, Seems};
 use super::{CELL_BYTES_MAX, ROW_BYTES_MAX};
 
 /// Bytes read from the file at once; the header's delimiter is looked for in the first of them.
@@ -27,6 +27,12 @@ const UTF8_MARK: &[u8] = b"\xef\xbb\xbf";
 pub(super) struct Stop {
     pub(super) line: Option<u64>,
     pub(super) kind: FileFaultKind,
+}
+
+impl Stop {
+    pub(super) fn in_file(self, name: &str) -> FileFault {
+        FileFault::new(name, self.line, self.kind)
+    }
 }
 
 /// The physical lines of a record, from 1.

@@ -38,6 +38,13 @@ impl Fault {
     pub fn in_file(&self, name: &str) -> String {
         format!("{name}:{self}")
     }
+
+    /// The message of what is only a doubt: `batch.csv:17: warning: card_no: …`.
+    pub fn warning_in_file(&self, name: &str) -> String {
+        let whole = self.to_string();
+        let words = whole.split_once(' ').map_or("", |(_, words)| words);
+        format!("{name}:{}: warning: {words}", self.line)
+    }
 }
 
 impl fmt::Display for Fault {
@@ -146,6 +153,18 @@ pub enum FileFaultKind {
     },
     /// More rows than [`super::ROWS_MAX`].
     TooManyRows,
+    /// A workbook that can't be read; why.
+    Workbook(String),
+    /// A workbook above [`super::WORKBOOK_BYTES_MAX`], or that unpacks to more than 4 GiB; at least so many
+    /// bytes.
+    WorkbookTooLarge(u64),
+    /// More than one sheet has the columns of a batch; their names.
+    TwoSheets(String),
+    /// A cell to the right of the header's last.
+    StrayCell {
+        /// Position of the cell.
+        position: usize,
+    },
 }
 
 /// What a file that is not UTF-8 seems to be, by its first bytes or by the bytes at the fault.
@@ -155,7 +174,7 @@ pub enum Seems {
     Utf16,
     /// Its byte order mark says UTF-32.
     Utf32,
-    /// The first bytes of an Excel workbook.
+    /// The first bytes of an Excel workbook; of one of the old form, where a file was opened by its name.
     Workbook,
     /// The bytes at the fault are a character of GB18030 (GBK, GB2312).
     Gb18030,
@@ -168,7 +187,7 @@ impl Seems {
         match self {
             Self::Utf16 => "its mark says UTF-16",
             Self::Utf32 => "it seems to be UTF-32",
-            Self::Workbook => "it seems to be an Excel workbook, not a CSV",
+            Self::Workbook => "it seems to be an Excel workbook of the old form (.xls)",
             Self::Gb18030 => "it seems to be GB18030 (GBK)",
             Self::Other => "its encoding is not known, or it is damaged",
         }
@@ -212,7 +231,7 @@ impl FileFault {
                 seems: Seems::Gb18030,
                 ..
             } => "save it as CSV UTF-8, or say --encoding gb18030 if you know that it is".into(),
-            Encoding { .. } => "save it as CSV UTF-8 and give it again".into(),
+            Encoding { .. } => "save it as CSV UTF-8 or as .xlsx, and give it again".into(),
             Nul { .. } => {
                 "if it was saved as UTF-16, save it as CSV UTF-8; else it is damaged".into()
             }
@@ -230,6 +249,15 @@ impl FileFault {
                 "put a cell that holds the delimiter between quotes; fill up a short row".into()
             }
             TooManyRows => format!("split it: a batch has at most {} rows", super::ROWS_MAX),
+            Workbook(_) => {
+                "open it in a spreadsheet and save it as .xlsx anew, or as CSV UTF-8".into()
+            }
+            WorkbookTooLarge(_) => format!(
+                "save it as CSV UTF-8; a workbook has at most {} bytes",
+                super::WORKBOOK_BYTES_MAX
+            ),
+            TwoSheets(_) => "give each of them in a file of its own".into(),
+            StrayCell { .. } => "name its column in the header, or clear it".into(),
         }
     }
 }
@@ -277,6 +305,14 @@ impl fmt::Display for FileFault {
                 write!(f, "the row has {found} fields, the header {wanted}")?;
             }
             TooManyRows => f.write_str("too many rows")?,
+            Workbook(words) => write!(f, "can't be read as a workbook: {words}")?,
+            WorkbookTooLarge(bytes) => {
+                write!(f, "a workbook of {bytes} bytes or more is too large")?
+            }
+            TwoSheets(names) => write!(f, "several sheets have the columns of a batch: {names}")?,
+            StrayCell { position } => {
+                write!(f, "a cell in column {position}, to the right of the header")?;
+            }
         }
         write!(f, ": {}", self.hint())
     }

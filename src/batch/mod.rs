@@ -8,6 +8,7 @@ mod encoding;
 mod escape;
 mod fault;
 mod validate;
+mod workbook;
 
 pub mod columns;
 
@@ -22,12 +23,14 @@ use sha2::{Digest, Sha256};
 
 use crate::order::{Content, Fen, OrderNo};
 use columns::Columns;
-use decode::{Decoder, Stop};
+use decode::{Decoder, Lines, Stop};
+use workbook::{Kind, Workbook};
 
 pub use columns::LEVY_COLUMNS;
 pub use encoding::Encoding;
 pub use escape::{escape_cell, unescape_cell};
 pub use fault::{Fault, FileFault, FileFaultKind, SHOWN_CHARS_MAX, Seems};
+pub use workbook::WORKBOOK_BYTES_MAX;
 
 /// Bytes of a cell as it stands in the file, quotes included.
 pub const CELL_BYTES_MAX: usize = 64 * 1024;
@@ -124,7 +127,7 @@ pub struct Deduction {
 /// fault of the file may stand in its last line.
 pub struct Reader<R: Read> {
     name: Box<str>,
-    decoder: Decoder<R>,
+    records: Records<R>,
     header: Header,
     columns: Columns,
     rules: Rules,
@@ -134,7 +137,63 @@ pub struct Reader<R: Read> {
     /// The line of the row behind `blanks`, which are rows then, and its cells.
     behind: Option<u64>,
     record: StringRecord,
+    kinds: Vec<Kind>,
     end: Option<Result<(), FileFault>>,
+}
+
+/// Where records come from.
+enum Records<R: Read> {
+    Csv(Box<Decoder<R>>),
+    Workbook(Workbook),
+}
+
+impl<R: Read> Records<R> {
+    fn next(&mut self) -> Result<Option<Lines>, Stop> {
+        match self {
+            Self::Csv(decoder) => decoder.next(),
+            Self::Workbook(book) => book.next(),
+        }
+    }
+
+    fn record(&self) -> &StringRecord {
+        match self {
+            Self::Csv(decoder) => decoder.record(),
+            Self::Workbook(book) => book.record(),
+        }
+    }
+
+    /// Gives the record away for another, whose cells are of no account.
+    fn swap(&mut self, record: &mut StringRecord, kinds: &mut Vec<Kind>) {
+        match self {
+            Self::Csv(decoder) => decoder.swap_record(record),
+            Self::Workbook(book) => book.swap(record, kinds),
+        }
+    }
+
+    fn digest(&self) -> [u8; 32] {
+        match self {
+            Self::Csv(decoder) => decoder.digest(),
+            Self::Workbook(book) => book.digest(),
+        }
+    }
+}
+
+/// What a file is read as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// A CSV in this encoding.
+    Csv(Encoding),
+    /// An Excel workbook (.xlsx).
+    Workbook,
+}
+
+impl fmt::Display for Form {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Csv(encoding) => encoding.fmt(f),
+            Self::Workbook => f.write_str("a workbook (.xlsx)"),
+        }
+    }
 }
 
 /// A row of blank cells.
@@ -148,6 +207,10 @@ impl Reader<File> {
     /// Opens a file, recognises its encoding, which takes a reading of its own, and reads its header.
     pub fn open(path: &Path, rules: Rules) -> Result<Self, FileFault> {
         let (name, mut file) = open_file(path)?;
+        if workbook::is_workbook(&mut file).map_err(|error| FileFault::io(&name, &error))? {
+            let book = Workbook::open(file).map_err(|stop| stop.in_file(&name))?;
+            return Self::of(&name, Records::Workbook(book), rules);
+        }
         let mut recognised = || -> io::Result<Encoding> {
             let encoding = encoding::recognise(&mut file)?;
             file.rewind()?;
@@ -169,25 +232,37 @@ impl<R: Read> Reader<R> {
     /// Reads the header of any source of bytes, which is in UTF-8 unless the rules say otherwise;
     /// `name` stands in messages.
     pub fn new(name: &str, source: R, rules: Rules) -> Result<Self, FileFault> {
-        let refused = |stop: Stop| FileFault::new(name, stop.line, stop.kind);
         let encoding = rules.encoding.unwrap_or(Encoding::Utf8);
-        let mut decoder = Decoder::new(source, encoding).map_err(refused)?;
-        let Some(lines) = decoder.next().map_err(refused)? else {
+        let decoder = Decoder::new(source, encoding).map_err(|stop| stop.in_file(name))?;
+        Self::of(name, Records::Csv(Box::new(decoder)), rules)
+    }
+
+    fn of(name: &str, mut records: Records<R>, rules: Rules) -> Result<Self, FileFault> {
+        let Some(lines) = records.next().map_err(|stop| stop.in_file(name))? else {
             return Err(FileFault::new(name, None, FileFaultKind::Empty));
         };
-        let columns = Columns::read(decoder.record())
+        let mut columns = Columns::read(records.record())
             .map_err(|kind| FileFault::new(name, Some(lines.first), kind))?;
-        if columns.returned {
-            decoder.expect_a_result();
-        }
+        let delimiter = match &mut records {
+            Records::Csv(decoder) => {
+                if columns.returned {
+                    decoder.expect_a_result();
+                }
+                decoder.delimiter()
+            }
+            Records::Workbook(book) => {
+                columns.warnings.append(&mut book.warnings);
+                b','
+            }
+        };
         let header = Header {
-            cells: columns.carried_cells(decoder.record()),
-            delimiter: decoder.delimiter(),
+            cells: columns.carried_cells(records.record()),
+            delimiter,
             returned: columns.returned,
         };
         Ok(Self {
             name: name.into(),
-            decoder,
+            records,
             header,
             columns,
             rules,
@@ -195,13 +270,17 @@ impl<R: Read> Reader<R> {
             blanks: VecDeque::new(),
             behind: None,
             record: StringRecord::new(),
+            kinds: Vec::new(),
             end: None,
         })
     }
 
     /// What the file is read as.
-    pub fn encoding(&self) -> Encoding {
-        self.rules.encoding.unwrap_or(Encoding::Utf8)
+    pub fn form(&self) -> Form {
+        match self.records {
+            Records::Csv(_) => Form::Csv(self.rules.encoding.unwrap_or(Encoding::Utf8)),
+            Records::Workbook(_) => Form::Workbook,
+        }
     }
 
     /// The header.
@@ -233,7 +312,7 @@ impl<R: Read> Reader<R> {
     pub fn finish(mut self) -> Result<Head, FileFault> {
         while self.next_row()?.is_some() {}
         Ok(Head {
-            digest: self.decoder.digest(),
+            digest: self.records.digest(),
             header: self.header,
             warnings: self.columns.warnings,
         })
@@ -256,17 +335,19 @@ impl<R: Read> Reader<R> {
                 || StringRecord::from(vec![""; self.columns.width()]),
                 |cells| *cells,
             );
-            return Ok(Some(self.row(&cells, blank.line)));
+            return Ok(Some(self.row(&cells, &[], blank.line)));
         }
-        Ok(self.behind.take().map(|line| self.row(&self.record, line)))
+        Ok(self
+            .behind
+            .take()
+            .map(|line| self.row(&self.record, &self.kinds, line)))
     }
 
     /// Reads on to the next row that is not blank; false at the end.
     fn look_ahead(&mut self) -> Result<bool, FileFault> {
         let name = &*self.name;
-        let refused = |stop: Stop| FileFault::new(name, stop.line, stop.kind);
-        while let Some(lines) = self.decoder.next().map_err(refused)? {
-            let record = self.decoder.record();
+        while let Some(lines) = self.records.next().map_err(|stop| stop.in_file(name))? {
+            let record = self.records.record();
             let at_row = |kind| FileFault::new(name, Some(lines.first), kind);
             if record.len() != self.columns.width() {
                 return Err(at_row(FileFaultKind::FieldCount {
@@ -277,7 +358,7 @@ impl<R: Read> Reader<R> {
             }
             if !record.iter().all(|cell| cell.trim().is_empty()) {
                 self.behind = Some(lines.first);
-                self.decoder.swap_record(&mut self.record);
+                self.records.swap(&mut self.record, &mut self.kinds);
                 return Ok(true);
             }
             if self.blanks.len() == BLANK_ROWS_MAX {
@@ -307,8 +388,13 @@ impl<R: Read> Reader<R> {
         Ok(None)
     }
 
-    fn row(&self, record: &StringRecord, line: u64) -> InputRow {
-        let checked = validate::check(record, &self.columns, &self.rules, line);
+    fn row(&self, record: &StringRecord, kinds: &[Kind], line: u64) -> InputRow {
+        let row = validate::Row {
+            record,
+            kinds,
+            line,
+        };
+        let checked = validate::check(row, &self.columns, &self.rules);
         InputRow {
             ordinal: self.rows,
             line,
@@ -323,14 +409,18 @@ impl<R: Read> Reader<R> {
 /// SHA-256 of a file's bytes, in bounded memory: the batch's identity before anything else is known.
 pub fn digest_of(path: &Path) -> Result<[u8; 32], FileFault> {
     let (name, mut file) = open_file(path)?;
+    digest_of_bytes(&mut file).map_err(|error| FileFault::io(&name, &error))
+}
+
+fn digest_of_bytes(source: &mut impl Read) -> io::Result<[u8; 32]> {
     let mut hash = Sha256::new();
     let mut chunk = vec![0; DIGEST_CHUNK_BYTES];
     loop {
-        match file.read(&mut chunk) {
+        match source.read(&mut chunk) {
             Ok(0) => return Ok(hash.finalize().into()),
             Ok(count) => hash.update(&chunk[..count]),
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(FileFault::io(&name, &error)),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
         }
     }
 }

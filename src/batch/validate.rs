@@ -8,9 +8,10 @@ use std::borrow::Cow;
 
 use csv::StringRecord;
 
-use super::cell::{Rounded, half_width, is_total, rounded, ungrouped};
+use super::cell::{Rounded, half_width, is_error, is_total, rounded, ungrouped};
 use super::columns::{Columns, Name};
 use super::fault::{Fault, escaped, shown, shown_secret};
+use super::workbook::Kind;
 use super::{Deduction, Rules};
 use crate::order::{
     Account, AmountFault, CardNo, Content, Fen, Merchant, NameFault, OrderNo, Reason,
@@ -25,13 +26,22 @@ pub(super) struct Checked {
     pub(super) doubts: Vec<Fault>,
 }
 
-/// Walks the ladder. `line` is where the row begins.
-pub(super) fn check(record: &StringRecord, columns: &Columns, rules: &Rules, line: u64) -> Checked {
-    let blank = record.iter().all(|cell| cell.trim().is_empty());
+/// A row as it was read.
+#[derive(Clone, Copy)]
+pub(super) struct Row<'a> {
+    pub(super) record: &'a StringRecord,
+    /// What its cells are to a spreadsheet; texts, where nothing is told.
+    pub(super) kinds: &'a [Kind],
+    /// Where it begins.
+    pub(super) line: u64,
+}
+
+/// Walks the ladder.
+pub(super) fn check(row: Row<'_>, columns: &Columns, rules: &Rules) -> Checked {
+    let blank = row.record.iter().all(|cell| cell.trim().is_empty());
     let mut ladder = Ladder {
-        record,
+        row,
         columns,
-        line,
         blank,
         accept_digits: rules.accept_digits,
         faults: Vec::new(),
@@ -79,9 +89,8 @@ pub(super) fn check(record: &StringRecord, columns: &Columns, rules: &Rules, lin
 }
 
 struct Ladder<'a> {
-    record: &'a StringRecord,
+    row: Row<'a>,
     columns: &'a Columns,
-    line: u64,
     blank: bool,
     accept_digits: bool,
     faults: Vec<Fault>,
@@ -93,7 +102,7 @@ impl<'a> Ladder<'a> {
     /// width is read in half width, but for texts that people read.
     fn text(&self, name: Name) -> Cow<'a, str> {
         let place = self.columns.place(name);
-        let cell = place.map_or("", |i| self.columns.cell(self.record, i));
+        let cell = place.map_or("", |i| self.columns.cell(self.row.record, i));
         match name {
             Name::Reason | Name::LevyOutRequestNo => Cow::Borrowed(cell.trim()),
             _ => half_width(cell),
@@ -102,11 +111,44 @@ impl<'a> Ladder<'a> {
 
     /// A part that must be there. `None` comes with a fault.
     fn required<T>(&mut self, name: Name, parse: fn(&str) -> Result<T, NameFault>) -> Option<T> {
+        if let Some((what, hint)) = self.unfit(name) {
+            self.fault(name, what.into(), hint.into());
+            return None;
+        }
         match parse(&self.text(name)) {
             Ok(part) => self.whole(name).then_some(part),
             Err(what) => {
                 self.fault(name, what.into(), hint(name).into());
                 None
+            }
+        }
+    }
+
+    /// Why a cell can't be what its column asks for, by its kind in a workbook; and what to do.
+    fn unfit(&self, name: Name) -> Option<(&'static str, &'static str)> {
+        const AS_TEXT: &str = "format the column as text and enter it anew from its source";
+        let place = self.columns.place(name)?;
+        match self.row.kinds.get(place).copied().unwrap_or(Kind::Text) {
+            Kind::Text if !is_error(&self.text(name)) => None,
+            Kind::Text | Kind::Error => Some((
+                "is an error of the spreadsheet",
+                "mend the formula behind it",
+            )),
+            Kind::Truth => Some(("is a truth value", AS_TEXT)),
+            Kind::Date => Some(("is a date to the spreadsheet, and no text", AS_TEXT)),
+            Kind::Number => {
+                let whole = self.text(name).len() <= 15;
+                let fits = match name {
+                    Name::Amount | Name::AmountYuan => true,
+                    Name::Reason | Name::ReductionType | Name::ReqScene => whole,
+                    Name::OutRequestNo | Name::Mchid | Name::BalAccountNo | Name::CardNo => {
+                        self.accept_digits && whole
+                    }
+                    Name::SgnNo | Name::LevyOutRequestNo => self.accept_digits && whole,
+                };
+                let what = "is a number to the spreadsheet, which keeps 15 digits and drops zeros in \
+                            front";
+                (!fits).then_some((what, AS_TEXT))
             }
         }
     }
@@ -141,10 +183,10 @@ impl<'a> Ladder<'a> {
     /// The one fault of a row of totals.
     fn total(&self) -> Option<Fault> {
         let cells = self.columns.carried.iter();
-        let mut cells = cells.map(|&i| (i, self.columns.cell(self.record, i)));
+        let mut cells = cells.map(|&i| (i, self.columns.cell(self.row.record, i)));
         let (i, label) = cells.find(|(_, cell)| !cell.trim().is_empty())?;
         is_total(label).then(|| Fault {
-            line: self.line,
+            line: self.row.line,
             column: self.columns.label_at(i).to_owned(),
             value: shown(label.trim()),
             what: "is the label of a row of totals, not a deduction".into(),
@@ -191,6 +233,10 @@ impl<'a> Ladder<'a> {
     /// The amount, if it can be read; one above the ceiling is read and a fault.
     fn amount(&mut self, rules: &Rules) -> Option<Fen> {
         let name = self.columns.amount().unwrap_or(Name::Amount);
+        if let Some((what, hint)) = self.unfit(name) {
+            self.fault(name, what.into(), hint.into());
+            return None;
+        }
         let text = self.text(name);
         let plain = ungrouped(&text);
         let read = if name == Name::AmountYuan {
@@ -240,7 +286,7 @@ impl<'a> Ladder<'a> {
             hint
         };
         Fault {
-            line: self.line,
+            line: self.row.line,
             column: self.columns.label(name).to_owned(),
             value,
             what,

@@ -11,7 +11,7 @@ use super::config;
 use super::failure::{Exit, Failure};
 use super::run_file::terms;
 use super::store::variables;
-use crate::batch::{Encoding, InputRow};
+use crate::batch::{Encoding, Form, InputRow};
 use crate::clock::{Clock, SystemClock};
 use crate::ledger::SqliteLedger;
 use crate::ledger::{Accepted, Environment, Ledger};
@@ -48,7 +48,7 @@ pub fn check(args: &CheckArgs) -> Result<Exit, Failure> {
     for warning in &taken.warnings {
         desk.fault(&format!("{}: warning: {warning}", desk.name));
     }
-    desk.encoding = taken.encoding;
+    desk.form = taken.form;
     desk.after(&mut scratch, &taken)?;
     let accepted = taken.accepted;
     let clean = accepted.invalid == 0 && accepted.conflicts == 0 && accepted.held == 0;
@@ -85,13 +85,13 @@ struct Desk {
     by_type: [Sum; ReductionType::ALL.len()],
     invalid: u64,
     unreadable: u64,
-    encoding: Encoding,
+    form: Form,
 }
 
 impl Watcher for Desk {
     fn row(&mut self, row: &InputRow) {
         for doubt in &row.doubts {
-            let line = format!("warning: {}", doubt.in_file(&self.name));
+            let line = doubt.warning_in_file(&self.name);
             self.fault(&line);
         }
         match &row.outcome {
@@ -133,7 +133,7 @@ impl Desk {
             by_type: Default::default(),
             invalid: 0,
             unreadable: 0,
-            encoding: Encoding::Utf8,
+            form: Form::Csv(Encoding::Utf8),
         }
     }
 
@@ -202,7 +202,7 @@ impl Desk {
             grouped(accepted.rows),
             grouped(all.rows),
             grouped(self.invalid),
-            self.encoding
+            self.form
         );
         let kinds = ReductionType::ALL.iter().map(|t| t.as_str());
         let lines: Vec<(&str, Sum)> = kinds.zip(self.by_type).chain([("in all", all)]).collect();
@@ -235,7 +235,7 @@ impl Desk {
         }
         let object = json!({
             "file": self.name,
-            "encoding": self.encoding.as_str(),
+            "read_as": self.form.to_string(),
             "rows": accepted.rows,
             "valid": all.rows,
             "invalid": self.invalid,

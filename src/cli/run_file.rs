@@ -7,7 +7,7 @@ use super::config::Config;
 use super::drive::{Driver, at_hand, expiring, lost};
 use super::failure::{Exit, Failure};
 use super::session::Session;
-use crate::batch::{Encoding, InputRow, Rules, digest_of};
+use crate::batch::{Encoding, Form, InputRow, Rules, digest_of};
 use crate::clock::{Clock, WallMs};
 use crate::ledger::{
     Accepted, Batch, Environment, Expiring, JournalHead, Ledger, Scope, Tally, Totals,
@@ -205,8 +205,8 @@ pub fn taken_in(
     for warning in &intake.warnings {
         say(&format!("{}: warning: {warning}", desk.name));
     }
-    if intake.encoding != Encoding::Utf8 {
-        driver.note(&format!("{}: read as {}", desk.name, intake.encoding));
+    if intake.form != Form::Csv(Encoding::Utf8) {
+        driver.note(&format!("{}: read as {}", desk.name, intake.form));
     }
     driver.note(&accepted(&desk.name, &intake.batch, &intake.accepted));
     Ok(intake.batch)
@@ -294,7 +294,7 @@ impl Watcher for Desk {
         for doubt in &row.doubts {
             self.doubts += 1;
             if self.doubts <= FAULTS_SHOWN_MAX {
-                say(&format!("warning: {}", doubt.in_file(&self.name)));
+                say(&doubt.warning_in_file(&self.name));
             }
         }
         let Err(faults) = &row.outcome else { return };

@@ -7,7 +7,7 @@
 use std::fmt;
 use std::path::Path;
 
-use crate::batch::{Encoding, Fault, FileFault, InputRow, Reader, Rules};
+use crate::batch::{Fault, FileFault, Form, InputRow, Reader, Rules};
 use crate::clock::WallMs;
 use crate::ledger::{Accepted, Batch, BatchHead, Ledger, LedgerError, StagedOrder, StagedRow};
 
@@ -24,7 +24,7 @@ pub struct Intake {
     /// What accepting it did.
     pub accepted: Accepted,
     /// What it was read as.
-    pub encoding: Encoding,
+    pub form: Form,
     /// Columns that come close to a known one, as sentences.
     pub warnings: Vec<String>,
 }
@@ -35,7 +35,7 @@ pub struct Staged {
     /// What it would be accepted as.
     pub head: BatchHead,
     /// What it was read as.
-    pub encoding: Encoding,
+    pub form: Form,
     /// Columns that come close to a known one, as sentences.
     pub warnings: Vec<String>,
 }
@@ -117,7 +117,7 @@ pub fn take_in(
         Ok(Intake {
             batch,
             accepted,
-            encoding: staged.encoding,
+            form: staged.form,
             warnings: staged.warnings,
         })
     });
@@ -137,7 +137,7 @@ pub fn stage(
     watcher: &mut dyn Watcher,
 ) -> Result<Staged, IntakeFault> {
     let mut reader = Reader::open(path, terms.rules)?;
-    let encoding = reader.encoding();
+    let form = reader.form();
     let mut chunk: Vec<StagedRow> = Vec::with_capacity(STAGED_ROWS_MAX);
     let mut bytes = 0;
     while let Some(row) = reader.next_row()? {
@@ -171,7 +171,7 @@ pub fn stage(
             header: head.header.cells,
             delimiter: head.header.delimiter,
         },
-        encoding,
+        form,
         warnings: head.warnings,
     })
 }

@@ -307,6 +307,10 @@ fn refused(bytes: &[u8], fault: &FileFault) {
         FileFaultKind::NoRows | FileFaultKind::RowTooLong => {}
         FileFaultKind::TooManyColumns(_) | FileFaultKind::TooManyRows => {}
         FileFaultKind::Io(_) | FileFaultKind::NotAFile => panic!("no disk was there: {words}"),
+        FileFaultKind::Workbook(_)
+        | FileFaultKind::WorkbookTooLarge(_)
+        | FileFaultKind::TwoSheets(_)
+        | FileFaultKind::StrayCell { .. } => panic!("no workbook was there: {words}"),
     }
 }
 

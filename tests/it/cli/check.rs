@@ -93,7 +93,7 @@ fn json_goes_to_stdout_and_the_faults_to_stderr() {
     assert_eq!(
         value,
         serde_json::json!({
-            "file": "bad.csv", "encoding": "UTF-8", "rows": 2, "valid": 1, "invalid": 1,
+            "file": "bad.csv", "read_as": "UTF-8", "rows": 2, "valid": 1, "invalid": 1,
             "amount_by_type": {"FINANCIAL_PENALTY": 0, "JUDICIAL_DEDUCTION": 8},
             "amount": 8, "unreadable_amounts": 1,
             "repeats": 0, "conflicts": 0, "held": 0, "exit_code": 3,

@@ -1,0 +1,91 @@
+//! Files as finance teams have them: `fixtures/files` holds them, and `fixtures/files/expected` what
+//! `levy check` says of each, to the letter.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/files")
+}
+
+fn names() -> Vec<String> {
+    let entries = fs::read_dir(fixtures()).unwrap().map(Result::unwrap);
+    let files = entries.filter(|entry| entry.file_type().unwrap().is_file());
+    let mut names: Vec<String> = files
+        .map(|entry| entry.file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+/// `EXPECTED=write cargo test files_as` writes them anew, to be read before they are believed.
+#[test]
+fn files_as_finance_teams_have_them_are_read_or_refused_as_expected() {
+    let write = std::env::var("EXPECTED").is_ok_and(|word| word == "write");
+    let names = names();
+    assert!(names.len() >= 40, "{}", names.len());
+    let mut wrong = Vec::new();
+    for name in &names {
+        let output = Command::new(env!("CARGO_BIN_EXE_levy"))
+            .args(["check", name])
+            .current_dir(fixtures())
+            .env_clear()
+            .output()
+            .unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        let said = format!(
+            "{}{}exit {}\n",
+            text(output.stdout),
+            text(output.stderr),
+            output.status.code().unwrap()
+        );
+        let expected = fixtures().join("expected").join(format!("{name}.txt"));
+        if write {
+            fs::write(&expected, &said).unwrap();
+        }
+        let want = fs::read_to_string(&expected).unwrap_or_default();
+        if said != want {
+            wrong.push(format!("{name}\n{said}expected:\n{want}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let expected = fs::read_dir(fixtures().join("expected")).unwrap().count();
+    assert_eq!(expected, names.len(), "one expectation a file");
+}
+
+/// However a table is written down, it is the same deductions: nothing of it is sent again.
+#[test]
+fn l2_the_same_rows_in_another_form_are_repeats() {
+    let desk = tempfile::tempdir().unwrap();
+    let run = |name: &str| {
+        fs::copy(fixtures().join(name), desk.path().join(name)).unwrap();
+        let output = Command::new(env!("CARGO_BIN_EXE_levy"))
+            .args(["run", name, "--sandbox", "--json", "--quiet"])
+            .current_dir(desk.path())
+            .output()
+            .unwrap();
+        let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(output.status.code(), Some(0), "{name}: {told}");
+        (told["repeats"].clone(), told["orders"]["deducted"].clone())
+    };
+    assert_eq!(run("utf8.csv"), (0.into(), 123_956.into()));
+    for name in [
+        "utf8-bom-crlf.csv",
+        "utf16le-bom.csv",
+        "utf16be-bom.csv",
+        "gbk-excel.csv",
+        "gb18030-bom.csv",
+        "semicolons.csv",
+        "tabs.csv",
+        "quoted-everything.csv",
+        "mixed-line-ends.csv",
+        "blank-rows-at-the-end.csv",
+        "workbook-text-cells.xlsx",
+    ] {
+        assert_eq!(run(name), (2.into(), 123_956.into()), "{name}");
+    }
+    let arrivals = fs::read_to_string(desk.path().join(".levy-sandbox/arrivals.log")).unwrap();
+    let sent = arrivals.lines().filter(|line| line.contains(" submit "));
+    assert_eq!(sent.count(), 2);
+}
