@@ -3,6 +3,7 @@
 //! It does not know the ledger, the time or the network. `docs/FILES.md` describes the format.
 
 mod cell;
+mod control;
 mod decode;
 mod encoding;
 mod escape;
@@ -27,6 +28,7 @@ use decode::{Decoder, Lines, Stop};
 use workbook::{Kind, Workbook};
 
 pub use columns::LEVY_COLUMNS;
+pub use control::{AddedUp, ControlTotals};
 pub use encoding::Encoding;
 pub use escape::{escape_cell, unescape_cell};
 pub use fault::{Fault, FileFault, FileFaultKind, SHOWN_CHARS_MAX, Seems};

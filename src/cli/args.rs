@@ -15,7 +15,7 @@ pub use books::{
     BackupArgs, FreezeArgs, LedgerArgs, LedgerCommand, Outcome, ResolveArgs, ShowArgs, StatusArgs,
     UnfreezeArgs, VerifyArgs,
 };
-pub use file::FileArgs;
+pub use file::{ExpectArgs, FileArgs};
 pub use rerun::{DriveArgs, OnlyDead, RerunArgs, ResumeArgs};
 
 /// Seconds that `--wait` and `--outage-wait` take at most: a day.
@@ -111,6 +111,8 @@ Examples:
   levy run night.csv --yes --until 05:30   from cron
   levy run night.csv --limit 10            the first night: only ten new orders
   levy run a.csv b.csv --json              one JSON object a file on stdout
+  levy run night.csv --expect-rows 120 --expect-amount 4567890
+                                           nothing is sent unless it adds up to that (fen)
   levy run sample_batch.csv --sandbox --wait 10
 
 The file's bytes are the batch: the same file again continues it, and sends no row twice. After
@@ -128,6 +130,9 @@ pub struct RunArgs {
     /// How the file is read and taken in.
     #[command(flatten)]
     pub taking: FileArgs,
+    /// What it must add up to.
+    #[command(flatten)]
+    pub expect: ExpectArgs,
     /// How it is driven.
     #[command(flatten)]
     pub drive: DriveArgs,
@@ -185,6 +190,9 @@ pub struct CheckArgs {
     /// How the file is read and taken in.
     #[command(flatten)]
     pub taking: FileArgs,
+    /// What it must add up to.
+    #[command(flatten)]
+    pub expect: ExpectArgs,
     /// Take rows whose reason is a script for the gateway in a box.
     #[arg(long)]
     pub sandbox: bool,

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::args::CheckArgs;
 use super::config;
 use super::failure::{Exit, Failure};
-use super::run_file::terms;
+use super::run_file::{expected, terms};
 use super::store::variables;
 use crate::batch::{Encoding, Form, InputRow};
 use crate::clock::{Clock, SystemClock};
@@ -17,7 +17,7 @@ use crate::ledger::SqliteLedger;
 use crate::ledger::{Accepted, Environment, Ledger};
 use crate::order::{ReductionType, Status, yuan};
 use crate::report::summary::grouped;
-use crate::worker::intake::{Watcher, take_in};
+use crate::worker::intake::{Terms, Watcher, take_in};
 
 /// Reads the file, tells its faults and totals.
 pub fn check(args: &CheckArgs) -> Result<Exit, Failure> {
@@ -32,7 +32,10 @@ pub fn check(args: &CheckArgs) -> Result<Exit, Failure> {
         false => Environment::Real,
     };
     let now = SystemClock::default().wall();
-    let terms = terms(args.taking, &config, environment, now);
+    let terms = Terms {
+        expected: expected(&args.file, &args.expect)?,
+        ..terms(args.taking, &config, environment, now)
+    };
     let taken = take_in(&mut scratch, &args.file, None, &terms, &mut desk);
     let taken = match taken {
         Ok(taken) => taken,

@@ -16,7 +16,7 @@ use super::run::{Told, driver, refuse, tell};
 use super::run_file::{Ended, afterwards, taken_in, terms};
 use super::session::Session;
 use super::target;
-use crate::batch::{Reader, Rules};
+use crate::batch::{ControlTotals, Reader, Rules};
 use crate::clock::{Clock, SystemClock};
 use crate::ledger::{
     Batch, Ledger, LedgerResult, Only, Rehearsal, RehearsedOf, Rerun, Scope, Tally, Totals, Unsent,
@@ -182,7 +182,13 @@ impl Desk<'_> {
         let (batch, unsent) = match asked {
             Asked::Known(batch, unsent) => (batch.clone(), *unsent),
             Asked::CameBack(file) => {
-                let batch = taken_in(session, file, self.args.taking, &self.driver)?;
+                let batch = taken_in(
+                    session,
+                    file,
+                    self.args.taking,
+                    ControlTotals::default(),
+                    &self.driver,
+                )?;
                 (batch, Unsent::All)
             }
         };

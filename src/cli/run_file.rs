@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use super::args::FileArgs;
+use super::args::{ExpectArgs, FileArgs};
 use super::config::Config;
 use super::drive::{Driver, at_hand, expiring, lost};
 use super::failure::{Exit, Failure};
 use super::session::Session;
-use crate::batch::{Encoding, Form, InputRow, Rules, digest_of};
+use crate::batch::{AddedUp, ControlTotals, Encoding, Form, InputRow, Rules, digest_of};
 use crate::clock::{Clock, WallMs};
 use crate::ledger::{
     Accepted, Batch, Environment, Expiring, JournalHead, Ledger, Scope, Tally, Totals,
@@ -16,7 +16,7 @@ use crate::report::progress::say;
 use crate::report::result::{self, Place};
 use crate::report::summary::{grouped, table};
 use crate::worker::RunReport;
-use crate::worker::intake::{Terms, Watcher, take_in};
+use crate::worker::intake::{IntakeFault, Terms, Watcher, take_in};
 
 /// Faults of rows that are shown before the rest is only counted; the result has them all.
 const FAULTS_SHOWN_MAX: u64 = 20;
@@ -27,6 +27,8 @@ pub struct Course<'a> {
     pub driver: Driver<'a>,
     /// Days within which another order for the same debt holds a new one, if they were typed.
     pub taking: FileArgs,
+    /// What each must add up to.
+    pub expect: ExpectArgs,
     /// Why no other file is begun.
     pub halted: Option<Halt>,
 }
@@ -113,7 +115,9 @@ impl Course<'_> {
             }
             None => {}
         }
-        match taken_in(session, file, self.taking, &self.driver) {
+        let taken = expected(file, &self.expect)
+            .and_then(|expected| taken_in(session, file, self.taking, expected, &self.driver));
+        match taken {
             Ok(batch) => {
                 if let Err(failure) = self.run(session, &batch, &mut ended) {
                     ended.fail(failure);
@@ -180,18 +184,31 @@ pub fn taken_in(
     session: &mut Session,
     file: &Path,
     taking: FileArgs,
+    expected: ControlTotals,
     driver: &Driver<'_>,
 ) -> Result<Batch, Failure> {
     let digest = digest_of(file)?;
-    let terms = terms(
-        taking,
-        &session.config,
-        session.environment,
-        session.clock.wall(),
-    );
+    let terms = Terms {
+        expected,
+        ..terms(
+            taking,
+            &session.config,
+            session.environment,
+            session.clock.wall(),
+        )
+    };
     let mut desk = Desk::new(file, session.stop.clone());
     let ledger = at_hand(&mut session.ledger)?;
     if let Some(batch) = ledger.find_batch(&digest)? {
+        let totals = ledger.totals(batch.id)?;
+        let added_up = AddedUp {
+            rows: totals.rows,
+            amount_fen: totals.by_status.iter().map(|(_, _, fen)| fen).sum(),
+            unreadable: totals.unreadable_amounts,
+        };
+        if let Some(words) = expected.differ(&added_up, &digest) {
+            return Err(IntakeFault::Totals(format!("{}: {words}", desk.name)).into());
+        }
         driver.note(&format!(
             "{}: batch {} already, accepted at {}; it is continued",
             desk.name,
@@ -221,9 +238,30 @@ pub fn terms(taking: FileArgs, config: &Config, environment: Environment, at: Wa
             encoding: taking.encoding,
             accept_digits: taking.accept_digits,
         },
+        expected: ControlTotals::default(),
         hold_days: taking.hold_days.unwrap_or(config.hold_days),
         at,
     }
+}
+
+/// What a file must add up to: as typed, or as a file beside it tells.
+pub fn expected(file: &Path, typed: &ExpectArgs) -> Result<ControlTotals, Failure> {
+    let beside = match ControlTotals::side_file(file) {
+        Some(path) => ControlTotals::read(&path).map_err(Failure::Usage)?,
+        None => ControlTotals::default(),
+    };
+    let one = |typed: Option<u64>, beside: Option<u64>, flag: &str| match (typed, beside) {
+        (Some(typed), Some(beside)) if typed != beside => Err(Failure::Usage(format!(
+            "{}: {flag} {typed}, but the file beside it tells {beside}: nothing was sent",
+            file.display()
+        ))),
+        (typed, beside) => Ok(typed.or(beside)),
+    };
+    Ok(ControlTotals {
+        rows: one(typed.expect_rows, beside.rows, "--expect-rows")?,
+        amount_fen: one(typed.expect_amount, beside.amount_fen, "--expect-amount")?,
+        sha256: beside.sha256,
+    })
 }
 
 /// Totals, exit code and result, from whatever the ledger can still tell.

@@ -7,7 +7,7 @@
 use std::fmt;
 use std::path::Path;
 
-use crate::batch::{Fault, FileFault, Form, InputRow, Reader, Rules};
+use crate::batch::{AddedUp, ControlTotals, Fault, FileFault, Form, InputRow, Reader, Rules};
 use crate::clock::WallMs;
 use crate::ledger::{Accepted, Batch, BatchHead, Ledger, LedgerError, StagedOrder, StagedRow};
 
@@ -49,6 +49,8 @@ pub enum IntakeFault {
     Changed,
     /// The ledger did not take it.
     Ledger(LedgerError),
+    /// It does not add up to what its maker told; in words, beginning with the file's name.
+    Totals(String),
     /// A signal came.
     Stopped,
 }
@@ -62,6 +64,10 @@ impl fmt::Display for IntakeFault {
                  give the command again when it is whole",
             ),
             Self::Ledger(e) => e.fmt(f),
+            Self::Totals(words) => write!(
+                f,
+                "{words}: nothing of it was sent; ask who made it which of them is right"
+            ),
             Self::Stopped => f.write_str("stopped while the file was read; nothing was sent"),
         }
     }
@@ -86,6 +92,8 @@ impl From<LedgerError> for IntakeFault {
 pub struct Terms {
     /// What is asked of a row beyond the form.
     pub rules: Rules,
+    /// What the file must add up to.
+    pub expected: ControlTotals,
     /// Days within which another order for the same debt holds a new one.
     pub hold_days: u32,
     /// Now.
@@ -140,8 +148,14 @@ pub fn stage(
     let form = reader.form();
     let mut chunk: Vec<StagedRow> = Vec::with_capacity(STAGED_ROWS_MAX);
     let mut bytes = 0;
+    let mut added_up = AddedUp::default();
     while let Some(row) = reader.next_row()? {
         watcher.row(&row);
+        added_up.rows += 1;
+        match row.amount {
+            Some(amount) => added_up.amount_fen += u128::from(amount.get()),
+            None => added_up.unreadable += 1,
+        }
         bytes += row.cells.iter().map(String::len).sum::<usize>();
         chunk.push(staged_row(row));
         if chunk.len() == STAGED_ROWS_MAX || bytes >= STAGED_BYTES_MAX {
@@ -159,6 +173,9 @@ pub fn stage(
     let head = reader.finish()?;
     if digest.is_some_and(|digest| digest != head.digest) {
         return Err(IntakeFault::Changed);
+    }
+    if let Some(words) = terms.expected.differ(&added_up, &head.digest) {
+        return Err(IntakeFault::Totals(format!("{}: {words}", path.display())));
     }
     if watcher.stopped() {
         return Err(IntakeFault::Stopped);

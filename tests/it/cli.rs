@@ -6,6 +6,7 @@ mod check;
 pub mod live;
 mod people;
 mod refusals;
+mod totals;
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};

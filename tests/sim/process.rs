@@ -246,6 +246,7 @@ impl Process<'_> {
         }
         let terms = Terms {
             rules: Rules::default(),
+            expected: Default::default(),
             hold_days: 40,
             at: self.world.clock.wall(),
         };

@@ -23,6 +23,19 @@ pub struct FileArgs {
     pub hold_days: Option<u32>,
 }
 
+/// What a file must add up to.
+#[derive(Args, Clone, Copy, Debug, Default)]
+#[command(next_help_heading = "Control totals")]
+pub struct ExpectArgs {
+    /// Refuse the file unless it has so many data rows. FILE.ok beside the input may tell it too, as
+    /// may it the amount and the file's SHA-256.
+    #[arg(long, value_name = "N")]
+    pub expect_rows: Option<u64>,
+    /// Refuse the file unless its amounts add up to so many fen.
+    #[arg(long, value_name = "FEN")]
+    pub expect_amount: Option<u64>,
+}
+
 fn encoding(text: &str) -> Result<Encoding, String> {
     Encoding::from_word(text).ok_or_else(|| "must be utf-8, utf-16le, utf-16be or gb18030".into())
 }
