@@ -35,11 +35,13 @@ impl Stop {
     }
 }
 
-/// The physical lines of a record, from 1.
+/// The physical lines of a record, from 1, and the row that a spreadsheet would show it in: it counts
+/// a record over several lines as one, and a blank line too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Lines {
     pub(super) first: u64,
     pub(super) last: u64,
+    pub(super) row: u64,
 }
 
 /// Reads records, one at a time.
@@ -144,6 +146,8 @@ struct Filter<R> {
     after_return: bool,
     line: u64,
     record: Lines,
+    /// Records and blank lines that have ended.
+    ends: u64,
     quote_line: u64,
     position: usize,
     cell_bytes: usize,
@@ -168,7 +172,12 @@ impl<R: Read> Filter<R> {
             state: State::StartRecord,
             after_return: false,
             line: 1,
-            record: Lines { first: 1, last: 1 },
+            record: Lines {
+                first: 1,
+                last: 1,
+                row: 1,
+            },
+            ends: 0,
             quote_line: 1,
             position: 1,
             cell_bytes: 0,
@@ -306,6 +315,7 @@ impl<R: Read> Filter<R> {
         }
         if self.state == State::StartRecord {
             self.record.first = self.line;
+            self.record.row = self.ends + 1;
             self.row_bytes = 0;
             self.position = 1;
             self.cell_bytes = 0;
@@ -340,6 +350,7 @@ impl<R: Read> Filter<R> {
     fn end_of_line(&mut self) -> Step {
         self.record.last = self.line;
         self.line += 1;
+        self.ends += 1;
         self.state = State::StartRecord;
         Step::End
     }

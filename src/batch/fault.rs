@@ -23,6 +23,10 @@ const RUN_CHARS_MASKED: usize = 12;
 pub struct Fault {
     /// Physical line on which the row begins, from 1.
     pub line: u64,
+    /// The row that a spreadsheet shows it in, from 1 for the header.
+    pub sheet_row: u64,
+    /// The column's place in the file, counted from 0.
+    pub place: usize,
     /// The header cell of the column, as shown.
     pub column: String,
     /// The value as shown: account and card numbers masked, control characters escaped, cut.
@@ -37,6 +41,23 @@ impl Fault {
     /// The whole message, beginning with the place: `batch.csv:17: amount: …`.
     pub fn in_file(&self, name: &str) -> String {
         format!("{name}:{self}")
+    }
+
+    /// The whole message as a spreadsheet's user finds the cell:
+    /// `batch.csv:17:E: "-4": amount must be above zero: …`, with a word such as `warning: ` before the
+    /// value.
+    pub fn in_sheet(&self, name: &str, word: &str) -> String {
+        let Self {
+            sheet_row,
+            place,
+            column,
+            value,
+            what,
+            hint,
+            ..
+        } = self;
+        let letters = column_letters(*place);
+        format!("{name}:{sheet_row}:{letters}: {word}\"{value}\": {column} {what}: {hint}")
     }
 
     /// The message of what is only a doubt: `batch.csv:17: warning: card_no: …`.
@@ -55,9 +76,22 @@ impl fmt::Display for Fault {
             value,
             what,
             hint,
+            ..
         } = self;
         write!(f, "{line}: {column}: {what}, found \"{value}\": {hint}")
     }
+}
+
+/// A column as a spreadsheet names it: A, B … Z, AA, AB ….
+fn column_letters(place: usize) -> String {
+    let mut letters = Vec::new();
+    let mut left = place + 1;
+    while left > 0 {
+        left -= 1;
+        letters.push((b'A' + (left % 26) as u8) as char);
+        left /= 26;
+    }
+    letters.iter().rev().collect()
 }
 
 /// Why a file is refused as a whole: nothing of it is sent.
@@ -411,6 +445,21 @@ fn in_run(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn columns_are_named_as_a_spreadsheet_names_them() {
+        for (place, letters) in [
+            (0, "A"),
+            (25, "Z"),
+            (26, "AA"),
+            (51, "AZ"),
+            (52, "BA"),
+            (701, "ZZ"),
+            (702, "AAA"),
+        ] {
+            assert_eq!(column_letters(place), letters);
+        }
+    }
 
     #[test]
     fn l8_a_long_run_of_letters_and_digits_is_masked_wherever_it_stands() {

@@ -137,7 +137,7 @@ pub struct Reader<R: Read> {
     /// Rows of blank cells: no rows of the batch, unless another comes behind them.
     blanks: VecDeque<Blank>,
     /// The line of the row behind `blanks`, which are rows then, and its cells.
-    behind: Option<u64>,
+    behind: Option<Lines>,
     record: StringRecord,
     kinds: Vec<Kind>,
     end: Option<Result<(), FileFault>>,
@@ -200,7 +200,7 @@ impl fmt::Display for Form {
 
 /// A row of blank cells.
 struct Blank {
-    line: u64,
+    lines: Lines,
     /// Its cells, where one holds blanks.
     cells: Option<Box<StringRecord>>,
 }
@@ -327,7 +327,7 @@ impl<R: Read> Reader<R> {
         if self.rows == ROWS_MAX {
             return Err(FileFault::new(
                 &self.name,
-                self.behind,
+                self.behind.map(|lines| lines.first),
                 FileFaultKind::TooManyRows,
             ));
         }
@@ -337,12 +337,12 @@ impl<R: Read> Reader<R> {
                 || StringRecord::from(vec![""; self.columns.width()]),
                 |cells| *cells,
             );
-            return Ok(Some(self.row(&cells, &[], blank.line)));
+            return Ok(Some(self.row(&cells, &[], blank.lines)));
         }
         Ok(self
             .behind
             .take()
-            .map(|line| self.row(&self.record, &self.kinds, line)))
+            .map(|lines| self.row(&self.record, &self.kinds, lines)))
     }
 
     /// Reads on to the next row that is not blank; false at the end.
@@ -359,7 +359,7 @@ impl<R: Read> Reader<R> {
                 }));
             }
             if !record.iter().all(|cell| cell.trim().is_empty()) {
-                self.behind = Some(lines.first);
+                self.behind = Some(lines);
                 self.records.swap(&mut self.record, &mut self.kinds);
                 return Ok(true);
             }
@@ -368,7 +368,7 @@ impl<R: Read> Reader<R> {
             }
             let empty = record.iter().all(str::is_empty);
             self.blanks.push_back(Blank {
-                line: lines.first,
+                lines,
                 cells: (!empty).then(|| Box::new(record.clone())),
             });
         }
@@ -383,23 +383,24 @@ impl<R: Read> Reader<R> {
             self.columns.warnings.push(format!(
                 "{} blank rows at the end, from line {} on, are no rows of the batch",
                 self.blanks.len(),
-                first.line
+                first.lines.first
             ));
             self.blanks.clear();
         }
         Ok(None)
     }
 
-    fn row(&self, record: &StringRecord, kinds: &[Kind], line: u64) -> InputRow {
+    fn row(&self, record: &StringRecord, kinds: &[Kind], lines: Lines) -> InputRow {
         let row = validate::Row {
             record,
             kinds,
-            line,
+            line: lines.first,
+            sheet_row: lines.row,
         };
         let checked = validate::check(row, &self.columns, &self.rules);
         InputRow {
             ordinal: self.rows,
-            line,
+            line: lines.first,
             cells: self.columns.carried_cells(record),
             outcome: checked.outcome,
             amount: checked.amount,

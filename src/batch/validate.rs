@@ -34,6 +34,8 @@ pub(super) struct Row<'a> {
     pub(super) kinds: &'a [Kind],
     /// Where it begins.
     pub(super) line: u64,
+    /// Where a spreadsheet shows it.
+    pub(super) sheet_row: u64,
 }
 
 /// Walks the ladder.
@@ -187,6 +189,8 @@ impl<'a> Ladder<'a> {
         let (i, label) = cells.find(|(_, cell)| !cell.trim().is_empty())?;
         is_total(label).then(|| Fault {
             line: self.row.line,
+            sheet_row: self.row.sheet_row,
+            place: i,
             column: self.columns.label_at(i).to_owned(),
             value: shown(label.trim()),
             what: "is the label of a row of totals, not a deduction".into(),
@@ -287,6 +291,8 @@ impl<'a> Ladder<'a> {
         };
         Fault {
             line: self.row.line,
+            sheet_row: self.row.sheet_row,
+            place: self.columns.place(name).unwrap_or(0),
             column: self.columns.label(name).to_owned(),
             value,
             what,

@@ -113,6 +113,7 @@ impl Workbook {
                 Ok(Some(Lines {
                     first: self.row.number,
                     last: self.row.number,
+                    row: self.row.number,
                 }))
             }
             Ok(Message::End) => Ok(None),

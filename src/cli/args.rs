@@ -169,7 +169,7 @@ pub enum SandboxLimit {
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
-  levy check night.csv            every fault as FILE:LINE: COLUMN: what, and the totals
+  levy check night.csv            every fault as FILE:ROW:COLUMN, and the totals
   levy check night.csv --json     the totals as JSON on stdout, the faults on stderr
 
 Needs no settings and no keys; looks at the file alone, not at what the ledger knows. Ends in 0 if
