@@ -144,7 +144,8 @@ fn the_ceiling_of_the_settings_counts_and_nothing_else_of_them_is_needed() {
     let said = desk.levy(&["check", "night.csv"]);
     assert_eq!(said.exit, 3);
     assert!(
-        said.out.starts_with("night.csv:2: amount: "),
+        said.out
+            .starts_with("night.csv:2:E: \"1001\": amount is above"),
         "{}",
         said.out
     );
