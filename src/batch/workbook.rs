@@ -170,14 +170,20 @@ fn batch_sheet(book: &mut Book) -> Result<(String, Vec<String>), FileFaultKind> 
         .map(|sheet| sheet.name.clone())
         .collect();
     let (mut batches, mut others) = (Vec::new(), Vec::new());
+    let mut returned = false;
     for name in names {
         let mut cells = book.worksheet_cells_reader(&name).map_err(|e| broken(&e))?;
         let mut rows = Rows::new(None);
         let header = rows.next(&mut cells).map_err(|stop| stop.kind)?;
         match header {
             None => {}
-            Some(header) if Columns::read(&header.cells).is_ok() => batches.push(name),
-            Some(_) => others.push(name),
+            Some(header) => match Columns::read(&header.cells) {
+                Ok(columns) => {
+                    returned = columns.returned;
+                    batches.push(name);
+                }
+                Err(_) => others.push(name),
+            },
         }
     }
     if batches.len() > 1 {
@@ -189,6 +195,10 @@ fn batch_sheet(book: &mut Book) -> Result<(String, Vec<String>), FileFaultKind> 
         None if others.is_empty() => return Err(FileFaultKind::Empty),
         None => others.remove(0),
     };
+    // A result has its totals on a sheet of their own.
+    if returned {
+        others.clear();
+    }
     let unread = others.iter().map(|name| {
         format!(
             "sheet \"{}\" has not the columns of a batch, and is not read",

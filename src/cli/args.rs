@@ -118,14 +118,15 @@ Examples:
 The file's bytes are the batch: the same file again continues it, and sends no row twice. After
 any crash, give the same command again. Nothing is sent before the whole file was checked.")]
 pub struct RunArgs {
-    /// CSV files of deductions, in the order in which they are run.
+    /// Files of deductions (.csv or .xlsx), in the order in which they are run.
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// Make the ledger if there is none. A ledger that is lost has forgotten what was sent.
     #[arg(long)]
     pub create_ledger: bool,
-    /// Where the result goes; NAME.result.csv beside the input. Only with one file.
-    #[arg(long, value_name = "RESULT.csv")]
+    /// Where the result goes, a .csv or a .xlsx; NAME.result.csv (.xlsx for a workbook) beside the
+    /// input. Only with one file.
+    #[arg(long, value_name = "RESULT")]
     pub out: Option<PathBuf>,
     /// How the file is read and taken in.
     #[command(flatten)]
@@ -175,7 +176,7 @@ Examples:
 Needs no settings and no keys; looks at the file alone, not at what the ledger knows. Ends in 0 if
 every row could be sent, 3 if some could not, 2 if the file as a whole is refused.")]
 pub struct CheckArgs {
-    /// The CSV file.
+    /// The file, .csv or .xlsx.
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
     /// Settings, for the ceiling and the hold's days; ./levy.toml where that exists.

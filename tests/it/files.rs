@@ -89,3 +89,36 @@ fn l2_the_same_rows_in_another_form_are_repeats() {
     let sent = arrivals.lines().filter(|line| line.contains(" submit "));
     assert_eq!(sent.count(), 2);
 }
+
+#[test]
+fn l2_a_workbooks_result_is_a_workbook_and_comes_back_as_the_same_orders() {
+    let desk = tempfile::tempdir().unwrap();
+    let source = fixtures().join("workbook-text-cells.xlsx");
+    fs::copy(source, desk.path().join("night.xlsx")).unwrap();
+    let levy = |args: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_levy"))
+            .args(args)
+            .args(["--sandbox", "--json", "--quiet"])
+            .current_dir(desk.path())
+            .output()
+            .unwrap();
+        let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(output.status.code(), Some(0), "{args:?}: {told}");
+        told
+    };
+    let told = levy(&["run", "night.xlsx"]);
+    assert_eq!(told["result"], "night.result.xlsx");
+    for (name, back) in [
+        ("again.xlsx", "night.result.xlsx"),
+        ("again.csv", "again.xlsx"),
+    ] {
+        let told = levy(&["run", back, "--out", name]);
+        assert_eq!(told["repeats"], 2, "{back}");
+        assert_eq!(told["orders"]["deducted"], 123_956);
+    }
+    let told = levy(&["run", "again.csv"]);
+    assert_eq!(told["repeats"], 2);
+    let arrivals = fs::read_to_string(desk.path().join(".levy-sandbox/arrivals.log")).unwrap();
+    let sent = arrivals.lines().filter(|line| line.contains(" submit "));
+    assert_eq!(sent.count(), 2);
+}
