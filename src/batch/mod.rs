@@ -27,7 +27,7 @@ use columns::Columns;
 use decode::{Decoder, Lines, Stop};
 use workbook::{Kind, Workbook};
 
-pub use columns::LEVY_COLUMNS;
+pub use columns::{LEVY_COLUMNS, Language, template};
 pub use control::{AddedUp, ControlTotals};
 pub use encoding::Encoding;
 pub use escape::{escape_cell, unescape_cell};

@@ -15,7 +15,7 @@ pub use books::{
     BackupArgs, FreezeArgs, LedgerArgs, LedgerCommand, Outcome, ResolveArgs, ShowArgs, StatusArgs,
     UnfreezeArgs, VerifyArgs,
 };
-pub use file::{ExpectArgs, FileArgs};
+pub use file::{ExpectArgs, FileArgs, TemplateArgs, TemplateLanguage};
 pub use rerun::{DriveArgs, OnlyDead, RerunArgs, ResumeArgs};
 
 /// Seconds that `--wait` and `--outage-wait` take at most: a day.
@@ -83,6 +83,8 @@ pub enum Command {
     Resolve(ResolveArgs),
     /// Verify the ledger, or make a copy of it.
     Ledger(LedgerArgs),
+    /// Write an empty batch with its header, to be filled in.
+    Template(TemplateArgs),
     /// Write an example levy.toml, check the keys, and make the ledger.
     Init(InitArgs),
     /// Run the gateway in a box by itself, until Ctrl-C.

@@ -9,3 +9,4 @@ mod sheet;
 pub mod status;
 pub mod story;
 pub mod summary;
+pub mod template;

@@ -75,7 +75,8 @@ pub fn beside(input: &Path) -> PathBuf {
     input.with_file_name(name)
 }
 
-fn is_workbook(path: &Path) -> bool {
+/// Whether a file of this name is to be a workbook.
+pub(super) fn is_workbook(path: &Path) -> bool {
     let extension = path.extension();
     extension.is_some_and(|extension| extension.eq_ignore_ascii_case("xlsx"))
 }
@@ -259,7 +260,7 @@ fn kept(written: io::Result<()>, failed: &mut Option<io::Error>) -> io::Result<(
 
 /// What a result is written as: by its place's name.
 enum Form<'f> {
-    Csv(Table<BufWriter<&'f File>>),
+    Csv(Box<Table<BufWriter<&'f File>>>),
     Workbook(Box<Sheet>),
 }
 
@@ -272,7 +273,7 @@ impl<'f> Form<'f> {
         }
         let out = BufWriter::with_capacity(BUFFER_BYTES, file);
         let table = Table::begin(out, &head.header, head.delimiter)?;
-        Ok(Self::Csv(table))
+        Ok(Self::Csv(Box::new(table)))
     }
 
     fn row(&mut self, row: &ResultRow) -> io::Result<()> {

@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use rust_xlsxwriter::{
-    Color, DocProperties, ExcelDateTime, Format, Workbook, Worksheet, XlsxError,
+    Color, DataValidation, DocProperties, ExcelDateTime, Format, Workbook, Worksheet, XlsxError,
 };
 
 use crate::batch::{LEVY_COLUMNS, escape_cell};
@@ -23,6 +23,8 @@ const ROWS_SHEET: &str = "result";
 const TOTALS_SHEET: &str = "totals";
 /// Where `levy_status` stands among levy's columns.
 const STATUS_PLACE: u16 = 1;
+/// The third column of a template.
+const TYPE_COLUMN: u16 = 2;
 /// Width of a column, in characters.
 const COLUMN_WIDTH: f64 = 18.0;
 
@@ -118,6 +120,30 @@ impl Sheet {
         self.book.save_to_writer(&mut to).map_err(fault)?;
         to.flush()
     }
+}
+
+/// An empty batch: a header, and columns of text below it; the third column takes `types` alone.
+pub(super) fn template(header: &[&str], types: [&str; 2]) -> io::Result<Vec<u8>> {
+    let mut book = Workbook::new();
+    let text = Format::new().set_num_format("@");
+    let bold = text.clone().set_bold();
+    let sheet = book.add_worksheet();
+    sheet.set_freeze_panes(1, 0).map_err(fault)?;
+    for (column, name) in (0..).zip(header) {
+        sheet
+            .set_column_width(column, 2.0 * COLUMN_WIDTH)
+            .map_err(fault)?;
+        sheet.set_column_format(column, &text).map_err(fault)?;
+        write(sheet, 0, column, name, &bold)?;
+    }
+    let choice = DataValidation::new()
+        .allow_list_strings(&types)
+        .map_err(fault)?;
+    let last = SHEET_ROWS_MAX as u32 - 1;
+    sheet
+        .add_data_validation(1, TYPE_COLUMN, last, TYPE_COLUMN, &choice)
+        .map_err(fault)?;
+    book.save_to_buffer().map_err(fault)
 }
 
 /// What the second sheet says.

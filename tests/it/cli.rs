@@ -139,7 +139,7 @@ fn help_has_examples_and_the_exit_codes() {
     }
     for name in [
         "run", "resume", "rerun", "check", "export", "cancel", "status", "show", "freeze",
-        "unfreeze", "resolve", "ledger", "init", "sandbox",
+        "unfreeze", "resolve", "ledger", "template", "init", "sandbox",
     ] {
         let help = desk.levy(&[name, "--help"]);
         assert_eq!(help.exit, 0, "{name}");

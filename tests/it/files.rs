@@ -122,3 +122,56 @@ fn l2_a_workbooks_result_is_a_workbook_and_comes_back_as_the_same_orders() {
     let sent = arrivals.lines().filter(|line| line.contains(" submit "));
     assert_eq!(sent.count(), 2);
 }
+
+/// From an empty batch to a corrected one, as a clerk does it.
+#[test]
+fn a_template_is_filled_in_checked_mended_and_run() {
+    let desk = tempfile::tempdir().unwrap();
+    let levy = |args: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_levy"))
+            .args(args)
+            .current_dir(desk.path())
+            .output()
+            .unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        let said = format!("{}{}", text(output.stdout), text(output.stderr));
+        (output.status.code().unwrap(), said)
+    };
+    let header = "目标商户号,额度台账号,特殊减额类型,减额金额(元),特殊减额原因,特殊减额单号";
+    assert_eq!(
+        levy(&["template", "--lang", "zh", "--yuan"]),
+        (0, format!("{header}\n"))
+    );
+    let (exit, said) = levy(&["template", "夜.csv", "--lang", "zh", "--yuan"]);
+    assert_eq!(exit, 0, "{said}");
+    let (exit, said) = levy(&["template", "夜.csv"]);
+    assert_eq!(exit, 2, "{said}");
+    let (exit, said) = levy(&["check", "夜.csv"]);
+    assert!(
+        exit == 2 && said.contains("has a header but no rows"),
+        "{said}"
+    );
+    let path = desk.path().join("夜.csv");
+    let fill = |rows: &str| {
+        let empty = format!("\u{feff}{header}\r\n");
+        fs::write(&path, format!("{empty}{rows}")).unwrap();
+    };
+    let account = "8609cb22e1774a50a930e414cc71eca06121bc";
+    fill(&format!(
+        "1900016681,{account},司法扣划,\"1,234.5\",案件1,\r\n1900016681,{account},扣划,7,案件2,\r\n"
+    ));
+    let (exit, said) = levy(&["check", "夜.csv"]);
+    assert_eq!(exit, 3, "{said}");
+    let want =
+        "夜.csv:3:C: \"扣划\": 特殊减额类型 is no known type: give JUDICIAL_DEDUCTION (司法扣划)";
+    assert!(said.starts_with(want), "{said}");
+    fill(&format!(
+        "1900016681,{account},司法扣划,\"1,234.5\",案件1,\r\n1900016681,{account},司法扣划,7,案件2,\r\n"
+    ));
+    let (exit, said) = levy(&["check", "夜.csv"]);
+    assert_eq!(exit, 0, "{said}");
+    let (exit, said) = levy(&["run", "夜.csv", "--sandbox", "--quiet"]);
+    assert_eq!(exit, 0, "{said}");
+    let result = fs::read_to_string(desk.path().join("夜.result.csv")).unwrap();
+    assert_eq!(result.matches(",SUCCESS,NONE,").count(), 2, "{result}");
+}

@@ -1,6 +1,8 @@
 //! How a file is read and taken in: what `run`, `check` and `rerun` share.
 
-use clap::Args;
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
 
 use super::HOLD_DAYS_MAX;
 use crate::batch::Encoding;
@@ -34,6 +36,37 @@ pub struct ExpectArgs {
     /// Refuse the file unless its amounts add up to so many fen.
     #[arg(long, value_name = "FEN")]
     pub expect_amount: Option<u64>,
+}
+
+/// `levy template`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  levy template batch.xlsx --lang zh --yuan    a workbook with text cells, Chinese headers, yuan
+  levy template batch.csv                      a CSV
+  levy template                                the header line alone
+
+A workbook is the safer one to fill in: its cells are texts, and no number is rounded. Nothing that
+exists is overwritten.")]
+pub struct TemplateArgs {
+    /// The file to make, .csv or .xlsx; without it the header is printed.
+    #[arg(value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// The language of the headers.
+    #[arg(long, value_name = "LANG", default_value = "en")]
+    pub lang: TemplateLanguage,
+    /// A column for yuan (12.34) in place of fen.
+    #[arg(long)]
+    pub yuan: bool,
+}
+
+/// What `--lang` takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum TemplateLanguage {
+    /// English.
+    En,
+    /// Chinese.
+    Zh,
 }
 
 fn encoding(text: &str) -> Result<Encoding, String> {
