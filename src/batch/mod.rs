@@ -5,6 +5,7 @@
 mod decode;
 mod escape;
 mod fault;
+mod list;
 mod validate;
 
 pub mod columns;
@@ -23,6 +24,7 @@ use decode::{Decoder, Stop};
 pub use columns::LEVY_COLUMNS;
 pub use escape::{escape_cell, unescape_cell};
 pub use fault::{Fault, FileFault, FileFaultKind, SHOWN_CHARS_MAX, Seems};
+pub use list::{ListReader, ListedCells, Outcome, shown_cell};
 
 /// Bytes of a cell as it stands in the file, quotes included.
 pub const CELL_BYTES_MAX: usize = 64 * 1024;

@@ -4,6 +4,7 @@
 //! orders and verdicts, not files, HTTP or pace. Every method is synchronous: the run hands writes
 //! to one thread ([`writer::Writer`]), which groups them into one commit.
 
+mod compare;
 mod decision;
 mod journal;
 pub mod lock;
@@ -25,6 +26,7 @@ use crate::order::{
     Resolution, State, Status, Weak,
 };
 
+pub use compare::{Beside, Booked, Compared, Found, ListedRow, TWINS_TOLD_MAX};
 pub use decision::{Decided, Decision, DecisionKind, Frozen, Person, TwoPeople, Words};
 pub use journal::{JournalHead, LaneHead};
 pub use overview::{
@@ -687,6 +689,18 @@ pub trait Ledger: Send {
     fn journal_head(&mut self) -> LedgerResult<JournalHead>;
     /// How the ledger stands, or one batch of it; goes through its orders once.
     fn overview(&mut self, ask: &OverviewAsk) -> LedgerResult<Overview>;
+    /// Puts the staged rows, taken for a list of deductions, beside the orders, in one moment of the
+    /// ledger: every row once, in order; then every order of the scope that was or may be deducted
+    /// and that no row means, once. A row means the order with its number (that of
+    /// `levy_out_request_no`, its own, or the derived one), or what stands in that order's place: the
+    /// newest of its chain, or of the deduction that superseded it with the row's very content.
+    /// Nothing is accepted. Answers with the orders of the scope that no row means and that are no
+    /// deductions: never sent, or dead.
+    fn compare(
+        &mut self,
+        scope: &Compared,
+        each: &mut dyn FnMut(Beside) -> std::io::Result<()>,
+    ) -> LedgerResult<Sum>;
     /// What became of one order, if its number is known.
     fn story(&mut self, no: &OrderNo) -> LedgerResult<Option<Story>>;
 }

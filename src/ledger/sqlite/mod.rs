@@ -7,6 +7,7 @@
 mod accept;
 mod backup;
 mod chain;
+mod compare;
 mod convert;
 mod decision;
 mod journal;
@@ -34,10 +35,11 @@ pub(in crate::ledger) use place::{FILE_MODE, missing};
 pub use verify::{Audit, BadEntry};
 
 use super::{
-    Accepted, AttemptId, Batch, BatchHead, BatchId, Binding, CancelTarget, Cancelled, Decided,
-    Decision, Expiring, Frozen, Job, JournalHead, LaneWork, Ledger, LedgerError, LedgerResult,
-    Only, OrderId, Overview, OverviewAsk, Person, Phase, Planned, RecentSend, Rehearsal, Rehearsed,
-    Reissued, Released, ResultRow, RunId, Scope, StagedRow, Story, Totals, Write, Written,
+    Accepted, AttemptId, Batch, BatchHead, BatchId, Beside, Binding, CancelTarget, Cancelled,
+    Compared, Decided, Decision, Expiring, Frozen, Job, JournalHead, LaneWork, Ledger, LedgerError,
+    LedgerResult, Only, OrderId, Overview, OverviewAsk, Person, Phase, Planned, RecentSend,
+    Rehearsal, Rehearsed, Reissued, Released, ResultRow, RunId, Scope, StagedRow, Story, Sum,
+    Totals, Write, Written,
 };
 use crate::clock::WallMs;
 use crate::order::{ContentDigest, Merchant, OrderNo, Proof};
@@ -234,6 +236,14 @@ impl Ledger for SqliteLedger {
 
     fn overview(&mut self, ask: &OverviewAsk) -> LedgerResult<Overview> {
         overview::overview(&self.conn, ask)
+    }
+
+    fn compare(
+        &mut self,
+        scope: &Compared,
+        each: &mut dyn FnMut(Beside) -> std::io::Result<()>,
+    ) -> LedgerResult<Sum> {
+        compare::compare(&self.conn, scope, each)
     }
 
     fn story(&mut self, no: &OrderNo) -> LedgerResult<Option<Story>> {

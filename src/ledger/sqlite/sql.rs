@@ -17,6 +17,8 @@ pub(super) const MIGRATIONS: &[&str] = &[include_str!("../sql/schema_0001.sql")]
 pub(super) const STAGING: &str = include_str!("../sql/staging.sql");
 /// Empties them.
 pub(super) const STAGING_CLEAR: &str = include_str!("../sql/staging_clear.sql");
+/// Empties those of a comparison.
+pub(super) const COMPARE_CLEAR: &str = include_str!("../sql/compare_clear.sql");
 /// Finds the numbers that stand for two contents in the staged file.
 pub(super) const CLASH_FILL: &str = include_str!("../sql/clash_fill.sql");
 
@@ -31,6 +33,16 @@ statements! {
     BATCH_ROW_INSERT = "batch_row_insert",
     BLANK_COUNT = "blank_count",
     CLASH_OTHER = "clash_other",
+    COMPARE_CHAIN = "compare_chain",
+    COMPARE_LIST = "compare_list",
+    COMPARE_NAME = "compare_name",
+    COMPARE_NUMBERS = "compare_numbers",
+    COMPARE_ORDER = "compare_order",
+    COMPARE_ORDERS = "compare_orders",
+    COMPARE_ORDERS_OF_BATCH = "compare_orders_of_batch",
+    COMPARE_ROWS = "compare_rows",
+    COMPARE_TELL = "compare_tell",
+    COMPARE_TWINS = "compare_twins",
     DECISIONS_OF_ORDER = "decisions_of_order",
     DECISION_BY_ID = "decision_by_id",
     DECISION_INSERT = "decision_insert",
