@@ -3,6 +3,7 @@
 //! clap checks the form of each value; whether they make sense together is the command's business.
 
 mod books;
+mod reconcile;
 mod rerun;
 
 use std::net::SocketAddr;
@@ -14,7 +15,8 @@ pub use books::{
     BackupArgs, FreezeArgs, LedgerArgs, LedgerCommand, Outcome, ResolveArgs, ShowArgs, StatusArgs,
     UnfreezeArgs, VerifyArgs,
 };
-pub use rerun::{DriveArgs, OnlyDead, RerunArgs, ResumeArgs};
+pub use reconcile::{Moment, ReconcileArgs, Until};
+pub use rerun::{DriveArgs, FirstArgs, OnlyDead, RerunArgs, ResumeArgs};
 
 /// Seconds that `--wait` and `--outage-wait` take at most: a day.
 const WAIT_SECONDS_MAX: i64 = 86_400;
@@ -63,6 +65,8 @@ pub enum Command {
     Resume(Box<ResumeArgs>),
     /// Issue what is proven dead again, under new numbers.
     Rerun(Box<RerunArgs>),
+    /// Ask the gateway again for what was sent, and say where it and the ledger differ.
+    Reconcile(Box<ReconcileArgs>),
     /// Say everything that is wrong with a file; send nothing.
     Check(CheckArgs),
     /// Write a batch's result again, from the ledger.
@@ -129,6 +133,9 @@ pub struct RunArgs {
     /// How it is driven.
     #[command(flatten)]
     pub drive: DriveArgs,
+    /// What is sent for the first time.
+    #[command(flatten)]
+    pub first: FirstArgs,
 }
 
 /// How the gateway in a box behaves.

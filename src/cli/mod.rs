@@ -12,6 +12,7 @@ pub mod failure;
 pub mod freeze;
 pub mod init;
 pub mod ledger;
+pub mod reconcile;
 pub mod rerun;
 pub mod resolve;
 pub mod resume;
@@ -49,6 +50,7 @@ fn command(command: &Command) -> Exit {
         Command::Run(args) => run::run(args),
         Command::Resume(args) => resume::resume(args),
         Command::Rerun(args) => rerun::rerun(args),
+        Command::Reconcile(args) => reconcile::reconcile(args),
         Command::Check(args) => ended(check::check(args)),
         Command::Export(args) => ended(export::export(args)),
         Command::Cancel(args) => ended(cancel::cancel(args)),
