@@ -1,6 +1,7 @@
 //! The command: what was typed becomes arguments, arguments become a command, a command does it, and
 //! what went wrong becomes an exit code. One file a command.
 
+pub mod against;
 pub mod args;
 pub mod cancel;
 pub mod check;

@@ -1,5 +1,6 @@
 //! `levy reconcile`: does the gateway, or a list, say what the ledger says?
 
+use super::against::against;
 use super::args::ReconcileArgs;
 use super::failure::{Exit, Failure};
 use crate::report::progress::say;
@@ -7,18 +8,13 @@ use crate::report::progress::say;
 /// Reconciles, and tells what came of it.
 pub fn reconcile(args: &ReconcileArgs) -> Exit {
     let done = match &args.against {
-        Some(_) => against(args),
+        Some(list) => against(args, list),
         None => gateway(args),
     };
     done.unwrap_or_else(|failure| {
         say(&format!("error: {failure}"));
         failure.exit()
     })
-}
-
-/// A list is compared with the ledger.
-fn against(_: &ReconcileArgs) -> Result<Exit, Failure> {
-    Err(Failure::Usage("--against is not there yet".into()))
 }
 
 /// The gateway is asked.

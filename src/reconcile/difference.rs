@@ -16,9 +16,11 @@ const BUFFER_BYTES: usize = 64 * 1024;
 words! {
     /// What a finding is. All but the last two are differences.
     Kind {
-        /// The ledger has it, the other side does not.
+        /// It should be there and is not: at the gateway an order that was sent, in the ledger a row
+        /// of the list.
         Missing = "MISSING",
-        /// The other side has it, the ledger does not.
+        /// It is there and should not be: at the gateway what the ledger does not have, in the ledger
+        /// what no row of the list names.
         Extra = "EXTRA",
         /// The other side tells of another number, or of one that the ledger does not know.
         UnknownNumber = "UNKNOWN_NUMBER",
@@ -42,6 +44,8 @@ words! {
         ChangeNo = "CHANGE_NO",
         /// Another time.
         Time = "TIME",
+        /// A row of the list is no deduction, and was not compared.
+        Invalid = "INVALID",
         /// No difference: it was asked for, and no answer came that can be believed.
         NotAnswered = "NOT_ANSWERED",
         /// No difference: it could not be asked for; the note says why.

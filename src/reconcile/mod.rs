@@ -3,5 +3,6 @@
 //! `difference` is one finding, with both sides, and the CSV of them; `summary` puts what came of it
 //! into words. It compares and tells; it sends nothing by itself and never writes into the ledger.
 
+pub mod against;
 pub mod difference;
 pub mod summary;
