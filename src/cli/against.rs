@@ -87,7 +87,8 @@ fn compared(args: &ReconcileArgs, list: &Path) -> Result<Exit, Failure> {
 fn period(args: &ReconcileArgs) -> Result<(Option<WallMs>, Option<WallMs>), Failure> {
     let (until, no_send_after) = args.ends().map_err(Failure::Usage)?;
     if no_send_after.is_some() {
-        let words = "--against sends nothing, so that --until takes a date with it, not a time of day";
+        let words =
+            "--against sends nothing, so that --until takes a date with it, not a time of day";
         return Err(Failure::Usage(words.into()));
     }
     let here = |moment: Option<Moment>, option: &str| match moment {
