@@ -272,20 +272,11 @@ impl Desk<'_> {
                 let mut found = fields::differences(asked, &row.cells, booked, &self.columns);
                 let repeat = !row.cells[Outcome::DuplicateOf as usize].is_empty();
                 let again = first_line.filter(|_| !repeat);
-                match first_line {
-                    None => self.told.order(booked),
-                    Some(_) => {}
+                found.extend(self.doubles(booked, again, twins));
+                if first_line.is_none() {
+                    self.told.order(booked);
                 }
-                let doubles = again.is_some() || !twins.is_empty();
-                found.extend(again.map(|line| Difference {
-                    note: format!("line {line} of the list names this order too"),
-                    ..about(Kind::Double, &booked.order)
-                }));
-                for twin in twins {
-                    self.told.order(twin);
-                    found.push(second(booked, twin));
-                }
-                match (doubles, found.is_empty()) {
+                match (again.is_some() || !twins.is_empty(), found.is_empty()) {
                     (true, _) => self.told.double += 1,
                     (false, false) => self.told.different += 1,
                     (false, true) => {
@@ -299,6 +290,25 @@ impl Desk<'_> {
                 found
             }
         }
+    }
+
+    /// What is there twice: the order of an earlier line `again`, or the row's debt in the ledger.
+    fn doubles(
+        &mut self,
+        booked: &Booked,
+        again: Option<u64>,
+        twins: &[Booked],
+    ) -> Vec<Difference> {
+        let again = again.map(|line| Difference {
+            note: format!("line {line} of the list names this order too"),
+            ..about(Kind::Double, &booked.order)
+        });
+        let mut found: Vec<Difference> = again.into_iter().collect();
+        for twin in twins {
+            self.told.order(twin);
+            found.push(second(booked, twin));
+        }
+        found
     }
 
     fn extra(&self, booked: &Booked) -> Difference {

@@ -9,7 +9,7 @@ use super::Told;
 use crate::clock::WallMs;
 use crate::ledger::{Batch, Compared};
 use crate::order::{Status, yuan};
-use crate::reconcile::difference::Difference;
+use crate::reconcile::difference::{Difference, Kind};
 use crate::report::summary::grouped;
 
 /// What is told.
@@ -55,7 +55,7 @@ pub fn json(summary: &Summary<'_>) -> String {
         "different": told.different,
         "double": told.double,
         "invalid": told.invalid,
-        "extra": told.counts.of(crate::reconcile::difference::Kind::Extra),
+        "extra": told.counts.of(Kind::Extra),
         "differences": counts(&mut told.counts.each().map(|(kind, n)| (kind.as_str(), n))),
         "list": {
             "fen": fen(told.list_fen),
@@ -118,31 +118,34 @@ pub fn human(summary: &Summary<'_>) -> String {
         grouped(told.agreed),
         listed(&mut agreed(told))
     );
-    for (rows, words) in [
-        (told.missing, "the ledger does not have"),
-        (told.different, "differ from their orders"),
-        (told.double, "are double, on one side or the other"),
-        (told.invalid, "are no deductions and were not compared"),
-        (told.no_order, "have no order, as the list says itself"),
+    let extra = told.counts.of(Kind::Extra);
+    for (count, words) in [
+        (told.missing, "rows that the ledger does not have"),
+        (
+            told.different,
+            "rows that say something else than their orders",
+        ),
+        (
+            told.double,
+            "rows that are double, on one side or the other",
+        ),
+        (
+            told.invalid,
+            "rows that are no deductions, and were not compared",
+        ),
+        (
+            told.no_order,
+            "rows without an order, as the list says itself",
+        ),
+        (extra, "orders that no row names"),
+        (
+            told.not_deducted.orders,
+            "orders that no row names and that are no deductions (never sent, or dead)",
+        ),
     ] {
-        if rows > 0 {
-            let _ = writeln!(text, "  {} {words}", grouped(rows));
+        if count > 0 {
+            let _ = writeln!(text, "  {words}: {}", grouped(count));
         }
-    }
-    let extra = told.counts.of(crate::reconcile::difference::Kind::Extra);
-    if extra > 0 {
-        let _ = writeln!(
-            text,
-            "the ledger: {} orders that no row names",
-            grouped(extra)
-        );
-    }
-    if told.not_deducted.orders > 0 {
-        let _ = writeln!(
-            text,
-            "the ledger: {} more that no row names and that are no deductions (never sent, or dead)",
-            grouped(told.not_deducted.orders)
-        );
     }
     let compared = match told.compared.is_empty() {
         true => "its number and content alone; each row stands for a deduction".into(),
@@ -159,7 +162,7 @@ pub fn human(summary: &Summary<'_>) -> String {
     if told.unreadable_amounts > 0 {
         let _ = writeln!(
             text,
-            "  {} rows with an amount that cannot be read",
+            "  rows with an amount that cannot be read: {}",
             grouped(told.unreadable_amounts)
         );
     }
