@@ -11,7 +11,7 @@ use super::status::print;
 use super::store::{Store, sandbox_beside};
 use super::target;
 use crate::clock::WallMs;
-use crate::ledger::Compared;
+use crate::ledger::ListScope;
 use crate::reconcile::against::{AgainstFault, compare, words};
 use crate::reconcile::difference::Paper;
 use crate::report::progress::say;
@@ -50,7 +50,7 @@ fn compared(args: &ReconcileArgs, list: &Path) -> Result<Exit, Failure> {
     taken.extend(batch.as_ref().and_then(|found| found.input.as_deref()));
     let path = args.out.clone().unwrap_or_else(|| beside(list));
     let place = Place::look(&path, &taken)?;
-    let scope = Compared {
+    let scope = ListScope {
         since,
         before,
         batch: batch.as_ref().map(|found| found.batch.id),

@@ -4,9 +4,9 @@
 pub(in crate::ledger) mod acceptance;
 pub(in crate::ledger) mod answers;
 pub(in crate::ledger) mod chain;
-pub(in crate::ledger) mod compare;
 pub(in crate::ledger) mod decisions;
 pub(in crate::ledger) mod fixture;
+pub(in crate::ledger) mod listed;
 pub(in crate::ledger) mod notes;
 pub(in crate::ledger) mod random;
 pub(in crate::ledger) mod reissue;
@@ -107,7 +107,7 @@ macro_rules! contract_suite {
                 l3_a_verified_answer_wins_over_what_people_found_out,
                 an_overview_counts_each_deduction_once_and_names_what_is_pressing,
                 the_story_of_an_order_has_all_that_is_known_of_it,;
-            compare:
+            listed:
                 l7_every_row_of_a_list_and_every_order_of_the_scope_is_told_once,
                 a_row_of_a_list_means_the_order_with_its_number_or_what_stands_for_it,
                 l5_a_second_order_for_the_debt_of_a_row_is_told_beside_it,

@@ -4,9 +4,9 @@
 //! orders and verdicts, not files, HTTP or pace. Every method is synchronous: the run hands writes
 //! to one thread ([`writer::Writer`]), which groups them into one commit.
 
-mod compare;
 mod decision;
 mod journal;
+mod listed;
 pub mod lock;
 mod overview;
 mod replay;
@@ -26,9 +26,9 @@ use crate::order::{
     Resolution, State, Status, Weak,
 };
 
-pub use compare::{Beside, Booked, Compared, Found, ListedRow, TWINS_TOLD_MAX};
 pub use decision::{Decided, Decision, DecisionKind, Frozen, Person, TwoPeople, Words};
 pub use journal::{JournalHead, LaneHead};
+pub use listed::{Beside, Booked, Found, ListScope, ListedRow, TWINS_TOLD_MAX};
 pub use overview::{
     Attempt, BatchLine, ByStatus, CLOSING_NAMED_MAX, OpenOrder, Overview, OverviewAsk, Place,
     Relative, Reply, Story, Sum,
@@ -696,9 +696,9 @@ pub trait Ledger: Send {
     /// newest of its chain, or of the deduction that superseded it with the row's very content.
     /// Nothing is accepted. Answers with the orders of the scope that no row means and that are no
     /// deductions: never sent, or dead.
-    fn compare(
+    fn beside(
         &mut self,
-        scope: &Compared,
+        scope: &ListScope,
         each: &mut dyn FnMut(Beside) -> std::io::Result<()>,
     ) -> LedgerResult<Sum>;
     /// What became of one order, if its number is known.

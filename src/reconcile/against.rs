@@ -1,7 +1,7 @@
 //! A list (the court's, the finance system's, a result of levy's) against the ledger.
 //!
 //! The list is staged in the ledger's temporary tables, so that neither its size nor the ledger's
-//! counts; the ledger says which order each row means ([`Ledger::compare`]), `fields` whether the two
+//! counts; the ledger says which order each row means ([`Ledger::beside`]), `fields` whether the two
 //! agree, `words` puts what came of it into a summary. Nothing is sent and nothing is written but the
 //! differences.
 
@@ -15,7 +15,7 @@ use std::path::Path;
 use super::difference::{Counts, Difference, Kind, Paper};
 use crate::batch::{Fault, FileFault, InputRow, ListReader, ListedCells, Outcome};
 use crate::ledger::{
-    Beside, Booked, Compared, Found, Ledger, LedgerError, ListedRow, StagedOrder, StagedRow, Sum,
+    Beside, Booked, Found, Ledger, LedgerError, ListScope, ListedRow, StagedOrder, StagedRow, Sum,
 };
 use crate::order::{Fate, Order, Status};
 use crate::worker::intake::STAGED_ROWS_MAX;
@@ -107,7 +107,7 @@ impl From<LedgerError> for AgainstFault {
 pub fn compare(
     ledger: &mut dyn Ledger,
     list: &Path,
-    scope: &Compared,
+    scope: &ListScope,
     paper: &mut Paper,
 ) -> Result<Told, AgainstFault> {
     ledger.stage_clear()?;
@@ -140,7 +140,7 @@ pub fn compare(
         paper,
         failed: None,
     };
-    let compared = ledger.compare(scope, &mut |beside| desk.tell(beside));
+    let compared = ledger.beside(scope, &mut |beside| desk.tell(beside));
     if let Some(e) = desk.failed {
         return Err(AgainstFault::Differences(e));
     }

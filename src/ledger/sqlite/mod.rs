@@ -7,10 +7,10 @@
 mod accept;
 mod backup;
 mod chain;
-mod compare;
 mod convert;
 mod decision;
 mod journal;
+mod listed;
 mod open;
 mod overview;
 mod place;
@@ -36,10 +36,10 @@ pub use verify::{Audit, BadEntry};
 
 use super::{
     Accepted, AttemptId, Batch, BatchHead, BatchId, Beside, Binding, CancelTarget, Cancelled,
-    Compared, Decided, Decision, Expiring, Frozen, Job, JournalHead, LaneWork, Ledger, LedgerError,
-    LedgerResult, Only, OrderId, Overview, OverviewAsk, Person, Phase, Planned, RecentSend,
-    Rehearsal, Rehearsed, Reissued, Released, ResultRow, RunId, Scope, StagedRow, Story, Sum,
-    Totals, Write, Written,
+    Decided, Decision, Expiring, Frozen, Job, JournalHead, LaneWork, Ledger, LedgerError,
+    LedgerResult, ListScope, Only, OrderId, Overview, OverviewAsk, Person, Phase, Planned,
+    RecentSend, Rehearsal, Rehearsed, Reissued, Released, ResultRow, RunId, Scope, StagedRow,
+    Story, Sum, Totals, Write, Written,
 };
 use crate::clock::WallMs;
 use crate::order::{ContentDigest, Merchant, OrderNo, Proof};
@@ -238,12 +238,12 @@ impl Ledger for SqliteLedger {
         overview::overview(&self.conn, ask)
     }
 
-    fn compare(
+    fn beside(
         &mut self,
-        scope: &Compared,
+        scope: &ListScope,
         each: &mut dyn FnMut(Beside) -> std::io::Result<()>,
     ) -> LedgerResult<Sum> {
-        compare::compare(&self.conn, scope, each)
+        listed::beside(&self.conn, scope, each)
     }
 
     fn story(&mut self, no: &OrderNo) -> LedgerResult<Option<Story>> {

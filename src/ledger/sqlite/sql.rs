@@ -18,7 +18,7 @@ pub(super) const STAGING: &str = include_str!("../sql/staging.sql");
 /// Empties them.
 pub(super) const STAGING_CLEAR: &str = include_str!("../sql/staging_clear.sql");
 /// Empties those of a comparison.
-pub(super) const COMPARE_CLEAR: &str = include_str!("../sql/compare_clear.sql");
+pub(super) const LISTED_CLEAR: &str = include_str!("../sql/listed_clear.sql");
 /// Finds the numbers that stand for two contents in the staged file.
 pub(super) const CLASH_FILL: &str = include_str!("../sql/clash_fill.sql");
 
@@ -33,16 +33,6 @@ statements! {
     BATCH_ROW_INSERT = "batch_row_insert",
     BLANK_COUNT = "blank_count",
     CLASH_OTHER = "clash_other",
-    COMPARE_CHAIN = "compare_chain",
-    COMPARE_LIST = "compare_list",
-    COMPARE_NAME = "compare_name",
-    COMPARE_NUMBERS = "compare_numbers",
-    COMPARE_ORDER = "compare_order",
-    COMPARE_ORDERS = "compare_orders",
-    COMPARE_ORDERS_OF_BATCH = "compare_orders_of_batch",
-    COMPARE_ROWS = "compare_rows",
-    COMPARE_TELL = "compare_tell",
-    COMPARE_TWINS = "compare_twins",
     DECISIONS_OF_ORDER = "decisions_of_order",
     DECISION_BY_ID = "decision_by_id",
     DECISION_INSERT = "decision_insert",
@@ -68,6 +58,14 @@ statements! {
     LANE_HEAD = "lane_head",
     LANE_HEADS = "lane_heads",
     LANE_HEAD_SAVE = "lane_head_save",
+    LISTED_CHAIN = "listed_chain",
+    LISTED_INSERT = "listed_insert",
+    LISTED_NUMBERS = "listed_numbers",
+    LISTED_ORDER = "listed_order",
+    LISTED_ORDERS = "listed_orders",
+    LISTED_ORDERS_OF_BATCH = "listed_orders_of_batch",
+    LISTED_ROWS = "listed_rows",
+    LISTED_TWINS = "listed_twins",
     META_BINDING = "meta_binding",
     META_FROZEN_BY = "meta_frozen_by",
     META_INSERT = "meta_insert",
@@ -75,6 +73,7 @@ statements! {
     META_JOURNAL_ENTRIES = "meta_journal_entries",
     META_LATEST_SIGNED_AT = "meta_latest_signed_at",
     META_SIGNED_AT = "meta_signed_at",
+    NAMED_INSERT = "named_insert",
     NTH_PENDING = "nth_pending",
     ORDERS_OF_BATCH = "orders_of_batch",
     ORDERS_OF_NUMBER = "orders_of_number",
@@ -121,6 +120,7 @@ statements! {
     STORY_PLACES = "story_places",
     STORY_SUPERSEDED_BY = "story_superseded_by",
     STORY_SUPERSEDES = "story_supersedes",
+    TOLD_INSERT = "told_insert",
     TOTALS_OF_ORDERS = "totals_of_orders",
     TOTALS_OF_ROWS = "totals_of_rows",
     TOTALS_SINCE = "totals_since",

@@ -7,8 +7,8 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use super::*;
 use crate::clock::WallMs;
 use crate::ledger::{
-    Accepted, AttemptId, Batch, BatchHead, BatchId, Beside, CancelTarget, Cancelled, Compared,
-    Decided, Decision, Expiring, Frozen, JournalHead, LaneWork, LedgerError, Only, Overview,
+    Accepted, AttemptId, Batch, BatchHead, BatchId, Beside, CancelTarget, Cancelled, Decided,
+    Decision, Expiring, Frozen, JournalHead, LaneWork, LedgerError, ListScope, Only, Overview,
     OverviewAsk, Person, Planned, RecentSend, Rehearsal, Rehearsed, Reissued, Released, ResultRow,
     RunId, StagedRow, Story, Sum, Totals,
 };
@@ -63,7 +63,7 @@ impl Ledger for Told {
     fn frozen(&mut self) -> LedgerResult<Option<Frozen>> { unreachable!() }
     fn journal_head(&mut self) -> LedgerResult<JournalHead> { unreachable!() }
     fn overview(&mut self, _: &OverviewAsk) -> LedgerResult<Overview> { unreachable!() }
-    fn compare(&mut self, _: &Compared, _: &mut dyn FnMut(Beside) -> std::io::Result<()>) -> LedgerResult<Sum> { unreachable!() }
+    fn beside(&mut self, _: &ListScope, _: &mut dyn FnMut(Beside) -> std::io::Result<()>) -> LedgerResult<Sum> { unreachable!() }
     fn story(&mut self, _: &OrderNo) -> LedgerResult<Option<Story>> { unreachable!() }
 }
 

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::Told;
 use crate::clock::WallMs;
-use crate::ledger::{Batch, Compared};
+use crate::ledger::{Batch, ListScope};
 use crate::order::{Status, yuan};
 use crate::reconcile::difference::{Difference, Kind};
 use crate::report::summary::grouped;
@@ -20,7 +20,7 @@ pub struct Summary<'a> {
     /// The one batch that it was compared with.
     pub batch: Option<&'a Batch>,
     /// The orders in question.
-    pub scope: &'a Compared,
+    pub scope: &'a ListScope,
     /// What came of it.
     pub told: &'a Told,
     /// Where the differences are.

@@ -12,7 +12,7 @@ use crate::ledger::laws::Engine;
 use crate::ledger::laws::fixture::{Desk, START, blank, numbered, staged};
 use crate::ledger::lock::RunLock;
 use crate::ledger::sqlite::{open, sql};
-use crate::ledger::{Compared, Environment, Ledger, LedgerError, OpenOptions, SqliteLedger};
+use crate::ledger::{Environment, Ledger, LedgerError, ListScope, OpenOptions, SqliteLedger};
 use crate::order::{Asked, State, Status};
 
 fn reopen(books: &Books) -> OpenOptions {
@@ -276,7 +276,7 @@ fn a_reader_needs_no_lock_and_writes_nothing() {
     reader.stage(&list).unwrap();
     let mut told = 0;
     reader
-        .compare(&Compared::default(), &mut |_| {
+        .beside(&ListScope::default(), &mut |_| {
             told += 1;
             Ok(())
         })

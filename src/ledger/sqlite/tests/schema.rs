@@ -213,16 +213,16 @@ fn what_a_run_asks_often_is_answered_by_an_index() {
         (sql::RESULT_ROWS, "r USING PRIMARY KEY (batch_id=?)"),
         // So does a list of a million rows.
         (
-            sql::COMPARE_TWINS,
+            sql::LISTED_TWINS,
             "orders USING INDEX orders_holding (hold_key=?)",
         ),
-        (sql::COMPARE_CHAIN, "(deduction_id=? AND generation<?)"),
+        (sql::LISTED_CHAIN, "(deduction_id=? AND generation<?)"),
         (
-            sql::COMPARE_ROWS,
+            sql::LISTED_ROWS,
             "listed USING INTEGER PRIMARY KEY (rowid=?)",
         ),
         (
-            sql::COMPARE_ORDERS,
+            sql::LISTED_ORDERS,
             "named USING INTEGER PRIMARY KEY (rowid=?)",
         ),
     ] {

@@ -6,7 +6,7 @@ use super::decisions::{person, resolve};
 use super::fixture::{Came, DAY_MS, Desk, Engine, START, blank, no, numbered, staged};
 use super::reissue::STATES;
 use crate::clock::WallMs;
-use crate::ledger::{Beside, Booked, Compared, Found, ListedRow, StagedOrder, Sum};
+use crate::ledger::{Beside, Booked, Found, ListScope, ListedRow, StagedOrder, Sum};
 use crate::order::{Asked, Resolution, State};
 
 /// What a comparison told.
@@ -16,7 +16,7 @@ struct Told {
     not_deducted: Sum,
 }
 
-const WHOLE: Compared = Compared {
+const WHOLE: ListScope = ListScope {
     since: None,
     before: None,
     batch: None,
@@ -24,14 +24,14 @@ const WHOLE: Compared = Compared {
 };
 
 impl Desk {
-    fn compare(&mut self, scope: &Compared, list: Vec<Result<StagedOrder, String>>) -> Told {
+    fn compare(&mut self, scope: &ListScope, list: Vec<Result<StagedOrder, String>>) -> Told {
         let head = self.ledger.journal_head().unwrap();
         self.ledger.stage_clear().unwrap();
         self.ledger.stage(&staged(list)).unwrap();
         let (mut rows, mut extra) = (Vec::new(), Vec::new());
         let not_deducted = self
             .ledger
-            .compare(scope, &mut |beside| {
+            .beside(scope, &mut |beside| {
                 match beside {
                     Beside::Row(row) => {
                         assert!(extra.is_empty(), "rows come first");
@@ -51,7 +51,7 @@ impl Desk {
     }
 
     /// The same of valid rows, one word a row; then what is extra.
-    fn compared(&mut self, scope: &Compared, list: Vec<StagedOrder>) -> Vec<String> {
+    fn compared(&mut self, scope: &ListScope, list: Vec<StagedOrder>) -> Vec<String> {
         let told = self.compare(scope, list.into_iter().map(Ok).collect());
         let rows = told.rows.iter().map(word);
         let extra = told.extra.iter().map(|booked| {
@@ -217,7 +217,7 @@ pub(in crate::ledger) fn l5_a_second_order_for_the_debt_of_a_row_is_told_beside_
     let row = || vec![numbered("A", "a", 1), numbered("X", "x", 1)];
     assert_eq!(desk.compared(&WHOLE, row()), ["A and B", "X"]);
     // Told beside its row wherever it lies, and then no extra one.
-    let early = Compared {
+    let early = ListScope {
         before: Some(START.plus_ms(DAY_MS)),
         ..WHOLE
     };
@@ -226,7 +226,7 @@ pub(in crate::ledger) fn l5_a_second_order_for_the_debt_of_a_row_is_told_beside_
     let two = vec![numbered("A", "a", 1), numbered("B", "a", 1)];
     assert_eq!(desk.compared(&early, two), ["A", "B", "extra X"]);
     // Long after, the same debt is another one, and no row names it.
-    let near = Compared {
+    let near = ListScope {
         twin_days: 40,
         ..WHOLE
     };
@@ -247,7 +247,7 @@ pub(in crate::ledger) fn l5_a_second_order_for_the_debt_of_a_row_is_told_beside_
     desk.bring(batch, "D", State::Rejected);
     desk.succeed("five.csv", numbered("E", "d", 1));
     let d = |number: &str| vec![numbered(number, "d", 1)];
-    let later = Compared {
+    let later = ListScope {
         since: Some(desk.now),
         before: Some(desk.now.plus_ms(1)),
         ..WHOLE
@@ -304,7 +304,7 @@ pub(in crate::ledger) fn a_list_is_asked_only_for_the_orders_of_its_period_or_ba
     desk.now = START.plus_ms(2 * DAY_MS);
     desk.succeed("three.csv", numbered("C", "c", 1));
     let day = |days: i64| -> Option<WallMs> { Some(START.plus_ms(days * DAY_MS)) };
-    let within = |since, before, batch| Compared {
+    let within = |since, before, batch| ListScope {
         since,
         before,
         batch,
@@ -344,7 +344,7 @@ pub(in crate::ledger) fn a_comparison_that_cannot_be_written_out_ends_and_leaves
         .stage(&staged(vec![Ok(numbered("N", "n", 1))]))
         .unwrap();
     let full = || Err(std::io::Error::other("disk full"));
-    let stopped = desk.ledger.compare(&WHOLE, &mut |_| full());
+    let stopped = desk.ledger.beside(&WHOLE, &mut |_| full());
     assert!(stopped.unwrap_err().to_string().contains("disk full"));
     // What was staged to be compared was accepted by nobody.
     assert_eq!(desk.compared(&WHOLE, Vec::new()), ["extra A"]);

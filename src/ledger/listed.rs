@@ -10,7 +10,7 @@ pub const TWINS_TOLD_MAX: usize = 10;
 
 /// Which orders the list should have a row for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Compared {
+pub struct ListScope {
     /// First sent at or after this moment; those that were never sent, created.
     pub since: Option<WallMs>,
     /// The same, before this moment.

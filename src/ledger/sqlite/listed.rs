@@ -6,20 +6,20 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::{convert, read, sql};
 use crate::ledger::{
-    Beside, Booked, Compared, Found, LedgerError, LedgerResult, ListedRow, Sum, TWINS_TOLD_MAX,
+    Beside, Booked, Found, LedgerError, LedgerResult, ListScope, ListedRow, Sum, TWINS_TOLD_MAX,
 };
 use crate::order::{Fate, Order, OrderNo};
 
 const MS_PER_DAY: i64 = 86_400_000;
 
-/// See [`crate::ledger::Ledger::compare`]. Takes no lock that a writer waits for.
-pub(super) fn compare(
+/// See [`crate::ledger::Ledger::beside`]. Takes no lock that a writer waits for.
+pub(super) fn beside(
     conn: &Connection,
-    scope: &Compared,
+    scope: &ListScope,
     each: &mut dyn FnMut(Beside) -> std::io::Result<()>,
 ) -> LedgerResult<Sum> {
     conn.execute_batch(sql::STAGING)?;
-    conn.execute_batch(sql::COMPARE_CLEAR)?;
+    conn.execute_batch(sql::LISTED_CLEAR)?;
     let tx = conn.unchecked_transaction()?;
     let mut comparison = Comparison {
         conn: &tx,
@@ -66,10 +66,10 @@ struct Debt<'k> {
 impl Comparison<'_> {
     /// Finds the order that each row means.
     fn match_rows(&self) -> LedgerResult<()> {
-        let mut statement = self.conn.prepare(sql::COMPARE_NUMBERS)?;
+        let mut statement = self.conn.prepare(sql::LISTED_NUMBERS)?;
         let mut rows = statement.query([])?;
-        let mut name = self.conn.prepare(sql::COMPARE_NAME)?;
-        let mut list = self.conn.prepare(sql::COMPARE_LIST)?;
+        let mut name = self.conn.prepare(sql::NAMED_INSERT)?;
+        let mut list = self.conn.prepare(sql::LISTED_INSERT)?;
         while let Some(row) = rows.next()? {
             let ordinal: i64 = row.get(0)?;
             let no: String = row.get(1)?;
@@ -114,7 +114,7 @@ impl Comparison<'_> {
 
     fn tell_rows(&mut self) -> LedgerResult<()> {
         let conn = self.conn;
-        let mut statement = conn.prepare(sql::COMPARE_ROWS)?;
+        let mut statement = conn.prepare(sql::LISTED_ROWS)?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
             let cells: String = row.get(2)?;
@@ -171,7 +171,7 @@ impl Comparison<'_> {
     fn other_deductions(&self, read: &Read) -> LedgerResult<Vec<Booked>> {
         let mut others = Vec::new();
         if read.generation > 1 {
-            let mut statement = self.conn.prepare_cached(sql::COMPARE_CHAIN)?;
+            let mut statement = self.conn.prepare_cached(sql::LISTED_CHAIN)?;
             let earlier =
                 statement.query_map([read.deduction, read.generation.into()], |row| row.get(0))?;
             let earlier: Vec<i64> = earlier.collect::<rusqlite::Result<_>>()?;
@@ -191,7 +191,7 @@ impl Comparison<'_> {
     }
 
     fn twins(&self, debt: &Debt<'_>) -> LedgerResult<Vec<Booked>> {
-        let mut statement = self.conn.prepare_cached(sql::COMPARE_TWINS)?;
+        let mut statement = self.conn.prepare_cached(sql::LISTED_TWINS)?;
         let ids = statement.query_map(
             params![
                 debt.hold_key,
@@ -211,7 +211,7 @@ impl Comparison<'_> {
 
     /// Reads orders that are told beside a row, and no second time.
     fn told_beside(&self, ids: &[i64], into: &mut Vec<Booked>) -> LedgerResult<()> {
-        let mut tell = self.conn.prepare_cached(sql::COMPARE_TELL)?;
+        let mut tell = self.conn.prepare_cached(sql::TOLD_INSERT)?;
         for id in ids {
             tell.execute([id])?;
             into.push(self.placed(*id)?);
@@ -220,12 +220,12 @@ impl Comparison<'_> {
     }
 
     /// Goes through the orders of the scope once.
-    fn tell_orders(&mut self, scope: &Compared) -> LedgerResult<Sum> {
+    fn tell_orders(&mut self, scope: &ListScope) -> LedgerResult<Sum> {
         let conn = self.conn;
         let mut not_deducted = Sum::default();
         let mut statement = conn.prepare(match scope.batch {
-            None => sql::COMPARE_ORDERS,
-            Some(_) => sql::COMPARE_ORDERS_OF_BATCH,
+            None => sql::LISTED_ORDERS,
+            Some(_) => sql::LISTED_ORDERS_OF_BATCH,
         })?;
         let (since, before) = (scope.since.map(|at| at.0), scope.before.map(|at| at.0));
         let mut rows = match scope.batch {
@@ -250,7 +250,7 @@ impl Comparison<'_> {
     }
 
     fn order(&self, id: i64) -> LedgerResult<Read> {
-        let mut statement = self.conn.prepare_cached(sql::COMPARE_ORDER)?;
+        let mut statement = self.conn.prepare_cached(sql::LISTED_ORDER)?;
         let mut rows = statement.query([id])?;
         let row = rows
             .next()?
