@@ -14,6 +14,7 @@ mod open;
 mod overview;
 mod place;
 mod read;
+mod reconcile;
 mod rehearse;
 mod reissue;
 mod result;
@@ -34,10 +35,11 @@ pub(in crate::ledger) use place::{FILE_MODE, missing};
 pub use verify::{Audit, BadEntry};
 
 use super::{
-    Accepted, AttemptId, Batch, BatchHead, BatchId, Binding, CancelTarget, Cancelled, Decided,
-    Decision, Expiring, Frozen, Job, JournalHead, LaneWork, Ledger, LedgerError, LedgerResult,
-    Only, OrderId, Overview, OverviewAsk, Person, Phase, Planned, RecentSend, Rehearsal, Rehearsed,
-    Reissued, Released, ResultRow, RunId, Scope, StagedRow, Story, Totals, Write, Written,
+    Accepted, AttemptId, Batch, BatchHead, BatchId, Binding, CancelTarget, Cancelled, Compared,
+    Decided, Decision, Expiring, Frozen, Job, JournalHead, LaneWork, Ledger, LedgerError,
+    LedgerResult, Only, OrderId, Overview, OverviewAsk, Person, Phase, Planned, Reach, RecentSend,
+    Rehearsal, Rehearsed, Reissued, Released, ResultRow, RunId, Scope, StagedRow, Story, Totals,
+    Write, Written,
 };
 use crate::clock::WallMs;
 use crate::order::{ContentDigest, Merchant, OrderNo, Proof};
@@ -210,6 +212,15 @@ impl Ledger for SqliteLedger {
 
     fn totals_since(&mut self, after: AttemptId) -> LedgerResult<Totals> {
         result::totals_since(&self.conn, after)
+    }
+
+    fn compared(
+        &mut self,
+        reach: Reach,
+        after: AttemptId,
+        each: &mut dyn FnMut(Compared) -> std::io::Result<()>,
+    ) -> LedgerResult<()> {
+        reconcile::compared(&self.conn, reach, after, each)
     }
 
     fn cancel(&mut self, target: &CancelTarget, at: WallMs) -> LedgerResult<Cancelled> {

@@ -153,7 +153,7 @@ impl World {
             .recent_sends(self.now.wall.plus_ms(-60_000))
             .unwrap();
         let latest = self.ledger.latest_signed_at().unwrap();
-        Engine::new(settings, work, &recent, latest, self.now)
+        Engine::new(scope, settings, work, &recent, latest, self.now)
     }
 
     fn run(&mut self, scope: Scope) -> RunReport {
