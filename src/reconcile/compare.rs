@@ -59,7 +59,11 @@ pub fn compare(compared: &Compared, askable: bool) -> Vec<Difference> {
         return unknown_there(compared, known, told);
     }
     let mut found = contents(compared, told);
-    let word = told.state.as_deref().unwrap_or_default();
+    // A 202 may come without a body.
+    let word = match (told.state.as_deref(), meaning.as_str()) {
+        (None, "PROCESSING") => "PROCESSING",
+        (word, _) => word.unwrap_or_default(),
+    };
     match known.word() {
         None if !compared.job.standing.state.is_final() => {
             found.push(unsettled(compared, &format!("the gateway says {word}")));

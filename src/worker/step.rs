@@ -67,12 +67,8 @@ impl Goal {
 /// A query can do no harm: a verified 200 has named the number, people have resolved the order, or it
 /// is past its window. Any other query might close a number that never arrived.
 pub fn may_be_queried(standing: Standing, past_window: bool) -> bool {
-    let named = match standing.state {
-        State::Success | State::Failed | State::ClosedProven | State::Processing => true,
-        State::Unknown | State::Closed | State::Rejected | State::Expired => false,
-        State::Pending | State::Held | State::Conflict | State::Cancelled => return false,
-    };
-    named || past_window || standing.resolved.is_some()
+    let state = standing.state;
+    !state.is_unsent() && (state.was_named() || past_window || standing.resolved.is_some())
 }
 
 /// What an order that the ledger calls unfinished is asked first.

@@ -5,9 +5,7 @@ WITH answer AS MATERIALIZED (
     SELECT attempt.order_id, MAX(reply.attempt_id) AS attempt_id
     FROM attempt JOIN reply ON reply.attempt_id = attempt.attempt_id
     WHERE attempt.attempt_id > ?4 AND attempt.asked = 'QUERY' AND reply.trust = 'VERIFIED'
-        AND (reply.meaning IN (
-                'SUCCESS', 'FAILED', 'PROCESSING', 'WEAK_CLOSE', 'OTHER_NUMBER', 'OTHER_CONTENT',
-                'NO_STATE')
+        AND ((reply.http_status IN (200, 202) AND reply.meaning <> 'NO_JSON')
             OR (reply.meaning = 'REFUSED' AND reply.code IN ('RESOURCE_NOT_EXISTS', 'NOT_FOUND')))
     GROUP BY attempt.order_id),
 shared AS (

@@ -11,6 +11,7 @@ use crate::ledger::SqliteLedger;
 use crate::ledger::{BatchHead, BatchId, Ledger, RunId, Scope, StagedOrder, StagedRow, Totals};
 use crate::order::{Account, Content, Fen, OrderNo, Reason, ReductionType, Status};
 
+mod compared;
 mod decided;
 
 const DAY_MS: i64 = 24 * 3_600_000;
