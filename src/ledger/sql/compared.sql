@@ -2,12 +2,13 @@
 -- deductions), each with what the queries after the attempt ?4 were told.
 WITH answer AS MATERIALIZED (
     -- What says something of its order: a verified 200, or a verified refusal that does not know it.
+    -- The new replies alone are gone through, not the journal.
     SELECT attempt.order_id, MAX(reply.attempt_id) AS attempt_id
-    FROM attempt JOIN reply ON reply.attempt_id = attempt.attempt_id
-    WHERE attempt.attempt_id > ?4 AND attempt.asked = 'QUERY' AND reply.trust = 'VERIFIED'
+    FROM reply CROSS JOIN attempt ON attempt.attempt_id = reply.attempt_id
+    WHERE reply.attempt_id > ?4 AND attempt.asked = 'QUERY' AND reply.trust = 'VERIFIED'
         AND ((reply.http_status IN (200, 202) AND reply.meaning <> 'NO_JSON')
             OR (reply.meaning = 'REFUSED' AND reply.code IN ('RESOURCE_NOT_EXISTS', 'NOT_FOUND')))
-    GROUP BY attempt.order_id),
+    GROUP BY +attempt.order_id),
 shared AS (
     -- A change number belongs to the order whose settling reply had it, else to the first one.
     SELECT told.quota_change_no,

@@ -130,6 +130,10 @@ impl Engine {
                 lane.pace.throttled(now.mono, after);
                 self.progress.throttled += 1;
             }
+            // What is only compared is answered, whatever the answer says.
+            Meaning::Doubt(_) if self.goal == Goal::Compare && is_signed_2xx(checked) => {
+                lane.trying_since = None;
+            }
             Meaning::Doubt(_) | Meaning::NotSent => {}
             Meaning::Success
             | Meaning::Failed { .. }
@@ -343,6 +347,10 @@ impl Engine {
             State::Pending | State::Held | State::Conflict | State::Cancelled => {}
         }
     }
+}
+
+fn is_signed_2xx(checked: &Checked) -> bool {
+    matches!(checked, Checked::Verified(reply) if (200..300).contains(&reply.status))
 }
 
 /// The time of a stale reply: its signature holds, and only its age, by our clock, is wrong. It can

@@ -36,6 +36,7 @@ enum Does {
     NotEnoughUnsigned,
     Processing,
     Silent,
+    OtherAmount,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -284,6 +285,12 @@ impl World {
             Does::Processing => {
                 let said = self.process(&sent, Book::Processing);
                 (self.latency, said)
+            }
+            Does::OtherAmount => {
+                let mut sent = sent.clone();
+                let order = std::sync::Arc::make_mut(&mut sent.job.order);
+                order.content.amount = Fen::new(9_999).unwrap();
+                (self.latency, self.state(&sent, "SUCCESS", None))
             }
             Does::IllSigned => {
                 let said = self.process(&sent, Book::Debited);

@@ -210,3 +210,21 @@ fn l9_a_reconciliation_that_dies_at_any_step_is_given_again_and_has_the_same_ans
     }
     panic!("no run of 60 steps came to its end");
 }
+
+#[test]
+fn a_lane_whose_every_order_is_told_otherwise_is_compared_to_its_end() {
+    let (mut world, batch) = World::new(150, 1, always(Does::Right));
+    world.run(Scope::Batch(batch));
+    let after = world.ledger.last_attempt().unwrap();
+    world.script = always(Does::OtherAmount);
+    let mut settings = world.settings();
+    settings.per_merchant_qps = 1;
+    let report = world.run_with(world.everything_sent(), settings, u64::MAX);
+    assert_eq!(report.unwrap().stopped_lanes, []);
+    for compared in world.compared(after) {
+        let told = compared.told.unwrap();
+        assert_eq!(told.meaning.as_deref(), Some("OTHER_CONTENT"));
+        let echo = told.facts.unwrap().message;
+        assert_eq!(echo.as_deref(), Some("echoed {\"amount\":\"9999\"}"));
+    }
+}
