@@ -2,15 +2,19 @@
 
 use std::fs;
 use std::io::Write;
+use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::house::{Boxed, MERCHANT, Rows, row, rows, statuses};
+use super::house::{Boxed, House, MERCHANT, Rows, child, row, rows, statuses};
 
 /// A line of the gateway's books, as a person adds it.
 fn book(house: &Boxed, line: &Value) {
-    let path = house.path(".levy-sandbox/books.jsonl");
-    let mut books = fs::OpenOptions::new().append(true).open(path).unwrap();
+    write_into(&house.path(".levy-sandbox/books.jsonl"), line);
+}
+
+fn write_into(books: &Path, line: &Value) {
+    let mut books = fs::OpenOptions::new().append(true).open(books).unwrap();
     writeln!(books, "{line}").unwrap();
 }
 
@@ -231,4 +235,57 @@ fn what_is_not_answered_or_may_not_be_asked_for_is_named_and_never_ends_in_0() {
             .get("N4")
             .is_none_or(|order| order.queries == 0)
     );
+}
+
+#[test]
+fn l5_an_order_that_was_called_dead_and_replaced_and_succeeded_after_all_is_a_double() {
+    let mut house = House::poor();
+    house.file("night.csv", &[row("N1", 1, 100, "case 1")]);
+    let run = house.levy(&["run", "night.csv", "--quiet", "--create-ledger"]);
+    assert_eq!(run.exit, 3, "{}", run.err);
+    house.money_comes_in();
+    let rerun = house.levy(&["rerun", "night.csv", "--quiet"]);
+    assert_eq!(rerun.exit, 0, "{}", rerun.err);
+    assert_eq!(house.levy(&["reconcile", "--quiet"]).exit, 0);
+    house.close();
+    let deducted = json!({"is": "success", "at_ms": 1_790_000_000_000_u64});
+    let line = json!({"event": "state", "no": "N1", "state": deducted});
+    write_into(&house.path("gateway/books.jsonl"), &line);
+    house.money_comes_in();
+    let told = house.levy(&["reconcile", "--batch", "night.csv"]);
+    assert_eq!(told.exit, 3, "{}", told.err);
+    let found = rows(&house.path("reconcile.diff.csv"));
+    assert_eq!(lines(&found), ["DOUBLE N1 state FAILED SUCCESS"]);
+    let child = child("N1");
+    assert!(found[0]["note"].starts_with(&child), "{}", found[0]["note"]);
+    assert!(told.err.contains("alert: N1: "), "{}", told.err);
+    // It is no reason to issue anything again.
+    house.levy(&["rerun", "night.csv", "--quiet"]);
+    let numbers: Vec<String> = house.books().orders.into_keys().collect();
+    assert_eq!(numbers, [child, "N1".into()]);
+}
+
+#[test]
+fn l3_a_verified_answer_that_a_reconciliation_finds_wins_over_what_people_found_out() {
+    let house = Boxed::new();
+    let later = "\"#sandbox post=processing-forever\"";
+    house.file("night.csv", &[row("N1", 1, 100, later)]);
+    let run = house.levy(&["run", "night.csv", "--quiet", "--wait", "0"]);
+    assert_eq!(run.exit, 4, "{}", run.err);
+    let people = ["--by", "Li Wei", "--by", "Wang Fang", "--evidence", "p. 3"];
+    let resolve = ["resolve", "N1", "--as", "failed"];
+    let resolved = house.levy(&[&resolve[..], &people].concat());
+    assert_eq!(resolved.exit, 0, "{}", resolved.err);
+    house.deducted_elsewhere("N1");
+    let told = house.levy(&["reconcile", "--json"]);
+    assert_eq!(told.exit, 3, "{}", told.err);
+    let found = rows(&house.path("reconcile.diff.csv"));
+    assert_eq!(lines(&found), ["STATE N1 state FAILED SUCCESS"]);
+    let json = said(&told.out);
+    assert_eq!((&json["settled"], &json["open"]), (&json!(1), &json!(0)));
+    assert_eq!(json["alerts"].as_array().map(Vec::len), Some(1));
+    // From then on the ledger says what the gateway says.
+    let again = house.levy(&["reconcile", "--json"]);
+    assert_eq!(again.exit, 0, "{}", again.err);
+    assert_eq!(said(&again.out)["agreed"]["by"], json!({"SUCCESS": 1}));
 }
