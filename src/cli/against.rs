@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
-use super::args::{Moment, ReconcileArgs};
+use super::args::ReconcileArgs;
 use super::failure::{Exit, Failure};
+use super::reconcile::here;
 use super::status::print;
 use super::store::{Store, sandbox_beside};
 use super::target;
@@ -91,15 +92,10 @@ fn period(args: &ReconcileArgs) -> Result<(Option<WallMs>, Option<WallMs>), Fail
             "--against sends nothing, so that --until takes a date with it, not a time of day";
         return Err(Failure::Usage(words.into()));
     }
-    let here = |moment: Option<Moment>, option: &str| match moment {
-        None => Ok(None),
-        Some(moment) => moment.here().map(Some).ok_or_else(|| {
-            Failure::Usage(format!(
-                "{option}: this machine's clocks skip that moment; give another"
-            ))
-        }),
-    };
-    let period = (here(args.since, "--since")?, here(until, "--until")?);
+    let period = (
+        args.since.map(here).transpose()?,
+        until.map(here).transpose()?,
+    );
     match period {
         (Some(since), Some(before)) if since >= before => Err(Failure::Usage(
             "--until must be after --since: what was first sent then is not in the period".into(),

@@ -9,6 +9,7 @@ pub(in crate::ledger) mod fixture;
 pub(in crate::ledger) mod listed;
 pub(in crate::ledger) mod notes;
 pub(in crate::ledger) mod random;
+pub(in crate::ledger) mod reconcile;
 pub(in crate::ledger) mod reissue;
 pub(in crate::ledger) mod rerun;
 pub(in crate::ledger) mod results;
@@ -114,6 +115,10 @@ macro_rules! contract_suite {
                 l5_an_order_that_succeeded_beside_its_reissue_is_told_as_a_second_one,
                 a_list_is_asked_only_for_the_orders_of_its_period_or_batch,
                 a_comparison_that_cannot_be_written_out_ends_and_leaves_nothing_behind,;
+            reconcile:
+                l3_only_what_a_query_cannot_close_is_dealt_to_be_compared,
+                l3_a_final_order_shows_what_settled_it_and_what_it_was_told_since,
+                what_was_deducted_or_numbered_twice_names_the_other,;
             answers:
                 l3_an_answer_that_cannot_be_one_to_its_attempt_is_refused,
                 l2_a_changed_row_with_a_number_gets_the_one_that_its_new_content_derives,;

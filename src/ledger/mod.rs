@@ -9,6 +9,7 @@ mod journal;
 mod listed;
 pub mod lock;
 mod overview;
+mod reconcile;
 mod replay;
 mod rerun;
 mod sqlite;
@@ -33,6 +34,7 @@ pub use overview::{
     Attempt, BatchLine, ByStatus, CLOSING_NAMED_MAX, OpenOrder, Overview, OverviewAsk, Place,
     Relative, Reply, Story, Sum,
 };
+pub use reconcile::{Compared, Reach, Told};
 pub use rerun::{
     Expiring, Kept, Only, Plan, Planned, Rehearsal, Rehearsed, RehearsedOf, Reissue, Reissued,
     Released, Rerun, Tally, Unsent,
@@ -418,6 +420,10 @@ pub enum Scope {
     OpenOf(BatchId),
     /// A rerun's second half: what it has issued, and what else it was asked for.
     Rerun(BatchId, Rerun),
+    /// A reconciliation: orders that were sent, final ones too, each to be queried once. Only those
+    /// that a verified 200 has named, that people resolved, or that were first sent at this moment or
+    /// before it and so are past their window.
+    Sent(Reach, WallMs),
 }
 
 /// The two parts of a lane's work.
@@ -677,6 +683,14 @@ pub trait Ledger: Send {
     fn last_attempt(&mut self) -> LedgerResult<AttemptId>;
     /// Sums of the orders that were asked for after this attempt, or are open: as rows, each once.
     fn totals_since(&mut self, after: AttemptId) -> LedgerResult<Totals>;
+    /// Every order that a reconciliation is about, in order of creation, with what queries after this
+    /// attempt were told.
+    fn compared(
+        &mut self,
+        reach: Reach,
+        after: AttemptId,
+        each: &mut dyn FnMut(Compared) -> std::io::Result<()>,
+    ) -> LedgerResult<()>;
     /// Withdraws what was never sent.
     fn cancel(&mut self, target: &CancelTarget, at: WallMs) -> LedgerResult<Cancelled>;
     /// The digest of what a number stands for, if it is known.

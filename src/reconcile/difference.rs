@@ -199,6 +199,11 @@ impl Paper {
         Ok(())
     }
 
+    /// One more finding that is counted and not listed.
+    pub fn count(&mut self, kind: Kind) {
+        self.counts.add(kind);
+    }
+
     /// Findings so far.
     pub fn counts(&self) -> &Counts {
         &self.counts

@@ -6,4 +6,5 @@ mod against;
 mod edited;
 mod house;
 mod once;
+mod reconciled;
 mod resumed;

@@ -24,7 +24,7 @@ const WHOLE: ListScope = ListScope {
 };
 
 impl Desk {
-    fn compare(&mut self, scope: &ListScope, list: Vec<Result<StagedOrder, String>>) -> Told {
+    fn list(&mut self, scope: &ListScope, list: Vec<Result<StagedOrder, String>>) -> Told {
         let head = self.ledger.journal_head().unwrap();
         self.ledger.stage_clear().unwrap();
         self.ledger.stage(&staged(list)).unwrap();
@@ -51,8 +51,8 @@ impl Desk {
     }
 
     /// The same of valid rows, one word a row; then what is extra.
-    fn compared(&mut self, scope: &ListScope, list: Vec<StagedOrder>) -> Vec<String> {
-        let told = self.compare(scope, list.into_iter().map(Ok).collect());
+    fn beside(&mut self, scope: &ListScope, list: Vec<StagedOrder>) -> Vec<String> {
+        let told = self.list(scope, list.into_iter().map(Ok).collect());
         let rows = told.rows.iter().map(word);
         let extra = told.extra.iter().map(|booked| {
             assert!(booked.place.is_some());
@@ -122,7 +122,7 @@ pub(in crate::ledger) fn l7_every_row_of_a_list_and_every_order_of_the_scope_is_
         list.push(Ok(numbered(&format!("C{i}"), &name(i), 12)));
     }
     let rows = list.len();
-    let told = desk.compare(&WHOLE, list);
+    let told = desk.list(&WHOLE, list);
     let lines: Vec<u64> = told.rows.iter().map(|row| row.line).collect();
     assert_eq!(lines, (2..2 + rows as u64).collect::<Vec<_>>());
     let mut named = BTreeSet::new();
@@ -198,7 +198,7 @@ pub(in crate::ledger) fn a_row_of_a_list_means_the_order_with_its_number_or_what
             vec!["A".into(), again("A")],
         ),
     ] {
-        let mut told = desk.compared(&WHOLE, list.clone());
+        let mut told = desk.beside(&WHOLE, list.clone());
         told.retain(|word| !word.starts_with("extra "));
         assert_eq!(told, want, "{list:?}");
     }
@@ -215,33 +215,33 @@ pub(in crate::ledger) fn l5_a_second_order_for_the_debt_of_a_row_is_told_beside_
     desk.succeed("two.csv", numbered("B", "a", 1));
     let both = ["A and B"];
     let row = || vec![numbered("A", "a", 1), numbered("X", "x", 1)];
-    assert_eq!(desk.compared(&WHOLE, row()), ["A and B", "X"]);
+    assert_eq!(desk.beside(&WHOLE, row()), ["A and B", "X"]);
     // Told beside its row wherever it lies, and then no extra one.
     let early = ListScope {
         before: Some(START.plus_ms(DAY_MS)),
         ..WHOLE
     };
-    assert_eq!(desk.compared(&early, row())[..1], both);
+    assert_eq!(desk.beside(&early, row())[..1], both);
     // Two rows of the list for two orders are as many.
     let two = vec![numbered("A", "a", 1), numbered("B", "a", 1)];
-    assert_eq!(desk.compared(&early, two), ["A", "B", "extra X"]);
+    assert_eq!(desk.beside(&early, two), ["A", "B", "extra X"]);
     // Long after, the same debt is another one, and no row names it.
     let near = ListScope {
         twin_days: 40,
         ..WHOLE
     };
-    assert_eq!(desk.compared(&near, row()), ["A", "X", "extra B"]);
+    assert_eq!(desk.beside(&near, row()), ["A", "X", "extra B"]);
     // A person said that it is no repetition.
     let (batch, _) = desk.file("three.csv", vec![numbered("C", "a", 1)]);
     let li = person("Li Wei");
     desk.ledger.release(&[no("C")], &li, desk.now).unwrap();
     assert_eq!(
-        desk.compared(&WHOLE, row()),
+        desk.beside(&WHOLE, row()),
         ["A and B", "X"],
         "C was not sent"
     );
     desk.bring(batch, "C", State::Success);
-    assert_eq!(desk.compared(&WHOLE, row()), ["A and B", "X", "extra C"]);
+    assert_eq!(desk.beside(&WHOLE, row()), ["A and B", "X", "extra C"]);
     // What is dead is no second deduction, nor has one.
     let (batch, _) = desk.file("four.csv", vec![numbered("D", "d", 1)]);
     desk.bring(batch, "D", State::Rejected);
@@ -252,9 +252,9 @@ pub(in crate::ledger) fn l5_a_second_order_for_the_debt_of_a_row_is_told_beside_
         before: Some(desk.now.plus_ms(1)),
         ..WHOLE
     };
-    let told = desk.compared(&later, d("D"));
+    let told = desk.beside(&later, d("D"));
     assert_eq!(told, ["D", "extra B", "extra C", "extra E"]);
-    assert_eq!(desk.compared(&later, d("E"))[..1], ["E"]);
+    assert_eq!(desk.beside(&later, d("E"))[..1], ["E"]);
 }
 
 pub(in crate::ledger) fn l5_an_order_that_succeeded_beside_its_reissue_is_told_as_a_second_one(
@@ -270,7 +270,7 @@ pub(in crate::ledger) fn l5_an_order_that_succeeded_beside_its_reissue_is_told_a
     desk.rerun(batch);
     let child = no("A").reissued(2).to_string();
     assert_eq!(
-        desk.compared(&WHOLE, vec![numbered("A", "a", 1)]),
+        desk.beside(&WHOLE, vec![numbered("A", "a", 1)]),
         [child.as_str()]
     );
     desk.bring(batch, &child, State::Success);
@@ -281,10 +281,10 @@ pub(in crate::ledger) fn l5_an_order_that_succeeded_beside_its_reissue_is_told_a
         Came::Success,
     );
     desk.record(late);
-    let told = desk.compared(&WHOLE, vec![numbered("A", "a", 1)]);
+    let told = desk.beside(&WHOLE, vec![numbered("A", "a", 1)]);
     assert_eq!(told, [format!("{child} and A")]);
     assert_eq!(
-        desk.compared(&WHOLE, vec![]),
+        desk.beside(&WHOLE, vec![]),
         ["extra A".to_owned(), format!("extra {child}")]
     );
 }
@@ -323,14 +323,14 @@ pub(in crate::ledger) fn a_list_is_asked_only_for_the_orders_of_its_period_or_ba
         (within(None, None, Some(two)), &["extra B", "extra A"]),
         (within(day(1), None, Some(two)), &["extra B"]),
     ] {
-        let mut told = desk.compared(&scope, Vec::new());
+        let mut told = desk.beside(&scope, Vec::new());
         let mut want = want.to_vec();
         told.sort();
         want.sort_unstable();
         assert_eq!(told, want, "{scope:?}");
     }
     // A row may mean an order of any time.
-    let told = desk.compared(&within(day(1), day(2), None), vec![numbered("C", "c", 1)]);
+    let told = desk.beside(&within(day(1), day(2), None), vec![numbered("C", "c", 1)]);
     assert_eq!(told, ["C", "extra B"]);
 }
 
@@ -347,7 +347,7 @@ pub(in crate::ledger) fn a_comparison_that_cannot_be_written_out_ends_and_leaves
     let stopped = desk.ledger.beside(&WHOLE, &mut |_| full());
     assert!(stopped.unwrap_err().to_string().contains("disk full"));
     // What was staged to be compared was accepted by nobody.
-    assert_eq!(desk.compared(&WHOLE, Vec::new()), ["extra A"]);
+    assert_eq!(desk.beside(&WHOLE, Vec::new()), ["extra A"]);
     assert!(desk.ledger.story(&no("N")).unwrap().is_none());
     desk.succeed("two.csv", numbered("N", "n", 1));
 }

@@ -15,6 +15,7 @@ mod open;
 mod overview;
 mod place;
 mod read;
+mod reconcile;
 mod rehearse;
 mod reissue;
 mod result;
@@ -36,8 +37,8 @@ pub use verify::{Audit, BadEntry};
 
 use super::{
     Accepted, AttemptId, Batch, BatchHead, BatchId, Beside, Binding, CancelTarget, Cancelled,
-    Decided, Decision, Expiring, Frozen, Job, JournalHead, LaneWork, Ledger, LedgerError,
-    LedgerResult, ListScope, Only, OrderId, Overview, OverviewAsk, Person, Phase, Planned,
+    Compared, Decided, Decision, Expiring, Frozen, Job, JournalHead, LaneWork, Ledger, LedgerError,
+    LedgerResult, ListScope, Only, OrderId, Overview, OverviewAsk, Person, Phase, Planned, Reach,
     RecentSend, Rehearsal, Rehearsed, Reissued, Released, ResultRow, RunId, Scope, StagedRow,
     Story, Sum, Totals, Write, Written,
 };
@@ -212,6 +213,15 @@ impl Ledger for SqliteLedger {
 
     fn totals_since(&mut self, after: AttemptId) -> LedgerResult<Totals> {
         result::totals_since(&self.conn, after)
+    }
+
+    fn compared(
+        &mut self,
+        reach: Reach,
+        after: AttemptId,
+        each: &mut dyn FnMut(Compared) -> std::io::Result<()>,
+    ) -> LedgerResult<()> {
+        reconcile::compared(&self.conn, reach, after, each)
     }
 
     fn cancel(&mut self, target: &CancelTarget, at: WallMs) -> LedgerResult<Cancelled> {

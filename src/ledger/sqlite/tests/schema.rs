@@ -120,6 +120,7 @@ fn every_list_of_states_in_the_sql_is_a_predicate_of_the_code() {
         states(State::is_unsent),
         states(|s| !s.is_alive()),
         states(State::is_proven_dead),
+        states(State::was_named),
         states(State::holds_others),
         states(open),
         // Settled orders that hold others for some days only.
