@@ -1,6 +1,7 @@
 //! One row of a list and its order, field by field. A column that the list does not have is not
 //! compared; one that it has is compared in every row, and blank means that there is nothing. A row
-//! without a state stands for an amount that was deducted.
+//! without a state stands for an amount that was deducted. One cause is one difference: where the
+//! states differ, a change number or time that only one side has is no further one.
 
 use std::io::Read;
 
@@ -83,6 +84,9 @@ pub(super) fn says_deducted(state: &str) -> bool {
     said(state) == Said::Deducted
 }
 
+/// Compares what a cell says of an order.
+type Compare = fn(&str, &Booked) -> Option<Difference>;
+
 /// Everything in which a row and its order differ: each with both sides.
 pub(super) fn differences(
     row: &Order,
@@ -97,13 +101,19 @@ pub(super) fn differences(
         }
     }
     let cell = |outcome: Outcome| cells.get(outcome as usize).map_or("", String::as_str);
-    found.extend(state(cell(Outcome::State), booked));
-    if columns.tells(Outcome::QuotaChangeNo) {
-        found.extend(change_no(cell(Outcome::QuotaChangeNo), booked));
-    }
-    if columns.tells(Outcome::SuccessTime) {
-        found.extend(time(cell(Outcome::SuccessTime), booked));
-    }
+    let state = state(cell(Outcome::State), booked);
+    let outcome = [
+        (Outcome::QuotaChangeNo, change_no as Compare),
+        (Outcome::SuccessTime, time),
+    ];
+    let outcome = outcome
+        .into_iter()
+        .filter(|(outcome, _)| columns.tells(*outcome))
+        .filter_map(|(outcome, compare)| compare(cell(outcome), booked))
+        .filter(|d| state.is_none() || !(d.ours.is_empty() || d.theirs.is_empty()))
+        .collect::<Vec<_>>();
+    found.extend(state);
+    found.extend(outcome);
     if row.no != booked.order.no {
         for difference in &mut found {
             note(difference, &format!("the row says {}", row.no));

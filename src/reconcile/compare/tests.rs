@@ -352,8 +352,8 @@ fn each_kind_of_difference_is_told_once_with_both_sides() {
         .copied()
         .collect();
     for kind in Kind::ALL {
-        // Those two are of a list.
-        let list = matches!(kind, Kind::Extra | Kind::Account);
+        // Those are of a list.
+        let list = matches!(kind, Kind::Extra | Kind::Account | Kind::Invalid);
         assert!(list || told.contains(kind.as_str()), "{kind}");
     }
 }

@@ -244,6 +244,29 @@ fn change_numbers_and_times_are_compared_in_every_row_where_there_is_a_column() 
 }
 
 #[test]
+fn where_the_states_differ_what_only_one_side_has_is_no_further_difference() {
+    let paid = booked(State::Success);
+    let open = Booked {
+        quota_change_no: None,
+        success_time: None,
+        ..booked(State::Unknown)
+    };
+    for (cells, ours, want) in [
+        (cells("FAILED", "", ""), &paid, &[Kind::State][..]),
+        (agreeing(), &open, &[Kind::State]),
+        (
+            cells("FAILED", "503000002", "2026-03-02"),
+            &paid,
+            &[Kind::State, Kind::ChangeNo],
+        ),
+    ] {
+        let found = differences(&order(), &cells, ours, &ALL);
+        let kinds: Vec<Kind> = found.iter().map(|d| d.kind).collect();
+        assert_eq!(kinds, want, "{cells:?}");
+    }
+}
+
+#[test]
 fn a_time_is_the_same_however_a_spreadsheet_writes_it() {
     for (theirs, same) in [
         ("2026-03-02T02:00:30Z", true),
