@@ -9,6 +9,7 @@ pub mod gateway;
 pub mod ledger;
 pub mod order;
 pub mod pace;
+pub mod reconcile;
 pub mod report;
 pub mod sandbox;
 pub mod secret;

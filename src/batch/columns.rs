@@ -277,7 +277,7 @@ fn take_place(
 }
 
 /// A header cell by its letters: NFKC (full-width letters and brackets), lower case, trimmed.
-fn folded(cell: &str) -> String {
+pub(super) fn folded(cell: &str) -> String {
     let folded: String = cell.nfkc().flat_map(char::to_lowercase).nfkc().collect();
     folded.trim().to_owned()
 }

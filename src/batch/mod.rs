@@ -8,6 +8,7 @@ mod decode;
 mod encoding;
 mod escape;
 mod fault;
+mod list;
 mod validate;
 mod workbook;
 
@@ -32,6 +33,7 @@ pub use control::{AddedUp, ControlTotals};
 pub use encoding::Encoding;
 pub use escape::{escape_cell, unescape_cell};
 pub use fault::{Fault, FileFault, FileFaultKind, SHOWN_CHARS_MAX, Seems};
+pub use list::{ListReader, ListedCells, Outcome, shown_cell};
 pub use workbook::WORKBOOK_BYTES_MAX;
 
 /// Bytes of a cell as it stands in the file, quotes included.
@@ -343,6 +345,15 @@ impl<R: Read> Reader<R> {
             .behind
             .take()
             .map(|lines| self.row(&self.record, &self.kinds, lines)))
+    }
+
+    /// A cell of the row that was given last.
+    fn cell(&self, place: usize) -> &str {
+        // A blank one is given while the row behind it waits.
+        match self.behind {
+            Some(_) => "",
+            None => self.columns.cell(&self.record, place),
+        }
     }
 
     /// Reads on to the next row that is not blank; false at the end.

@@ -4,6 +4,7 @@
 
 mod books;
 mod file;
+mod reconcile;
 mod rerun;
 
 use std::net::SocketAddr;
@@ -16,7 +17,8 @@ pub use books::{
     UnfreezeArgs, VerifyArgs,
 };
 pub use file::{ExpectArgs, FileArgs, TemplateArgs, TemplateLanguage};
-pub use rerun::{DriveArgs, OnlyDead, RerunArgs, ResumeArgs};
+pub use reconcile::{Moment, ReconcileArgs, Until};
+pub use rerun::{DriveArgs, FirstArgs, OnlyDead, RerunArgs, ResumeArgs};
 
 /// Seconds that `--wait` and `--outage-wait` take at most: a day.
 const WAIT_SECONDS_MAX: i64 = 86_400;
@@ -65,6 +67,8 @@ pub enum Command {
     Resume(Box<ResumeArgs>),
     /// Issue what is proven dead again, under new numbers.
     Rerun(Box<RerunArgs>),
+    /// Ask the gateway again for what was sent, and say where it and the ledger differ.
+    Reconcile(Box<ReconcileArgs>),
     /// Say everything that is wrong with a file; send nothing.
     Check(CheckArgs),
     /// Write a batch's result again, from the ledger.
@@ -139,6 +143,9 @@ pub struct RunArgs {
     /// How it is driven.
     #[command(flatten)]
     pub drive: DriveArgs,
+    /// What is sent for the first time.
+    #[command(flatten)]
+    pub first: FirstArgs,
 }
 
 /// How the gateway in a box behaves.

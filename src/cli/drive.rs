@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::args::DriveArgs;
+use super::args::{DriveArgs, FirstArgs};
 use super::failure::Failure;
 use super::session::Session;
 use crate::clock::{Clock, WallMs};
@@ -27,6 +27,8 @@ const RELEASED_NAMED_MAX: usize = 20;
 pub struct Driver<'a> {
     /// What was typed.
     pub args: &'a DriveArgs,
+    /// What was typed of first sends, by a command that makes any.
+    pub first: Option<&'a FirstArgs>,
     /// No new send after this moment.
     pub until: Option<WallMs>,
     /// How many orders that were never sent may still be sent.
@@ -159,12 +161,17 @@ impl Driver<'_> {
     /// Releases the held orders that were named, before anything is sent. A number that the ledger
     /// does not know refuses the command; one that is not held (any more) is left alone.
     pub fn release(&self, session: &mut Session) -> Result<(), Failure> {
-        let Some(by) = &self.args.by else {
+        let Some(FirstArgs {
+            release,
+            by: Some(by),
+            ..
+        }) = self.first
+        else {
             return Ok(());
         };
         let at = session.clock.wall();
         let ledger = at_hand(&mut session.ledger)?;
-        let said = ledger.release(&self.args.release, by, at)?;
+        let said = ledger.release(release, by, at)?;
         let fen = said.released.iter().map(|(_, fen)| u128::from(fen.get()));
         if !said.released.is_empty() {
             self.note(&format!(

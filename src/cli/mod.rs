@@ -1,6 +1,7 @@
 //! The command: what was typed becomes arguments, arguments become a command, a command does it, and
 //! what went wrong becomes an exit code. One file a command.
 
+pub mod against;
 pub mod args;
 pub mod cancel;
 pub mod check;
@@ -12,6 +13,7 @@ pub mod failure;
 pub mod freeze;
 pub mod init;
 pub mod ledger;
+pub mod reconcile;
 pub mod rerun;
 pub mod resolve;
 pub mod resume;
@@ -50,6 +52,7 @@ fn command(command: &Command) -> Exit {
         Command::Run(args) => run::run(args),
         Command::Resume(args) => resume::resume(args),
         Command::Rerun(args) => rerun::rerun(args),
+        Command::Reconcile(args) => reconcile::reconcile(args),
         Command::Check(args) => ended(check::check(args)),
         Command::Export(args) => ended(export::export(args)),
         Command::Cancel(args) => ended(cancel::cancel(args)),

@@ -82,7 +82,7 @@ type Opened<'a> = (Session, Driver<'a>, Asked, Place);
 fn open(args: &RerunArgs) -> Result<Opened<'_>, Failure> {
     let dir = sandbox_directory(&args.target);
     let mut session = Session::open(&args.drive, false, &dir)?;
-    let driver = driver(&args.drive)?;
+    let driver = driver(&args.drive, &args.first)?;
     let terms = terms(
         args.taking,
         &session.config,

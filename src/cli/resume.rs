@@ -58,13 +58,13 @@ struct Opened<'a> {
 }
 
 fn open(args: &ResumeArgs) -> Result<(Session, Opened<'_>), Failure> {
-    if args.batch.is_none() && args.drive.limit.is_some() {
+    if args.batch.is_none() && args.first.limit.is_some() {
         let words = "--limit counts orders that were never sent: it needs --batch";
         return Err(Failure::Usage(words.into()));
     }
     let dir = args.batch.as_deref().map_or_else(here, sandbox_directory);
     let mut session = Session::open(&args.drive, false, &dir)?;
-    let driver = driver(&args.drive)?;
+    let driver = driver(&args.drive, &args.first)?;
     let found = match &args.batch {
         Some(text) => Some(target::batch(at_hand(&mut session.ledger)?, text)?),
         None => None,

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use chrono::{Days, Local, NaiveDateTime, NaiveTime, TimeZone};
 use tokio::runtime::{Builder, Runtime};
 
-use super::args::{DriveArgs, RunArgs, TimeOfDay};
+use super::args::{DriveArgs, FirstArgs, RunArgs, TimeOfDay};
 use super::drive::Driver;
 use super::failure::{Exit, Failure};
 use super::run_file::{Course, Ended};
@@ -36,7 +36,7 @@ pub fn run(args: &RunArgs) -> Exit {
         };
         let create = args.create_ledger || args.drive.sandbox;
         let mut session = Session::open(&args.drive, create, &dir)?;
-        let driver = driver(&args.drive)?;
+        let driver = driver(&args.drive, &args.first)?;
         let places = looked_at(&session, args, &places)?;
         driver.release(&mut session)?;
         Ok((session, driver, places))
@@ -69,11 +69,12 @@ pub fn run(args: &RunArgs) -> Exit {
 }
 
 /// What drives the orders of a command.
-pub fn driver(args: &DriveArgs) -> Result<Driver<'_>, Failure> {
+pub fn driver<'a>(args: &'a DriveArgs, first: &'a FirstArgs) -> Result<Driver<'a>, Failure> {
     Ok(Driver {
         args,
-        until: until(args.until)?,
-        limit: args.limit,
+        first: Some(first),
+        until: until(first.until)?,
+        limit: first.limit,
     })
 }
 
@@ -115,7 +116,7 @@ fn looked_at(session: &Session, args: &RunArgs, places: &[PathBuf]) -> Result<Ve
 }
 
 /// The next moment at which this machine's clock shows that time.
-fn until(time: Option<TimeOfDay>) -> Result<Option<WallMs>, Failure> {
+pub fn until(time: Option<TimeOfDay>) -> Result<Option<WallMs>, Failure> {
     let Some(time) = time else { return Ok(None) };
     let now = Local::now();
     let next = next_time(now.naive_local(), time, |at| {
@@ -227,7 +228,7 @@ pub fn tell(args: &DriveArgs, told: &Told<'_>, ended: &Ended) {
 }
 
 /// One line on stdout. A reader that went away is no reason to fail after the money has moved.
-fn print(line: &str) {
+pub fn print(line: &str) {
     let _ = writeln!(std::io::stdout(), "{line}");
 }
 

@@ -4,7 +4,11 @@
 //! it row by row. It decides nothing about when or whether to try again: that is the engine's.
 
 use super::reply::{Body, Checked, ErrorReply, Lost, OrderReply, Reply, SignatureFault};
-use crate::order::{Asked, Doubt, Event, Meaning, Order, Proof, State, Verdict, Weak};
+use super::wire::Hidden;
+use crate::order::{Asked, Doubt, Echo, Event, Meaning, Order, Proof, State, Verdict, Weak};
+
+/// Characters of a differing field that the journal keeps.
+const ECHO_CHARS_MAX: usize = 64;
 
 /// The order that was asked about, as it stood when the reply came.
 #[derive(Clone, Copy, Debug)]
@@ -183,26 +187,48 @@ fn failed(asking: &Asking<'_>, fail_reason: Option<&str>) -> Meaning {
 /// under the caller's certificate, which one is not documented; number, merchant, type and amount
 /// identify the order without it.
 fn echo_agrees(order: &Order, fields: &OrderReply) -> bool {
+    differing(order, fields).next().is_none()
+}
+
+/// What a reply echoes otherwise than was asked, the number too: for the journal, cut, and without
+/// the account or card.
+pub fn echo(order: &Order, fields: &OrderReply) -> Echo {
+    let number = fields.out_request_no.as_deref();
+    let number = number.filter(|no| *no != order.no.as_str());
+    let number = number.map(|no| ("out_request_no", no.to_owned()));
+    let hidden = Hidden::of(order);
+    let cut = |(name, said): (_, String)| (name, hidden.clean(&said, ECHO_CHARS_MAX));
+    Echo::of(number.into_iter().chain(differing(order, fields)).map(cut))
+}
+
+/// The echoed fields that differ, by the interface's names, with what the reply has.
+fn differing<'a>(
+    order: &'a Order,
+    fields: &'a OrderReply,
+) -> impl Iterator<Item = (&'static str, String)> + 'a {
     let content = &order.content;
-    let same = |echo: &Option<String>, ours: &str| match echo.as_deref() {
-        None => true,
-        Some(echo) => echo == ours,
+    let text = |name, echo: &'a Option<String>, ours: &str| {
+        let other = echo.as_deref().filter(|echo| *echo != ours);
+        other.map(|echo| (name, echo.to_owned()))
     };
-    same(&fields.mchid, content.merchant.as_str())
-        && same(&fields.reduction_type, content.reduction_type.as_str())
-        && fields.amount.is_none_or(|fen| fen == content.amount.get())
-        && same(
-            &fields.reason,
-            content.reason.as_ref().map_or("", |r| r.as_str()),
-        )
-        && same(
-            &fields.sgn_no,
-            content.sgn_no.as_ref().map_or("", |s| s.as_str()),
-        )
-        && same(
-            &fields.req_scene,
-            content.req_scene.map_or("", |s| s.as_str()),
-        )
+    let amount = fields.amount.filter(|fen| *fen != content.amount.get());
+    let reason = content.reason.as_ref().map_or("", |r| r.as_str());
+    let sgn_no = content.sgn_no.as_ref().map_or("", |s| s.as_str());
+    let req_scene = content.req_scene.map_or("", |s| s.as_str());
+    [
+        text("mchid", &fields.mchid, content.merchant.as_str()),
+        text(
+            "reduction_type",
+            &fields.reduction_type,
+            content.reduction_type.as_str(),
+        ),
+        amount.map(|fen| ("amount", fen.to_string())),
+        text("reason", &fields.reason, reason),
+        text("sgn_no", &fields.sgn_no, sgn_no),
+        text("req_scene", &fields.req_scene, req_scene),
+    ]
+    .into_iter()
+    .flatten()
 }
 
 /// An answer other than 2xx that is signed, or carries no signature at all. It names no order and

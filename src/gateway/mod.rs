@@ -16,7 +16,7 @@ mod sign;
 mod verify;
 mod wire;
 
-pub use classify::{Asking, classify};
+pub use classify::{Asking, classify, echo};
 pub use exchange::{Exchange, Outgoing, Protocol};
 pub use http::{Client, Host, POOL_IDLE_SECONDS_MAX, Settings, SettingsFault, TIMEOUT_SECONDS_MAX};
 pub use pem::{

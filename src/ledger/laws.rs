@@ -6,8 +6,10 @@ pub(in crate::ledger) mod answers;
 pub(in crate::ledger) mod chain;
 pub(in crate::ledger) mod decisions;
 pub(in crate::ledger) mod fixture;
+pub(in crate::ledger) mod listed;
 pub(in crate::ledger) mod notes;
 pub(in crate::ledger) mod random;
+pub(in crate::ledger) mod reconcile;
 pub(in crate::ledger) mod reissue;
 pub(in crate::ledger) mod rerun;
 pub(in crate::ledger) mod results;
@@ -106,6 +108,17 @@ macro_rules! contract_suite {
                 l3_a_verified_answer_wins_over_what_people_found_out,
                 an_overview_counts_each_deduction_once_and_names_what_is_pressing,
                 the_story_of_an_order_has_all_that_is_known_of_it,;
+            listed:
+                l7_every_row_of_a_list_and_every_order_of_the_scope_is_told_once,
+                a_row_of_a_list_means_the_order_with_its_number_or_what_stands_for_it,
+                l5_a_second_order_for_the_debt_of_a_row_is_told_beside_it,
+                l5_an_order_that_succeeded_beside_its_reissue_is_told_as_a_second_one,
+                a_list_is_asked_only_for_the_orders_of_its_period_or_batch,
+                a_comparison_that_cannot_be_written_out_ends_and_leaves_nothing_behind,;
+            reconcile:
+                l3_only_what_a_query_cannot_close_is_dealt_to_be_compared,
+                l3_a_final_order_shows_what_settled_it_and_what_it_was_told_since,
+                what_was_deducted_or_numbered_twice_names_the_other,;
             answers:
                 l3_an_answer_that_cannot_be_one_to_its_attempt_is_refused,
                 l2_a_changed_row_with_a_number_gets_the_one_that_its_new_content_derives,;

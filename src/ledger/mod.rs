@@ -6,8 +6,10 @@
 
 mod decision;
 mod journal;
+mod listed;
 pub mod lock;
 mod overview;
+mod reconcile;
 mod replay;
 mod rerun;
 mod sqlite;
@@ -27,10 +29,12 @@ use crate::order::{
 
 pub use decision::{Decided, Decision, DecisionKind, Frozen, Person, TwoPeople, Words};
 pub use journal::{JournalHead, LaneHead};
+pub use listed::{Beside, Booked, Found, ListScope, ListedRow, TWINS_TOLD_MAX};
 pub use overview::{
     Attempt, BatchLine, ByStatus, CLOSING_NAMED_MAX, OpenOrder, Overview, OverviewAsk, Place,
     Relative, Reply, Story, Sum,
 };
+pub use reconcile::{Compared, Reach, Told};
 pub use rerun::{
     Expiring, Kept, Only, Plan, Planned, Rehearsal, Rehearsed, RehearsedOf, Reissue, Reissued,
     Released, Rerun, Tally, Unsent,
@@ -416,6 +420,10 @@ pub enum Scope {
     OpenOf(BatchId),
     /// A rerun's second half: what it has issued, and what else it was asked for.
     Rerun(BatchId, Rerun),
+    /// A reconciliation: orders that were sent, final ones too, each to be queried once. Only those
+    /// that a verified 200 has named, that people resolved, or that were first sent at this moment or
+    /// before it and so are past their window.
+    Sent(Reach, WallMs),
 }
 
 /// The two parts of a lane's work.
@@ -675,6 +683,14 @@ pub trait Ledger: Send {
     fn last_attempt(&mut self) -> LedgerResult<AttemptId>;
     /// Sums of the orders that were asked for after this attempt, or are open: as rows, each once.
     fn totals_since(&mut self, after: AttemptId) -> LedgerResult<Totals>;
+    /// Every order that a reconciliation is about, in order of creation, with what queries after this
+    /// attempt were told.
+    fn compared(
+        &mut self,
+        reach: Reach,
+        after: AttemptId,
+        each: &mut dyn FnMut(Compared) -> std::io::Result<()>,
+    ) -> LedgerResult<()>;
     /// Withdraws what was never sent.
     fn cancel(&mut self, target: &CancelTarget, at: WallMs) -> LedgerResult<Cancelled>;
     /// The digest of what a number stands for, if it is known.
@@ -687,6 +703,18 @@ pub trait Ledger: Send {
     fn journal_head(&mut self) -> LedgerResult<JournalHead>;
     /// How the ledger stands, or one batch of it; goes through its orders once.
     fn overview(&mut self, ask: &OverviewAsk) -> LedgerResult<Overview>;
+    /// Puts the staged rows, taken for a list of deductions, beside the orders, in one moment of the
+    /// ledger: every row once, in order; then every order of the scope that was or may be deducted
+    /// and that no row means, once. A row means the order with its number (that of
+    /// `levy_out_request_no`, its own, or the derived one), or what stands in that order's place: the
+    /// newest of its chain, or of the deduction that superseded it with the row's very content.
+    /// Nothing is accepted. Answers with the orders of the scope that no row means and that are no
+    /// deductions: never sent, or dead.
+    fn beside(
+        &mut self,
+        scope: &ListScope,
+        each: &mut dyn FnMut(Beside) -> std::io::Result<()>,
+    ) -> LedgerResult<Sum>;
     /// What became of one order, if its number is known.
     fn story(&mut self, no: &OrderNo) -> LedgerResult<Option<Story>>;
 }

@@ -4,6 +4,7 @@
 
 mod amount;
 mod content;
+mod echo;
 mod name;
 #[cfg(test)]
 mod properties;
@@ -15,6 +16,7 @@ pub(crate) use content::words;
 
 pub use amount::{AMOUNT_FEN_MAX, AmountFault, Fen, yuan};
 pub use content::{Content, ContentDigest, Field, HoldKey, ReductionType, ReqScene};
+pub use echo::Echo;
 pub use name::{
     Account, CardNo, Merchant, NameFault, OrderNo, REASON_CHARS_MAX, Reason, SEALED_BYTES_MAX,
     SgnNo, mask,

@@ -144,6 +144,11 @@ impl State {
         matches!(self, Self::Success | Self::Failed | Self::ClosedProven)
     }
 
+    /// A verified 200 has named the number, so that asking for it can't close it.
+    pub fn was_named(self) -> bool {
+        self.is_final() || self == Self::Processing
+    }
+
     /// A verified answer proved that nothing was or will be deducted under this number.
     pub fn is_proven_dead(self) -> bool {
         matches!(self, Self::Failed | Self::ClosedProven)

@@ -184,27 +184,64 @@ fn written<T>(
     place: &Place,
     fill: impl FnOnce(&File) -> Result<T, Fault>,
 ) -> Result<T, ResultFault> {
-    let path = place.path();
-    let disk = |e: io::Error| ResultFault::Disk(path.into(), e);
-    sweep(path);
-    let (temporary, file) = temporary_beside(path).map_err(disk)?;
-    let written = fill(&file).and_then(|told| {
-        file.sync_all()?;
-        fs::rename(&temporary, path)?;
-        // The name is durable only with its directory.
-        File::open(directory_of(path))?.sync_all()?;
-        Ok(told)
-    });
-    match written {
-        Ok(told) => Ok(told),
-        Err(fault) => {
-            // After a rename there is nothing left to remove; before it, nobody misses it.
-            let _ = fs::remove_file(&temporary);
-            Err(match fault {
-                Fault::Disk(e) => disk(e),
-                Fault::Ledger(e) => ResultFault::Ledger(e),
-            })
-        }
+    let draft = Draft::begin(place)?;
+    let told = fill(draft.file()).map_err(|fault| match fault {
+        Fault::Disk(e) => draft.fault(e),
+        Fault::Ledger(e) => ResultFault::Ledger(e),
+    })?;
+    draft.finish()?;
+    Ok(told)
+}
+
+/// A file on its way to its place: hidden beside it until it is whole, then synced and renamed. One
+/// that is dropped before that leaves nothing behind.
+#[derive(Debug)]
+pub struct Draft {
+    path: PathBuf,
+    temporary: PathBuf,
+    file: File,
+}
+
+impl Draft {
+    /// A new one, 0600; what runs that were killed left of this file is swept away.
+    pub fn begin(place: &Place) -> Result<Self, ResultFault> {
+        let path = place.path();
+        sweep(path);
+        let (temporary, file) =
+            temporary_beside(path).map_err(|e| ResultFault::Disk(path.into(), e))?;
+        Ok(Self {
+            path: path.into(),
+            temporary,
+            file,
+        })
+    }
+
+    /// Where to write it.
+    pub fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// An error of writing it, with its place.
+    pub fn fault(&self, e: io::Error) -> ResultFault {
+        ResultFault::Disk(self.path.clone(), e)
+    }
+
+    /// Synced, then renamed: a reader sees the whole file or what was there before.
+    pub fn finish(self) -> Result<(), ResultFault> {
+        let finish = || {
+            self.file.sync_all()?;
+            fs::rename(&self.temporary, &self.path)?;
+            // The name is durable only with its directory.
+            File::open(directory_of(&self.path))?.sync_all()
+        };
+        finish().map_err(|e| self.fault(e))
+    }
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        // After the rename there is nothing left to remove; before it, nobody misses it.
+        let _ = fs::remove_file(&self.temporary);
     }
 }
 
@@ -429,7 +466,8 @@ impl<W: Write> Table<W> {
     }
 }
 
-fn write_cells<'a, W: Write>(
+/// Writes cells of a row, each so that no spreadsheet takes it for a formula.
+pub fn write_cells<'a, W: Write>(
     csv: &mut csv::Writer<W>,
     cells: impl IntoIterator<Item = &'a str>,
 ) -> io::Result<()> {

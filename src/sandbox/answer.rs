@@ -251,7 +251,9 @@ fn order_body(order: &Told, delivery: Delivery, keys: &Keys) -> Value {
         body.insert(name.to_owned(), value);
     };
     let parties = &order.parties;
-    put("mchid", json!(parties.merchant));
+    let amended = &order.amended;
+    let merchant = amended.mchid.as_ref().unwrap_or(&parties.merchant);
+    put("mchid", json!(merchant));
     put(
         "bal_account_no",
         json!(keys.seal_for_caller(&parties.account)),
@@ -267,9 +269,11 @@ fn order_body(order: &Told, delivery: Delivery, keys: &Keys) -> Value {
     }
     let no = match delivery {
         Delivery::WrongNumber => other_number(&order.no),
-        _ => order.no.clone(),
+        _ => amended.out_request_no.clone().unwrap_or(order.no.clone()),
     };
-    put("quota_change_no", json!(quota_change_no(&order.no)));
+    let change_no = amended.quota_change_no.clone();
+    let change_no = change_no.unwrap_or_else(|| quota_change_no(&order.no));
+    put("quota_change_no", json!(change_no));
     put("out_request_no", json!(no));
     if let Some(filed) = &order.filed {
         let off = u64::from(delivery == Delivery::WrongAmount);

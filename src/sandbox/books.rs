@@ -117,7 +117,8 @@ pub fn read(dir: &Path) -> Result<Books, SandboxFault> {
             | Line::Get { .. }
             | Line::Changed { .. }
             | Line::State { .. }
-            | Line::Debit { .. } => {}
+            | Line::Debit { .. }
+            | Line::Amended(_) => {}
         }
         shelf.apply(&line)
     })?;

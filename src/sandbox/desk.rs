@@ -10,6 +10,7 @@ use std::path::Path;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use super::Options;
+use super::amended::Amended;
 use super::books::Interface;
 use super::chance::Chance;
 use super::fault::SandboxFault;
@@ -50,6 +51,8 @@ pub(super) struct Told {
     /// `None` where no submission ever arrived.
     pub filed: Option<Filed>,
     pub state: State,
+    /// What people changed by hand.
+    pub amended: Amended,
 }
 
 /// Who asks, for the log: as far as it could be read.
@@ -421,6 +424,7 @@ fn told(no: &str, parties: Parties, entry: &Entry, delivery: Delivery) -> Said {
             parties,
             filed: entry.filed.clone().filter(|_| !unseen),
             state: entry.state,
+            amended: entry.amended.as_deref().cloned().unwrap_or_default(),
         })),
         delivery,
     }

@@ -8,6 +8,7 @@
 //!
 //! What it does not know: levy, its ledger, or when a client should try again.
 
+mod amended;
 mod answer;
 pub mod books;
 mod chance;

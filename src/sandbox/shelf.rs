@@ -15,6 +15,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::amended::Amended;
 use super::fault::SandboxFault;
 use super::limits::LINE_BYTES_MAX;
 use super::script::{Becomes, FailReason};
@@ -47,6 +48,8 @@ pub(super) enum Line {
         account: String,
         at_ms: i64,
     },
+    /// What people changed in the order's record by hand.
+    Amended(Box<Amended>),
 }
 
 /// A number's content.
@@ -173,6 +176,7 @@ pub(super) struct Entry {
     pub changes: u32,
     pub debits: u32,
     pub debited_fen: u64,
+    pub amended: Option<Box<Amended>>,
 }
 
 /// What the first submission said beside its parties.
@@ -279,6 +283,10 @@ impl Shelf {
                 };
                 Ok(())
             }
+            Line::Amended(amended) => {
+                self.known(&amended.no)?.amended = Some(amended.clone());
+                Ok(())
+            }
         }
     }
 
@@ -321,6 +329,7 @@ impl Shelf {
             changes: 0,
             debits: 0,
             debited_fen: 0,
+            amended: None,
         });
         entry.merchant = merchant;
         entry.account = parties.account_print();

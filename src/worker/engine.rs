@@ -19,13 +19,13 @@ use std::time::Duration;
 
 use super::brakes::{Brakes, Gate};
 use super::limits::{DECK_PAGE_MAX, DECK_TOTAL, WINDOW_MS};
-use super::step::Tries;
+use super::step::{Goal, Tries};
 use super::{Progress, RunReport, RunSettings, Stop};
 use crate::clock::{Mono, WallMs};
 use crate::gateway::Host;
 use crate::gateway::reply::Checked;
 use crate::ledger::{
-    AttemptId, Claimed, Job, LaneWork, OrderId, Phase, RecentSend, Write, Written,
+    AttemptId, Claimed, Job, LaneWork, OrderId, Phase, RecentSend, Scope, Write, Written,
 };
 use crate::order::{Asked, Meaning, Merchant, State};
 use lanes::LaneRun;
@@ -166,6 +166,7 @@ enum Stage {
 #[derive(Debug)]
 pub struct Engine {
     settings: RunSettings,
+    goal: Goal,
     lanes: Vec<LaneRun>,
     jobs: HashMap<OrderId, Active>,
     /// Lanes by the time at which they want to be looked at.
@@ -193,9 +194,10 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// A run over these lanes. `recent` are the sends of earlier runs that may still count against
+    /// A run over these lanes of a scope. `recent` are the sends of earlier runs that may still count against
     /// a lane's pace.
     pub fn new(
+        scope: Scope,
         settings: RunSettings,
         work: Vec<LaneWork>,
         recent: &[RecentSend],
@@ -212,6 +214,7 @@ impl Engine {
             brakes: Brakes::new(settings.standby, settings.outage_wait),
             chance: settings.seed,
             settings,
+            goal: Goal::of(scope),
             jobs: HashMap::new(),
             queue: BinaryHeap::new(),
             turn: 0,

@@ -13,6 +13,7 @@ mod send;
 mod step;
 
 pub use run::{prepare, run};
+pub use step::may_be_queried;
 
 use std::time::Duration;
 

@@ -73,7 +73,7 @@ pub fn prepare(
     let reach_ms = i64::try_from(reach.as_millis()).unwrap_or(i64::MAX);
     let recent = ledger.recent_sends(now.wall.plus_ms(-reach_ms))?;
     let latest = ledger.latest_signed_at()?;
-    Ok(Engine::new(settings, work, &recent, latest, now))
+    Ok(Engine::new(scope, settings, work, &recent, latest, now))
 }
 
 fn now(clock: &dyn Clock) -> Now {

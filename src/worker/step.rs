@@ -7,7 +7,8 @@ use super::limits::{
     THROTTLES_A_RUN_MAX,
 };
 use crate::clock::Mono;
-use crate::order::{Asked, Meaning, State, Weak};
+use crate::ledger::{Scope, Standing};
+use crate::order::{Asked, Doubt, Meaning, State, Weak};
 
 /// What this run has tried for an order.
 #[derive(Clone, Copy, Debug, Default)]
@@ -33,6 +34,41 @@ pub enum Step {
     Done,
     /// Ask after a pause.
     Ask(Asked, Duration),
+}
+
+/// What a run is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Goal {
+    /// To bring what is unfinished to its end.
+    Settle,
+    /// To have each order told once more by the gateway, whatever its state.
+    Compare,
+}
+
+impl Goal {
+    /// The goal of a run over these orders.
+    pub fn of(scope: Scope) -> Self {
+        match scope {
+            Scope::Sent(..) => Self::Compare,
+            Scope::Batch(_) | Scope::Open | Scope::FirstSent(..) => Self::Settle,
+            Scope::OpenOf(_) | Scope::Rerun(..) => Self::Settle,
+        }
+    }
+
+    /// What an order is asked first, while its window is open.
+    pub fn first(self, state: State, weak: Weak) -> Asked {
+        match self {
+            Self::Settle => first(state, weak, false),
+            Self::Compare => Asked::Query,
+        }
+    }
+}
+
+/// A query can do no harm: a verified 200 has named the number, people have resolved the order, or it
+/// is past its window. Any other query might close a number that never arrived.
+pub fn may_be_queried(standing: Standing, past_window: bool) -> bool {
+    let state = standing.state;
+    !state.is_unsent() && (state.was_named() || past_window || standing.resolved.is_some())
 }
 
 /// What an order that the ledger calls unfinished is asked first.
@@ -124,6 +160,35 @@ pub fn after(
     }
 }
 
+/// What is done after a query that is to be compared was recorded: an answer is an answer, whatever it
+/// says; nothing that can be believed is asked for again.
+pub fn after_comparing(meaning: &Meaning, tries: &mut Tries, at: Circumstances) -> Step {
+    match meaning {
+        Meaning::Success | Meaning::Failed { .. } | Meaning::Processing => return Step::Done,
+        Meaning::WeakClose | Meaning::CloseClaimed | Meaning::Refused => return Step::Done,
+        Meaning::Forbidden => return Step::Done,
+        Meaning::Doubt(Doubt::OtherNumber | Doubt::OtherContent) => return Step::Done,
+        Meaning::Doubt(Doubt::NoState | Doubt::NoJson) => return Step::Done,
+        Meaning::Throttled { .. } => {
+            tries.throttles += 1;
+            // A request that was not accepted is not one of the tries that the number has.
+            tries.queries = tries.queries.saturating_sub(1);
+            return match tries.throttles < THROTTLES_A_RUN_MAX {
+                true => Step::Ask(Asked::Query, SAME_NUMBER_APART),
+                false => Step::Done,
+            };
+        }
+        Meaning::Unauthorized | Meaning::NotSent => {}
+        Meaning::Doubt(Doubt::ServerError | Doubt::UnlistedCode | Doubt::Unsigned) => {}
+        Meaning::Doubt(Doubt::IllSigned | Doubt::Stale | Doubt::TimedOut | Doubt::Reset) => {}
+    }
+    tries.doubts += 1;
+    match tries.queries < QUERIES_A_RUN_MAX {
+        true => Step::Ask(Asked::Query, backoff(tries.doubts, at.jitter)),
+        false => Step::Done,
+    }
+}
+
 fn submit(tries: &Tries, pause: Duration, at: Circumstances) -> Step {
     if at.past_window {
         return query(tries);
@@ -162,7 +227,6 @@ fn backoff(doubts: u32, jitter: u8) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::order::Doubt;
 
     const AT: Circumstances = Circumstances {
         past_window: false,

@@ -2,7 +2,9 @@
 //! replies that never came. Through the built command, against a gateway with books of its own; what
 //! counts is what the books say.
 
+mod against;
 mod edited;
 mod house;
 mod once;
+mod reconciled;
 mod resumed;

@@ -7,10 +7,11 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::SeqCst};
 
 use levy::clock::WallMs;
 use levy::ledger::{
-    Accepted, AttemptId, Batch, BatchHead, BatchId, CancelTarget, Cancelled, Decided, Decision,
-    Expiring, Frozen, Job, JournalHead, LaneWork, Ledger, LedgerError, LedgerResult, Only, OrderId,
-    Overview, OverviewAsk, Person, Phase, Planned, RecentSend, Rehearsal, Rehearsed, Reissued,
-    Released, ResultRow, RunId, Scope, StagedRow, Story, Totals, Write, Written,
+    Accepted, AttemptId, Batch, BatchHead, BatchId, Beside, CancelTarget, Cancelled, Compared,
+    Decided, Decision, Expiring, Frozen, Job, JournalHead, LaneWork, Ledger, LedgerError,
+    LedgerResult, ListScope, Only, OrderId, Overview, OverviewAsk, Person, Phase, Planned, Reach,
+    RecentSend, Rehearsal, Rehearsed, Reissued, Released, ResultRow, RunId, Scope, StagedRow,
+    Story, Sum, Totals, Write, Written,
 };
 use levy::order::{ContentDigest, Merchant, OrderNo, Proof};
 
@@ -156,6 +157,16 @@ impl<L: Ledger> Ledger for Mortal<L> {
         self.fuse.operate(|| self.ledger.totals(batch))
     }
 
+    fn compared(
+        &mut self,
+        reach: Reach,
+        after: AttemptId,
+        each: &mut dyn FnMut(Compared) -> io::Result<()>,
+    ) -> LedgerResult<()> {
+        self.fuse
+            .operate(|| self.ledger.compared(reach, after, each))
+    }
+
     fn cancel(&mut self, target: &CancelTarget, at: WallMs) -> LedgerResult<Cancelled> {
         self.fuse.operate(|| self.ledger.cancel(target, at))
     }
@@ -229,6 +240,14 @@ impl<L: Ledger> Ledger for Mortal<L> {
 
     fn overview(&mut self, ask: &OverviewAsk) -> LedgerResult<Overview> {
         self.fuse.operate(|| self.ledger.overview(ask))
+    }
+
+    fn beside(
+        &mut self,
+        scope: &ListScope,
+        each: &mut dyn FnMut(Beside) -> io::Result<()>,
+    ) -> LedgerResult<Sum> {
+        self.fuse.operate(|| self.ledger.beside(scope, each))
     }
 
     fn story(&mut self, no: &OrderNo) -> LedgerResult<Option<Story>> {

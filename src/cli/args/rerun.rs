@@ -1,4 +1,5 @@
-//! What drives orders: the options that `run`, `resume` and `rerun` share, and those of the two.
+//! What drives orders: the options that `run`, `resume` and `rerun` share (`reconcile` has most of
+//! them), and those of `resume` and `rerun`.
 
 use std::path::PathBuf;
 
@@ -8,7 +9,7 @@ use super::{FileArgs, SandboxTuning, TimeOfDay, WAIT_SECONDS_MAX, Where, time_of
 use crate::ledger::Person;
 use crate::order::OrderNo;
 
-/// What `run`, `resume` and `rerun` share.
+/// What every command shares that asks the gateway for orders.
 #[derive(Args, Clone, Debug)]
 pub struct DriveArgs {
     /// Settings and ledger.
@@ -23,12 +24,6 @@ pub struct DriveArgs {
     /// Do not ask before the first send.
     #[arg(long)]
     pub yes: bool,
-    /// No new send after this time of day, by this machine's clock and zone (the next time it comes).
-    #[arg(long, value_name = "HH:MM", value_parser = time_of_day)]
-    pub until: Option<TimeOfDay>,
-    /// Send only the first N orders that were never sent.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    pub limit: Option<u64>,
     /// How long an order's PROCESSING is followed, in seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 120,
           value_parser = clap::value_parser!(u32).range(0..=WAIT_SECONDS_MAX))]
@@ -37,13 +32,6 @@ pub struct DriveArgs {
     #[arg(long, value_name = "SECONDS", default_value_t = 600,
           value_parser = clap::value_parser!(u32).range(0..=WAIT_SECONDS_MAX))]
     pub outage_wait: u32,
-    /// Held orders that are no repetitions: they are sent like any other from now on.
-    #[arg(long, value_name = "NO", num_args = 1.., value_delimiter = ',', requires = "by",
-          value_parser = order_no)]
-    pub release: Vec<OrderNo>,
-    /// Who releases them; it is written into the ledger.
-    #[arg(long, value_name = "NAME", requires = "release", value_parser = Person::parse)]
-    pub by: Option<Person>,
     /// Use the gateway in a box: no account, no network, no real money. Its ledger, keys and books
     /// are kept in .levy-sandbox/ beside the input, or here.
     #[arg(long)]
@@ -51,6 +39,25 @@ pub struct DriveArgs {
     /// How the gateway in a box behaves.
     #[command(flatten)]
     pub tuning: SandboxTuning,
+}
+
+/// What `run`, `resume` and `rerun` share besides: until when they send, and what they may send for
+/// the first time.
+#[derive(Args, Clone, Debug)]
+pub struct FirstArgs {
+    /// No new send after this time of day, by this machine's clock and zone (the next time it comes).
+    #[arg(long, value_name = "HH:MM", value_parser = time_of_day)]
+    pub until: Option<TimeOfDay>,
+    /// Send only the first N orders that were never sent.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub limit: Option<u64>,
+    /// Held orders that are no repetitions: they are sent like any other from now on.
+    #[arg(long, value_name = "NO", num_args = 1.., value_delimiter = ',', requires = "by",
+          value_parser = order_no)]
+    pub release: Vec<OrderNo>,
+    /// Who releases them; it is written into the ledger.
+    #[arg(long, value_name = "NAME", requires = "release", value_parser = Person::parse)]
+    pub by: Option<Person>,
 }
 
 /// `levy resume`.
@@ -74,6 +81,9 @@ pub struct ResumeArgs {
     /// How it is driven.
     #[command(flatten)]
     pub drive: DriveArgs,
+    /// What is sent for the first time.
+    #[command(flatten)]
+    pub first: FirstArgs,
 }
 
 /// `levy rerun`.
@@ -113,6 +123,9 @@ pub struct RerunArgs {
     /// How it is driven.
     #[command(flatten)]
     pub drive: DriveArgs,
+    /// What is sent for the first time.
+    #[command(flatten)]
+    pub first: FirstArgs,
 }
 
 /// What `--only` takes.
@@ -162,9 +175,9 @@ mod tests {
         let Ok(Command::Run(args)) = parsed(&run) else {
             panic!("it is a run");
         };
-        let numbers: Vec<&str> = args.drive.release.iter().map(OrderNo::as_str).collect();
+        let numbers: Vec<&str> = args.first.release.iter().map(OrderNo::as_str).collect();
         assert_eq!(numbers, ["N1", "N2", "N3"]);
-        assert_eq!(args.drive.by.as_ref().map(Person::as_str), Some("Li Wei"));
+        assert_eq!(args.first.by.as_ref().map(Person::as_str), Some("Li Wei"));
         for bad in [
             &["levy", "run", "a.csv", "--release", "N1"][..],
             &["levy", "run", "a.csv", "--by", "Li Wei"],

@@ -28,7 +28,7 @@ const MERCHANTS_NAMED_MAX: usize = 20;
 
 /// Says what the rerun would do.
 pub fn plan(args: &RerunArgs) -> Result<Exit, Failure> {
-    if !args.drive.release.is_empty() {
+    if !args.first.release.is_empty() {
         let words = "--dry-run changes nothing: it takes no --release";
         return Err(Failure::Usage(words.into()));
     }

@@ -127,6 +127,8 @@ CREATE INDEX orders_holding ON orders (hold_key)
         OR state = 'SUCCESS' OR state = 'EXPIRED');
 CREATE INDEX orders_pending ON orders (batch_id, merchant, order_id, generation)
     WHERE state = 'PENDING';
+-- A reconciliation asks for them again.
+CREATE INDEX orders_sent ON orders (merchant, order_id) WHERE first_sent_at_ms IS NOT NULL;
 -- A rerun may submit them again.
 CREATE INDEX orders_rejected ON orders (merchant, order_id) WHERE state = 'REJECTED';
 CREATE INDEX orders_open ON orders (merchant, order_id)
@@ -203,7 +205,7 @@ CREATE TABLE lane_head (
 CREATE VIEW job AS
 SELECT order_id, out_request_no, merchant, account, reduction_type, amount_fen, reason, card_no,
     sgn_no, req_scene, content_digest, state, weak, maybe_accepted, first_sent_at_ms, proof_runs,
-    batch_id, deduction_id, resolved_as, generation
+    batch_id, deduction_id, resolved_as, generation, ordinal, shown_attempt
 FROM orders;
 
 CREATE TRIGGER orders_number_stands_for_one_content

@@ -43,3 +43,21 @@ CREATE TEMP TABLE IF NOT EXISTS clash (
     one_ordinal INTEGER,
     other_ordinal INTEGER
 ) STRICT, WITHOUT ROWID;
+
+-- A list that is compared: which order each staged row means, which deductions are meant, and which
+-- other orders are told beside a row.
+CREATE TEMP TABLE IF NOT EXISTS listed (
+    ordinal INTEGER PRIMARY KEY,
+    order_id INTEGER NOT NULL,
+    -- The first row that means the same deduction.
+    first_ordinal INTEGER NOT NULL
+) STRICT;
+
+CREATE TEMP TABLE IF NOT EXISTS named (
+    deduction_id INTEGER PRIMARY KEY,
+    -- The newest order of the chain.
+    order_id INTEGER NOT NULL,
+    first_ordinal INTEGER NOT NULL
+) STRICT;
+
+CREATE TEMP TABLE IF NOT EXISTS told (order_id INTEGER PRIMARY KEY) STRICT;

@@ -10,10 +10,12 @@ mod chain;
 mod convert;
 mod decision;
 mod journal;
+mod listed;
 mod open;
 mod overview;
 mod place;
 mod read;
+mod reconcile;
 mod rehearse;
 mod reissue;
 mod result;
@@ -34,10 +36,11 @@ pub(in crate::ledger) use place::{FILE_MODE, missing};
 pub use verify::{Audit, BadEntry};
 
 use super::{
-    Accepted, AttemptId, Batch, BatchHead, BatchId, Binding, CancelTarget, Cancelled, Decided,
-    Decision, Expiring, Frozen, Job, JournalHead, LaneWork, Ledger, LedgerError, LedgerResult,
-    Only, OrderId, Overview, OverviewAsk, Person, Phase, Planned, RecentSend, Rehearsal, Rehearsed,
-    Reissued, Released, ResultRow, RunId, Scope, StagedRow, Story, Totals, Write, Written,
+    Accepted, AttemptId, Batch, BatchHead, BatchId, Beside, Binding, CancelTarget, Cancelled,
+    Compared, Decided, Decision, Expiring, Frozen, Job, JournalHead, LaneWork, Ledger, LedgerError,
+    LedgerResult, ListScope, Only, OrderId, Overview, OverviewAsk, Person, Phase, Planned, Reach,
+    RecentSend, Rehearsal, Rehearsed, Reissued, Released, ResultRow, RunId, Scope, StagedRow,
+    Story, Sum, Totals, Write, Written,
 };
 use crate::clock::WallMs;
 use crate::order::{ContentDigest, Merchant, OrderNo, Proof};
@@ -212,6 +215,15 @@ impl Ledger for SqliteLedger {
         result::totals_since(&self.conn, after)
     }
 
+    fn compared(
+        &mut self,
+        reach: Reach,
+        after: AttemptId,
+        each: &mut dyn FnMut(Compared) -> std::io::Result<()>,
+    ) -> LedgerResult<()> {
+        reconcile::compared(&self.conn, reach, after, each)
+    }
+
     fn cancel(&mut self, target: &CancelTarget, at: WallMs) -> LedgerResult<Cancelled> {
         write::cancel(&mut self.conn, target, at)
     }
@@ -234,6 +246,14 @@ impl Ledger for SqliteLedger {
 
     fn overview(&mut self, ask: &OverviewAsk) -> LedgerResult<Overview> {
         overview::overview(&self.conn, ask)
+    }
+
+    fn beside(
+        &mut self,
+        scope: &ListScope,
+        each: &mut dyn FnMut(Beside) -> std::io::Result<()>,
+    ) -> LedgerResult<Sum> {
+        listed::beside(&self.conn, scope, each)
     }
 
     fn story(&mut self, no: &OrderNo) -> LedgerResult<Option<Story>> {

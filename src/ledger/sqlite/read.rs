@@ -8,7 +8,7 @@ use super::{convert, sql};
 use crate::clock::WallMs;
 use crate::ledger::{
     AttemptId, Batch, BatchHead, BatchId, Expiring, Job, LaneWork, LedgerError, LedgerResult,
-    OrderId, Phase, RecentSend, Scope, Unsent,
+    OrderId, Phase, Reach, RecentSend, Scope, Unsent,
 };
 use crate::order::{ContentDigest, Merchant, OrderNo};
 
@@ -80,6 +80,16 @@ pub(super) fn lanes(conn: &Connection, scope: Scope) -> LedgerResult<Vec<LaneWor
                 lanes.entry(m).or_default().0 = n;
             })?;
         }
+        Scope::Sent(Reach::Between(WallMs(from), WallMs(to)), past) => {
+            count(conn, sql::LANES_SENT, [from, to, past.0], |m, n| {
+                lanes.entry(m).or_default().0 = n;
+            })?;
+        }
+        Scope::Sent(Reach::Of(BatchId(batch)), past) => {
+            count(conn, sql::LANES_SENT_OF_BATCH, [batch, past.0], |m, n| {
+                lanes.entry(m).or_default().0 = n;
+            })?;
+        }
     }
     Ok(lanes
         .into_iter()
@@ -95,7 +105,8 @@ pub(super) fn lanes(conn: &Connection, scope: Scope) -> LedgerResult<Vec<LaneWor
 fn first_sent(scope: Scope) -> (i64, i64) {
     match scope {
         Scope::FirstSent(WallMs(from), WallMs(to)) => (from, to),
-        Scope::Open | Scope::Batch(_) | Scope::OpenOf(_) | Scope::Rerun(..) => (i64::MIN, i64::MAX),
+        Scope::Open | Scope::Batch(_) | Scope::OpenOf(_) => (i64::MIN, i64::MAX),
+        Scope::Rerun(..) | Scope::Sent(..) => (i64::MIN, i64::MAX),
     }
 }
 
@@ -151,8 +162,17 @@ pub(super) fn deck(
             let params = params![merchant, after.0, limit, from, to];
             jobs(conn, sql::DECK_OPEN, params)
         }
+        (Scope::Sent(Reach::Between(from, to), past), Phase::Open) => {
+            let params = params![merchant, after.0, limit, from.0, to.0, past.0];
+            jobs(conn, sql::DECK_SENT, params)
+        }
+        (Scope::Sent(Reach::Of(batch), past), Phase::Open) => {
+            let params = params![batch.0, merchant, after.0, limit, past.0];
+            jobs(conn, sql::DECK_SENT_OF_BATCH, params)
+        }
         // What was never sent goes only with its own file.
         (Scope::Open | Scope::FirstSent(..) | Scope::OpenOf(_), Phase::Pending) => Ok(Vec::new()),
+        (Scope::Sent(..), Phase::Pending) => Ok(Vec::new()),
     }
 }
 
@@ -191,7 +211,7 @@ pub(super) fn nth_unsent(conn: &Connection, scope: Scope, n: u64) -> LedgerResul
     let (batch, unsent) = match scope {
         Scope::Batch(batch) => (batch, Unsent::All),
         Scope::Rerun(batch, rerun) => (batch, rerun.unsent()),
-        Scope::Open | Scope::FirstSent(..) | Scope::OpenOf(_) => return Ok(None),
+        Scope::Open | Scope::FirstSent(..) | Scope::OpenOf(_) | Scope::Sent(..) => return Ok(None),
     };
     let n = i64::try_from(n.max(1)).unwrap_or(i64::MAX);
     let mut statement = conn.prepare_cached(sql::NTH_PENDING)?;

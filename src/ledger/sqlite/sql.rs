@@ -17,6 +17,8 @@ pub(super) const MIGRATIONS: &[&str] = &[include_str!("../sql/schema_0001.sql")]
 pub(super) const STAGING: &str = include_str!("../sql/staging.sql");
 /// Empties them.
 pub(super) const STAGING_CLEAR: &str = include_str!("../sql/staging_clear.sql");
+/// Empties those of a comparison.
+pub(super) const LISTED_CLEAR: &str = include_str!("../sql/listed_clear.sql");
 /// Finds the numbers that stand for two contents in the staged file.
 pub(super) const CLASH_FILL: &str = include_str!("../sql/clash_fill.sql");
 
@@ -31,6 +33,7 @@ statements! {
     BATCH_ROW_INSERT = "batch_row_insert",
     BLANK_COUNT = "blank_count",
     CLASH_OTHER = "clash_other",
+    COMPARED = "compared",
     DECISIONS_OF_ORDER = "decisions_of_order",
     DECISION_BY_ID = "decision_by_id",
     DECISION_INSERT = "decision_insert",
@@ -39,6 +42,8 @@ statements! {
     DECK_OPEN_OF_BATCH = "deck_open_of_batch",
     DECK_PENDING = "deck_pending",
     DECK_REJECTED_OF_BATCH = "deck_rejected_of_batch",
+    DECK_SENT = "deck_sent",
+    DECK_SENT_OF_BATCH = "deck_sent_of_batch",
     DEDUCTION_INSERT = "deduction_insert",
     DEDUCTION_SUPERSEDE = "deduction_supersede",
     DEDUCTION_SUPERSEDED_BY = "deduction_superseded_by",
@@ -53,9 +58,19 @@ statements! {
     LANES_OPEN_OF_BATCH = "lanes_open_of_batch",
     LANES_PENDING = "lanes_pending",
     LANES_REJECTED_OF_BATCH = "lanes_rejected_of_batch",
+    LANES_SENT = "lanes_sent",
+    LANES_SENT_OF_BATCH = "lanes_sent_of_batch",
     LANE_HEAD = "lane_head",
     LANE_HEADS = "lane_heads",
     LANE_HEAD_SAVE = "lane_head_save",
+    LISTED_CHAIN = "listed_chain",
+    LISTED_INSERT = "listed_insert",
+    LISTED_NUMBERS = "listed_numbers",
+    LISTED_ORDER = "listed_order",
+    LISTED_ORDERS = "listed_orders",
+    LISTED_ORDERS_OF_BATCH = "listed_orders_of_batch",
+    LISTED_ROWS = "listed_rows",
+    LISTED_TWINS = "listed_twins",
     META_BINDING = "meta_binding",
     META_FROZEN_BY = "meta_frozen_by",
     META_INSERT = "meta_insert",
@@ -63,6 +78,7 @@ statements! {
     META_JOURNAL_ENTRIES = "meta_journal_entries",
     META_LATEST_SIGNED_AT = "meta_latest_signed_at",
     META_SIGNED_AT = "meta_signed_at",
+    NAMED_INSERT = "named_insert",
     NTH_PENDING = "nth_pending",
     ORDERS_OF_BATCH = "orders_of_batch",
     ORDERS_OF_NUMBER = "orders_of_number",
@@ -92,6 +108,7 @@ statements! {
     RECENT_SENDS = "recent_sends",
     REPLAY_ATTEMPTS = "replay_attempts",
     REPLAY_ORDERS = "replay_orders",
+    REPLY_BY_ATTEMPT = "reply_by_attempt",
     REPLY_INSERT = "reply_insert",
     RESULT_ROWS = "result_rows",
     RUN_INSERT = "run_insert",
@@ -109,6 +126,7 @@ statements! {
     STORY_PLACES = "story_places",
     STORY_SUPERSEDED_BY = "story_superseded_by",
     STORY_SUPERSEDES = "story_supersedes",
+    TOLD_INSERT = "told_insert",
     TOTALS_OF_ORDERS = "totals_of_orders",
     TOTALS_OF_ROWS = "totals_of_rows",
     TOTALS_SINCE = "totals_since",

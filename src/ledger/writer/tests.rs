@@ -7,10 +7,10 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use super::*;
 use crate::clock::WallMs;
 use crate::ledger::{
-    Accepted, AttemptId, Batch, BatchHead, BatchId, CancelTarget, Cancelled, Decided, Decision,
-    Expiring, Frozen, JournalHead, LaneWork, LedgerError, Only, Overview, OverviewAsk, Person,
-    Planned, RecentSend, Rehearsal, Rehearsed, Reissued, Released, ResultRow, RunId, StagedRow,
-    Story, Totals,
+    Accepted, AttemptId, Batch, BatchHead, BatchId, Beside, CancelTarget, Cancelled, Compared,
+    Decided, Decision, Expiring, Frozen, JournalHead, LaneWork, LedgerError, ListScope, Only,
+    Overview, OverviewAsk, Person, Planned, Reach, RecentSend, Rehearsal, Rehearsed, Reissued,
+    Released, ResultRow, RunId, StagedRow, Story, Sum, Totals,
 };
 use crate::order::{ContentDigest, OrderNo, Proof};
 
@@ -57,12 +57,14 @@ impl Ledger for Told {
     fn expiring(&mut self, _: WallMs, _: u32) -> LedgerResult<Expiring> { unreachable!() }
     fn last_attempt(&mut self) -> LedgerResult<AttemptId> { unreachable!() }
     fn totals_since(&mut self, _: AttemptId) -> LedgerResult<Totals> { unreachable!() }
+    fn compared(&mut self, _: Reach, _: AttemptId, _: &mut dyn FnMut(Compared) -> std::io::Result<()>) -> LedgerResult<()> { unreachable!() }
     fn cancel(&mut self, _: &CancelTarget, _: WallMs) -> LedgerResult<Cancelled> { unreachable!() }
     fn content_of(&mut self, _: &OrderNo) -> LedgerResult<Option<ContentDigest>> { unreachable!() }
     fn decide(&mut self, _: &Decision, _: WallMs) -> LedgerResult<Decided> { unreachable!() }
     fn frozen(&mut self) -> LedgerResult<Option<Frozen>> { unreachable!() }
     fn journal_head(&mut self) -> LedgerResult<JournalHead> { unreachable!() }
     fn overview(&mut self, _: &OverviewAsk) -> LedgerResult<Overview> { unreachable!() }
+    fn beside(&mut self, _: &ListScope, _: &mut dyn FnMut(Beside) -> std::io::Result<()>) -> LedgerResult<Sum> { unreachable!() }
     fn story(&mut self, _: &OrderNo) -> LedgerResult<Option<Story>> { unreachable!() }
 }
 

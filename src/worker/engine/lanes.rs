@@ -11,7 +11,7 @@ use super::super::brakes::Gate;
 use super::super::limits::{
     CANARY_LANES_MAX, CLAIM_WAIT_MAX, LANE_WITHOUT_REPLY_MAX, OPEN_JOBS_MAX,
 };
-use super::super::step::{self, Tries};
+use super::super::step::{self, Goal, Tries};
 use super::{Action, Active, Engine, Now, Stage};
 use crate::clock::Mono;
 use crate::ledger::{
@@ -299,8 +299,10 @@ impl Engine {
         }
         let rank = |state: State| match state {
             State::Processing | State::Closed => 0_u8,
+            State::Success | State::Failed | State::ClosedProven => 0,
             State::Pending => 1,
-            _ => 2,
+            State::Unknown | State::Rejected | State::Expired => 2,
+            State::Held | State::Conflict | State::Cancelled => 2,
         };
         let waiting = self
             .jobs
@@ -325,7 +327,7 @@ impl Engine {
     /// Takes an order into the run; it is due now.
     pub(super) fn activate(&mut self, job: Job, lane: usize, fresh: bool, at: Mono) -> OrderId {
         let id = job.id;
-        let next = step::first(job.standing.state, job.standing.weak, false);
+        let next = self.goal.first(job.standing.state, job.standing.weak);
         if job.standing.state == State::Pending {
             self.lanes[lane].unsent.insert(id, at);
         } else {
@@ -359,7 +361,9 @@ impl Engine {
         }
         match active.next {
             Asked::Submission => active.tries.submissions += 1,
-            Asked::Query if active.job.standing.state == State::Processing => {}
+            // Polls are bounded by the time that they are given.
+            Asked::Query
+                if self.goal == Goal::Settle && active.job.standing.state == State::Processing => {}
             Asked::Query => active.tries.queries += 1,
         }
         active.probe = probe;
@@ -498,7 +502,11 @@ impl Engine {
                 // within a second.
                 let at = now.mono + super::super::limits::SAME_NUMBER_APART;
                 for job in jobs {
-                    self.activate(job, ix, false, at);
+                    // The ledger deals no others; asking for one of them could close its number.
+                    let past = self.past_window(&job, now);
+                    if self.goal == Goal::Settle || step::may_be_queried(job.standing, past) {
+                        self.activate(job, ix, false, at);
+                    }
                 }
             }
             Phase::Pending => {

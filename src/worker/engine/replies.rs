@@ -1,17 +1,18 @@
 //! A reply's way: what it means, what it does to pace and run, to the journal, and what comes next.
 
 use std::cmp::Reverse;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::super::brakes::{Gate, words};
 use super::super::limits::{ALERTS_KEPT_MAX, CLOCK_SKEW_WARN_MS};
-use super::super::step::{self, Circumstances, Step};
+use super::super::step::{self, Circumstances, Goal, Step};
 use super::{Action, Engine, Now, Reply, Stage, Stop};
 use crate::clock::WallMs;
 use crate::gateway::reply::{Body, Checked, Lost, Reply as Http, SignatureFault};
-use crate::gateway::{Asking, classify};
+use crate::gateway::{Asking, classify, echo};
 use crate::ledger::{Answer, OrderId, ReplyFacts, Standing, Trust, Write, Written};
-use crate::order::{Asked, Meaning, Resolution, State, Verdict};
+use crate::order::{Asked, Doubt, Meaning, Order, Resolution, State, Verdict};
 
 impl Engine {
     /// A request came to its end.
@@ -129,6 +130,10 @@ impl Engine {
                 lane.pace.throttled(now.mono, after);
                 self.progress.throttled += 1;
             }
+            // What is only compared is answered, whatever the answer says.
+            Meaning::Doubt(_) if self.goal == Goal::Compare && is_signed_2xx(checked) => {
+                lane.trying_since = None;
+            }
             Meaning::Doubt(_) | Meaning::NotSent => {}
             Meaning::Success
             | Meaning::Failed { .. }
@@ -155,6 +160,7 @@ impl Engine {
         let active = self.jobs.get_mut(&id).expect("what flies is active");
         active.stage = Stage::Recording;
         active.last = Some((asked, verdict.meaning.clone()));
+        let order = Arc::clone(&active.job.order);
         let unsent = crate::order::Event::NotSent {
             before: State::Pending,
         };
@@ -167,7 +173,7 @@ impl Engine {
             asked,
             at: now.wall,
             latency_ms: u64::try_from(latency.as_millis()).unwrap_or(u64::MAX),
-            facts: facts(checked, &verdict.meaning, now),
+            facts: facts(&order, checked, &verdict.meaning, now),
             meaning: verdict.meaning.word(),
             event: verdict.event,
             weak: verdict.weak,
@@ -199,10 +205,17 @@ impl Engine {
         let ix = active.lane;
         active.job.standing = standing;
         self.lanes[ix].claiming -= 1;
-        let again = standing.state.is_unfinished() && !active.refused;
+        let again = match self.goal {
+            Goal::Settle => standing.state.is_unfinished(),
+            Goal::Compare => {
+                step::may_be_queried(standing, self.past_window(&self.jobs[&id].job, now))
+            }
+        };
+        let active = self.jobs.get_mut(&id).expect("as above");
+        let again = again && !active.refused;
         active.refused = true;
         if again && !self.stopping && !self.lanes[ix].stopped {
-            let next = step::first(standing.state, standing.weak, false);
+            let next = self.goal.first(standing.state, standing.weak);
             self.due(id, next, now.mono + super::super::limits::SAME_NUMBER_APART);
         } else {
             self.finish(id);
@@ -257,7 +270,12 @@ impl Engine {
                 if in_front && self.brakes.gate() != Gate::Canary {
                     active.tries.submissions = active.tries.submissions.saturating_sub(1);
                 }
-                step::after(*asked, meaning, standing.state, &mut active.tries, at)
+                match self.goal {
+                    Goal::Settle => {
+                        step::after(*asked, meaning, standing.state, &mut active.tries, at)
+                    }
+                    Goal::Compare => step::after_comparing(meaning, &mut active.tries, at),
+                }
             }
         };
         match step {
@@ -331,6 +349,10 @@ impl Engine {
     }
 }
 
+fn is_signed_2xx(checked: &Checked) -> bool {
+    matches!(checked, Checked::Verified(reply) if (200..300).contains(&reply.status))
+}
+
 /// The time of a stale reply: its signature holds, and only its age, by our clock, is wrong. It can
 /// be earlier than now (a replay), never later, so it may age an order and never make one younger.
 fn stale_signed_at(checked: &Checked, now: Now) -> Option<WallMs> {
@@ -350,7 +372,7 @@ fn stale_signed_at(checked: &Checked, now: Now) -> Option<WallMs> {
 }
 
 /// A reply as the journal keeps it: the order's own fields from verified replies only.
-fn facts(checked: &Checked, meaning: &Meaning, now: Now) -> ReplyFacts {
+fn facts(order: &Order, checked: &Checked, meaning: &Meaning, now: Now) -> ReplyFacts {
     let http = |trust: Trust, reply: &Http| {
         let mut facts = ReplyFacts::bare(trust, None);
         facts.http_status = Some(reply.status);
@@ -365,12 +387,18 @@ fn facts(checked: &Checked, meaning: &Meaning, now: Now) -> ReplyFacts {
         Checked::Verified(reply) => {
             let mut facts = http(Trust::Verified, reply);
             facts.signed_at = Some(reply.signed_at());
-            if let Body::Order(order) = &reply.body {
-                facts.state = order.state.clone();
-                facts.fail_reason = order.fail_reason.clone();
-                facts.quota_change_no = order.quota_change_no.clone();
-                facts.success_time = order.success_time.clone();
-                facts.fail_time = order.fail_time.clone();
+            if let Body::Order(fields) = &reply.body {
+                facts.state = fields.state.clone();
+                facts.fail_reason = fields.fail_reason.clone();
+                facts.quota_change_no = fields.quota_change_no.clone();
+                facts.success_time = fields.success_time.clone();
+                facts.fail_time = fields.fail_time.clone();
+                // So that both sides can be shown.
+                let other = Doubt::OtherNumber;
+                if matches!(meaning, Meaning::Doubt(d) if [other, Doubt::OtherContent].contains(d))
+                {
+                    facts.message = Some(echo(order, fields).words());
+                }
             }
             facts
         }

@@ -11,6 +11,7 @@ use crate::ledger::SqliteLedger;
 use crate::ledger::{BatchHead, BatchId, Ledger, RunId, Scope, StagedOrder, StagedRow, Totals};
 use crate::order::{Account, Content, Fen, OrderNo, Reason, ReductionType, Status};
 
+mod compared;
 mod decided;
 
 const DAY_MS: i64 = 24 * 3_600_000;
@@ -38,6 +39,7 @@ enum Does {
     NotEnoughUnsigned,
     Processing,
     Silent,
+    OtherAmount,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -156,7 +158,7 @@ impl World {
             .recent_sends(self.now.wall.plus_ms(-60_000))
             .unwrap();
         let latest = self.ledger.latest_signed_at().unwrap();
-        Engine::new(settings, work, &recent, latest, self.now)
+        Engine::new(scope, settings, work, &recent, latest, self.now)
     }
 
     fn run(&mut self, scope: Scope) -> RunReport {
@@ -286,6 +288,12 @@ impl World {
             Does::Processing => {
                 let said = self.process(&sent, Book::Processing);
                 (self.latency, said)
+            }
+            Does::OtherAmount => {
+                let mut sent = sent.clone();
+                let order = std::sync::Arc::make_mut(&mut sent.job.order);
+                order.content.amount = Fen::new(9_999).unwrap();
+                (self.latency, self.state(&sent, "SUCCESS", None))
             }
             Does::IllSigned => {
                 let said = self.process(&sent, Book::Debited);

@@ -123,3 +123,72 @@ fn the_pause_grows_to_32_s_with_up_to_a_quarter_of_jitter() {
         );
     }
 }
+
+#[test]
+fn l3_only_what_a_query_cannot_close_may_be_queried_to_be_compared() {
+    use crate::order::Resolution;
+    let standing = |state, resolved| Standing {
+        state,
+        weak: Weak::No,
+        maybe_accepted: 1,
+        first_sent_at: None,
+        proof_runs: 0,
+        resolved,
+    };
+    for &state in State::ALL {
+        let named = state.is_final() || state == State::Processing;
+        let sent = !state.is_unsent();
+        assert_eq!(
+            may_be_queried(standing(state, None), false),
+            named,
+            "{state}"
+        );
+        assert_eq!(may_be_queried(standing(state, None), true), sent, "{state}");
+        for &resolved in Resolution::ALL {
+            let may = may_be_queried(standing(state, Some(resolved)), false);
+            assert_eq!(may, sent, "{state} {resolved}");
+        }
+    }
+}
+
+#[test]
+fn an_answer_is_compared_whatever_it_says_and_nothing_else_is() {
+    for (meaning, tries) in [
+        (Meaning::Success, 1),
+        (Meaning::Processing, 1),
+        (Meaning::WeakClose, 1),
+        (Meaning::CloseClaimed, 1),
+        (Meaning::Refused, 1),
+        (Meaning::Forbidden, 1),
+        (Meaning::Unauthorized, QUERIES_A_RUN_MAX),
+        (Meaning::NotSent, QUERIES_A_RUN_MAX),
+    ] {
+        assert_eq!(asked_to_compare(&meaning), tries, "{meaning:?}");
+    }
+    for &doubt in Doubt::ALL {
+        let answer = matches!(
+            doubt,
+            Doubt::OtherNumber | Doubt::OtherContent | Doubt::NoState | Doubt::NoJson
+        );
+        let tries = if answer { 1 } else { QUERIES_A_RUN_MAX };
+        assert_eq!(asked_to_compare(&Meaning::Doubt(doubt)), tries, "{doubt}");
+    }
+    let throttled = Meaning::Throttled {
+        retry_after_seconds: None,
+    };
+    assert_eq!(asked_to_compare(&throttled), THROTTLES_A_RUN_MAX);
+}
+
+/// How often a number is queried that is always answered like this.
+fn asked_to_compare(meaning: &Meaning) -> u32 {
+    let mut tries = Tries::default();
+    for asked in 1.. {
+        tries.queries += 1;
+        match after_comparing(meaning, &mut tries, AT) {
+            Step::Done => return asked,
+            Step::Ask(Asked::Query, pause) => assert!(pause >= SAME_NUMBER_APART),
+            Step::Ask(Asked::Submission, _) => panic!("it is submitted"),
+        }
+    }
+    unreachable!()
+}

@@ -9,10 +9,10 @@ use rusqlite::Connection;
 
 use super::{Books, binding};
 use crate::ledger::laws::Engine;
-use crate::ledger::laws::fixture::{Desk, START, blank, numbered};
+use crate::ledger::laws::fixture::{Desk, START, blank, numbered, staged};
 use crate::ledger::lock::RunLock;
 use crate::ledger::sqlite::{open, sql};
-use crate::ledger::{Environment, Ledger, LedgerError, OpenOptions, SqliteLedger};
+use crate::ledger::{Environment, Ledger, LedgerError, ListScope, OpenOptions, SqliteLedger};
 use crate::order::{Asked, State, Status};
 
 fn reopen(books: &Books) -> OpenOptions {
@@ -271,6 +271,17 @@ fn a_reader_needs_no_lock_and_writes_nothing() {
         reader.totals(batch).unwrap().by_status[0].0,
         Status::Unknown
     );
+    // A list is staged and compared in temporary tables.
+    let list = staged(vec![Ok(numbered("A", "a", 1)), Ok(numbered("B", "b", 1))]);
+    reader.stage(&list).unwrap();
+    let mut told = 0;
+    reader
+        .beside(&ListScope::default(), &mut |_| {
+            told += 1;
+            Ok(())
+        })
+        .unwrap();
+    assert_eq!(told, 2);
     assert!(matches!(
         reader.begin_run(START),
         Err(LedgerError::Broken(_))

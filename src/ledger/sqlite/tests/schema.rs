@@ -120,6 +120,7 @@ fn every_list_of_states_in_the_sql_is_a_predicate_of_the_code() {
         states(State::is_unsent),
         states(|s| !s.is_alive()),
         states(State::is_proven_dead),
+        states(State::was_named),
         states(State::holds_others),
         states(open),
         // Settled orders that hold others for some days only.
@@ -164,6 +165,7 @@ fn every_list_of_states_in_the_sql_is_a_predicate_of_the_code() {
 #[test]
 fn what_a_run_asks_often_is_answered_by_an_index() {
     let ledger = Books::new().sqlite();
+    ledger.conn.execute_batch(sql::STAGING).unwrap();
     let plan = |text: &str| -> String {
         let mut statement = ledger
             .conn
@@ -210,6 +212,20 @@ fn what_a_run_asks_often_is_answered_by_an_index() {
             "attempt USING COVERING INDEX attempt_order (order_id=?)",
         ),
         (sql::RESULT_ROWS, "r USING PRIMARY KEY (batch_id=?)"),
+        // So does a list of a million rows.
+        (
+            sql::LISTED_TWINS,
+            "orders USING INDEX orders_holding (hold_key=?)",
+        ),
+        (sql::LISTED_CHAIN, "(deduction_id=? AND generation<?)"),
+        (
+            sql::LISTED_ROWS,
+            "listed USING INTEGER PRIMARY KEY (rowid=?)",
+        ),
+        (
+            sql::LISTED_ORDERS,
+            "named USING INTEGER PRIMARY KEY (rowid=?)",
+        ),
     ] {
         let found = plan(text);
         assert!(found.contains(want), "{want}:\n{found}");

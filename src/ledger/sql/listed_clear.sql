@@ -1,0 +1,3 @@
+DELETE FROM temp.listed;
+DELETE FROM temp.named;
+DELETE FROM temp.told;

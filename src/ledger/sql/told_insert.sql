@@ -1,0 +1,1 @@
+INSERT INTO temp.told (order_id) VALUES (?1)
