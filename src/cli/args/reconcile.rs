@@ -26,9 +26,9 @@ Examples:
   levy reconcile --batch 3 --out /tmp/3.diff.csv
   levy reconcile --against court.csv        a list, compared with the ledger; nothing is asked
 
-Asks WeChat Pay again for every order of the period and compares number, merchant, type, amount, state,
-change number and times with the ledger. What is unfinished is brought to its end first, as `levy
-resume` does. What differs goes into a CSV with both sides, which is written always: only its header
+Asks WeChat Pay again for every order of the period and compares number, merchant, type, amount,
+state, change number and times with the ledger. What is unfinished is brought to its end first, as
+`levy resume` does. What differs goes into a CSV with both sides, which is written always: only its header
 means that nothing was found. No order is deducted by this that was never sent, and no final state
 changes. Killed or stopped, give the same command again: it asks again.
 
