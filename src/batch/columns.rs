@@ -32,6 +32,36 @@ pub const LEVY_COLUMNS: [&str; 18] = [
     "levy_note",
 ];
 
+/// The language of a header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Language {
+    /// `mchid`, `bal_account_no` ….
+    English,
+    /// 目标商户号, 额度台账号 ….
+    Chinese,
+}
+
+/// The header of an empty batch: the columns that every batch needs, and the two that most have.
+pub fn template(language: Language, yuan: bool) -> [&'static str; 6] {
+    let amount = match yuan {
+        true => Name::AmountYuan,
+        false => Name::Amount,
+    };
+    let word = match language {
+        Language::English => 0,
+        Language::Chinese => 1,
+    };
+    let names = [
+        Name::Mchid,
+        Name::BalAccountNo,
+        Name::ReductionType,
+        amount,
+        Name::Reason,
+        Name::OutRequestNo,
+    ];
+    names.map(|name| name.words()[word])
+}
+
 /// Header cells that a message lists.
 const LISTED_MAX: usize = 12;
 /// Characters of a header cell that is compared with the known names.
@@ -202,6 +232,11 @@ impl Columns {
     /// The header cell of a column, as faults show it.
     pub(super) fn label(&self, name: Name) -> &str {
         self.place(name).map_or(name.as_str(), |i| &self.labels[i])
+    }
+
+    /// The header cell at a place, as faults show it.
+    pub(super) fn label_at(&self, place: usize) -> &str {
+        self.labels.get(place).map_or("", |label| label)
     }
 
     /// A cell of a row as the input had it: in a result that comes back, without the escape.

@@ -5,12 +5,12 @@
 //! input passes a filter that walks the same states, refuses these, and hands over one record at a
 //! time: when a record comes out, the filter stands exactly behind it. It knows no column.
 
-use std::io::{self, ErrorKind, Read};
+use std::io::{self, Read};
 
 use csv::StringRecord;
-use sha2::{Digest, Sha256};
 
-use super::fault::{FileFaultKind, Seems};
+use super::encoding::{CHARACTER_BYTES_MAX, Encoding, Text, TextFault};
+use super::fault::{FileFault, FileFaultKind, Seems};
 use super::{CELL_BYTES_MAX, ROW_BYTES_MAX};
 
 /// Bytes read from the file at once; the header's delimiter is looked for in the first of them.
@@ -29,11 +29,19 @@ pub(super) struct Stop {
     pub(super) kind: FileFaultKind,
 }
 
-/// The physical lines of a record, from 1.
+impl Stop {
+    pub(super) fn in_file(self, name: &str) -> FileFault {
+        FileFault::new(name, self.line, self.kind)
+    }
+}
+
+/// The physical lines of a record, from 1, and the row that a spreadsheet would show it in: it counts
+/// a record over several lines as one, and a blank line too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Lines {
     pub(super) first: u64,
     pub(super) last: u64,
+    pub(super) row: u64,
 }
 
 /// Reads records, one at a time.
@@ -43,9 +51,9 @@ pub(super) struct Decoder<R: Read> {
 }
 
 impl<R: Read> Decoder<R> {
-    /// Reads the first chunk: encoding and delimiter are known after it.
-    pub(super) fn new(source: R) -> Result<Self, Stop> {
-        let mut filter = Filter::new(source);
+    /// Reads the first chunk: the delimiter is known after it.
+    pub(super) fn new(source: R, encoding: Encoding) -> Result<Self, Stop> {
+        let mut filter = Filter::new(Text::new(source, encoding));
         filter.begin()?;
         let csv = csv::ReaderBuilder::new()
             .delimiter(filter.delimiter)
@@ -90,9 +98,14 @@ impl<R: Read> Decoder<R> {
         &self.record
     }
 
+    /// Gives the record away for another, whose cells are of no account.
+    pub(super) fn swap_record(&mut self, other: &mut StringRecord) {
+        std::mem::swap(&mut self.record, other);
+    }
+
     /// SHA-256 of the bytes that were read: of the whole file after `next` gave `None`.
     pub(super) fn digest(&self) -> [u8; 32] {
-        self.csv.get_ref().hash.clone().finalize().into()
+        self.csv.get_ref().source.digest()
     }
 }
 
@@ -116,24 +129,25 @@ enum Step {
 }
 
 struct Filter<R> {
-    source: R,
-    hash: Sha256,
+    source: Text<R>,
     chunk: Box<[u8]>,
     /// Next byte of the chunk to look at.
     at: usize,
     /// Bytes of the chunk up to here are UTF-8 whose last character is whole.
     checked: usize,
     filled: usize,
-    /// The byte at `checked` is not UTF-8.
-    broken: bool,
+    /// What is wrong with the text at `checked`.
+    broken: Option<FileFaultKind>,
     ended: bool,
-    /// Bytes of the file before the chunk.
+    /// Bytes of the text before the chunk.
     offset: u64,
     delimiter: u8,
     state: State,
     after_return: bool,
     line: u64,
     record: Lines,
+    /// Records and blank lines that have ended.
+    ends: u64,
     quote_line: u64,
     position: usize,
     cell_bytes: usize,
@@ -144,22 +158,26 @@ struct Filter<R> {
 }
 
 impl<R: Read> Filter<R> {
-    fn new(source: R) -> Self {
+    fn new(source: Text<R>) -> Self {
         Self {
             source,
-            hash: Sha256::new(),
             chunk: vec![0; CHUNK_BYTES].into_boxed_slice(),
             at: 0,
             checked: 0,
             filled: 0,
-            broken: false,
+            broken: None,
             ended: false,
             offset: 0,
             delimiter: b',',
             state: State::StartRecord,
             after_return: false,
             line: 1,
-            record: Lines { first: 1, last: 1 },
+            record: Lines {
+                first: 1,
+                last: 1,
+                row: 1,
+            },
+            ends: 0,
             quote_line: 1,
             position: 1,
             cell_bytes: 0,
@@ -171,12 +189,12 @@ impl<R: Read> Filter<R> {
     }
 
     fn begin(&mut self) -> Result<(), Stop> {
-        while self.filled < self.chunk.len() && !self.ended {
+        while self.chunk.len() - self.filled >= CHARACTER_BYTES_MAX && !self.ended {
             self.fill()?;
         }
         let head = &self.chunk[..self.filled];
         if let Some(seems) = foreign(head) {
-            return Err(self.stopped(FileFaultKind::Encoding { offset: 0, seems }));
+            return Err(self.stopped(self.not_text(0, seems)));
         }
         let mark = if head.starts_with(UTF8_MARK) { 3 } else { 0 };
         self.check();
@@ -187,22 +205,22 @@ impl<R: Read> Filter<R> {
 
     /// Reads once into the free end of the chunk.
     fn fill(&mut self) -> Result<(), Stop> {
-        loop {
-            match self.source.read(&mut self.chunk[self.filled..]) {
-                Ok(count) => {
-                    self.hash
-                        .update(&self.chunk[self.filled..self.filled + count]);
-                    self.filled += count;
-                    self.ended = count == 0;
-                    return Ok(());
-                }
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => {
-                    let kind = FileFaultKind::Io(error.to_string());
-                    return Err(Stop { line: None, kind });
-                }
+        match self.source.read(&mut self.chunk[self.filled..]) {
+            Ok(count) => {
+                self.filled += count;
+                self.ended = count == 0;
+            }
+            // Told behind the text before it.
+            Err(TextFault::Malformed(offset)) => {
+                self.ended = true;
+                self.broken = Some(self.not_text(offset, Seems::Other));
+            }
+            Err(TextFault::Io(error)) => {
+                let kind = FileFaultKind::Io(error.to_string());
+                return Err(Stop { line: None, kind });
             }
         }
+        Ok(())
     }
 
     fn check(&mut self) {
@@ -210,18 +228,33 @@ impl<R: Read> Filter<R> {
             Ok(_) => self.checked = self.filled,
             Err(error) => {
                 self.checked = error.valid_up_to();
-                self.broken = error.error_len().is_some() || self.ended;
+                if error.error_len().is_some() || self.ended {
+                    let offset = self.offset + self.checked as u64;
+                    let seems = seems(&self.chunk[self.checked..self.filled]);
+                    self.broken = Some(self.not_text(offset, seems));
+                }
             }
         }
+    }
+
+    fn not_text(&self, offset: u64, seems: Seems) -> FileFaultKind {
+        FileFaultKind::Encoding {
+            read_as: self.source.encoding(),
+            offset,
+            seems,
+        }
+    }
+
+    /// The place of a byte of the text in the file; unknown where the file was decoded.
+    fn place(&self, offset: u64) -> Option<u64> {
+        (self.source.encoding() == Encoding::Utf8).then_some(offset)
     }
 
     /// Makes at least one more byte readable; false at the end of the file.
     fn more(&mut self) -> Result<bool, Stop> {
         while self.at == self.checked {
-            if self.broken {
-                let offset = self.offset + self.checked as u64;
-                let seems = seems(&self.chunk[self.checked..self.filled]);
-                return Err(self.stopped(FileFaultKind::Encoding { offset, seems }));
+            if let Some(kind) = &self.broken {
+                return Err(self.stopped(kind.clone()));
             }
             if self.ended {
                 return Ok(false);
@@ -264,7 +297,7 @@ impl<R: Read> Filter<R> {
 
     fn step(&mut self, byte: u8) -> Result<Step, Stop> {
         if byte == 0 {
-            let offset = self.offset + self.at as u64 - 1;
+            let offset = self.place(self.offset + self.at as u64 - 1);
             return Err(self.stopped(FileFaultKind::Nul { offset }));
         }
         if self.state != State::InQuotes {
@@ -282,6 +315,7 @@ impl<R: Read> Filter<R> {
         }
         if self.state == State::StartRecord {
             self.record.first = self.line;
+            self.record.row = self.ends + 1;
             self.row_bytes = 0;
             self.position = 1;
             self.cell_bytes = 0;
@@ -316,6 +350,7 @@ impl<R: Read> Filter<R> {
     fn end_of_line(&mut self) -> Step {
         self.record.last = self.line;
         self.line += 1;
+        self.ends += 1;
         self.state = State::StartRecord;
         Step::End
     }
@@ -370,7 +405,7 @@ impl<R: Read> Filter<R> {
 
     /// `back`: how many bytes before the next one the CR was.
     fn bare_return(&self, back: u64) -> Stop {
-        let offset = self.offset + self.at as u64 - back;
+        let offset = self.place(self.offset + self.at as u64 - back);
         self.stopped(FileFaultKind::BareReturn { offset })
     }
 }

@@ -6,6 +6,7 @@
 use std::fmt;
 use std::io;
 
+use super::encoding::Encoding;
 use crate::order::mask;
 
 /// Characters of a value that a fault shows.
@@ -22,6 +23,10 @@ const RUN_CHARS_MASKED: usize = 12;
 pub struct Fault {
     /// Physical line on which the row begins, from 1.
     pub line: u64,
+    /// The row that a spreadsheet shows it in, from 1 for the header.
+    pub sheet_row: u64,
+    /// The column's place in the file, counted from 0.
+    pub place: usize,
     /// The header cell of the column, as shown.
     pub column: String,
     /// The value as shown: account and card numbers masked, control characters escaped, cut.
@@ -37,6 +42,30 @@ impl Fault {
     pub fn in_file(&self, name: &str) -> String {
         format!("{name}:{self}")
     }
+
+    /// The whole message as a spreadsheet's user finds the cell:
+    /// `batch.csv:17:E: "-4": amount must be above zero: …`, with a word such as `warning: ` before the
+    /// value.
+    pub fn in_sheet(&self, name: &str, word: &str) -> String {
+        let Self {
+            sheet_row,
+            place,
+            column,
+            value,
+            what,
+            hint,
+            ..
+        } = self;
+        let letters = column_letters(*place);
+        format!("{name}:{sheet_row}:{letters}: {word}\"{value}\": {column} {what}: {hint}")
+    }
+
+    /// The message of what is only a doubt: `batch.csv:17: warning: card_no: …`.
+    pub fn warning_in_file(&self, name: &str) -> String {
+        let whole = self.to_string();
+        let words = whole.split_once(' ').map_or("", |(_, words)| words);
+        format!("{name}:{}: warning: {words}", self.line)
+    }
 }
 
 impl fmt::Display for Fault {
@@ -47,9 +76,22 @@ impl fmt::Display for Fault {
             value,
             what,
             hint,
+            ..
         } = self;
         write!(f, "{line}: {column}: {what}, found \"{value}\": {hint}")
     }
+}
+
+/// A column as a spreadsheet names it: A, B … Z, AA, AB ….
+fn column_letters(place: usize) -> String {
+    let mut letters = Vec::new();
+    let mut left = place + 1;
+    while left > 0 {
+        left -= 1;
+        letters.push((b'A' + (left % 26) as u8) as char);
+        left /= 26;
+    }
+    letters.iter().rev().collect()
 }
 
 /// Why a file is refused as a whole: nothing of it is sent.
@@ -103,8 +145,10 @@ pub enum FileFaultKind {
     },
     /// More columns than levy carries.
     TooManyColumns(usize),
-    /// Not UTF-8.
+    /// Not in the encoding that it was read in.
     Encoding {
+        /// What it was read as.
+        read_as: Encoding,
         /// Where the first byte is that is not.
         offset: u64,
         /// What it seems to be instead.
@@ -112,13 +156,13 @@ pub enum FileFaultKind {
     },
     /// A NUL byte.
     Nul {
-        /// Where it is.
-        offset: u64,
+        /// Where it is, in a file in UTF-8.
+        offset: Option<u64>,
     },
     /// A carriage return that no line feed follows, outside of quotes.
     BareReturn {
-        /// Where it is.
-        offset: u64,
+        /// Where it is, in a file in UTF-8.
+        offset: Option<u64>,
     },
     /// A quote that does not close before the file or the longest cell ends.
     OpenQuote {
@@ -143,6 +187,18 @@ pub enum FileFaultKind {
     },
     /// More rows than [`super::ROWS_MAX`].
     TooManyRows,
+    /// A workbook that can't be read; why.
+    Workbook(String),
+    /// A workbook above [`super::WORKBOOK_BYTES_MAX`], or that unpacks to more than 4 GiB; at least so many
+    /// bytes.
+    WorkbookTooLarge(u64),
+    /// More than one sheet has the columns of a batch; their names.
+    TwoSheets(String),
+    /// A cell to the right of the header's last.
+    StrayCell {
+        /// Position of the cell.
+        position: usize,
+    },
 }
 
 /// What a file that is not UTF-8 seems to be, by its first bytes or by the bytes at the fault.
@@ -152,7 +208,7 @@ pub enum Seems {
     Utf16,
     /// Its byte order mark says UTF-32.
     Utf32,
-    /// The first bytes of an Excel workbook.
+    /// The first bytes of an Excel workbook; of one of the old form, where a file was opened by its name.
     Workbook,
     /// The bytes at the fault are a character of GB18030 (GBK, GB2312).
     Gb18030,
@@ -163,11 +219,11 @@ pub enum Seems {
 impl Seems {
     fn words(self) -> &'static str {
         match self {
-            Self::Utf16 => "it seems to be UTF-16",
+            Self::Utf16 => "its mark says UTF-16",
             Self::Utf32 => "it seems to be UTF-32",
-            Self::Workbook => "it seems to be an Excel workbook, not a CSV",
+            Self::Workbook => "it seems to be an Excel workbook of the old form (.xls)",
             Self::Gb18030 => "it seems to be GB18030 (GBK)",
-            Self::Other => "its encoding is not known",
+            Self::Other => "its encoding is not known, or it is damaged",
         }
     }
 }
@@ -205,7 +261,11 @@ impl FileFault {
             DoubleColumn { .. } => "keep one of them, or rename the other".into(),
             BothAmounts { .. } => "keep the one that holds, and remove or rename the other".into(),
             TooManyColumns(_) => format!("levy carries at most {}", super::COLUMNS_MAX),
-            Encoding { .. } => "save it as CSV UTF-8 and run again".into(),
+            Encoding {
+                seems: Seems::Gb18030,
+                ..
+            } => "save it as CSV UTF-8, or say --encoding gb18030 if you know that it is".into(),
+            Encoding { .. } => "save it as CSV UTF-8 or as .xlsx, and give it again".into(),
             Nul { .. } => {
                 "if it was saved as UTF-16, save it as CSV UTF-8; else it is damaged".into()
             }
@@ -223,6 +283,15 @@ impl FileFault {
                 "put a cell that holds the delimiter between quotes; fill up a short row".into()
             }
             TooManyRows => format!("split it: a batch has at most {} rows", super::ROWS_MAX),
+            Workbook(_) => {
+                "open it in a spreadsheet and save it as .xlsx anew, or as CSV UTF-8".into()
+            }
+            WorkbookTooLarge(_) => format!(
+                "save it as CSV UTF-8; a workbook has at most {} bytes",
+                super::WORKBOOK_BYTES_MAX
+            ),
+            TwoSheets(_) => "give each of them in a file of its own".into(),
+            StrayCell { .. } => "name its column in the header, or clear it".into(),
         }
     }
 }
@@ -254,11 +323,13 @@ impl fmt::Display for FileFault {
                 "amount (column {fen}) and amount_yuan (column {yuan}) exclude each other"
             )?,
             TooManyColumns(found) => write!(f, "{found} columns are too many")?,
-            Encoding { offset, seems } => {
-                write!(f, "not UTF-8 at byte {offset}; {}", seems.words())?;
-            }
-            Nul { offset } => write!(f, "a NUL at byte {offset}")?,
-            BareReturn { offset } => write!(f, "a carriage return alone at byte {offset}")?,
+            Encoding {
+                read_as,
+                offset,
+                seems,
+            } => write!(f, "not {read_as} at byte {offset}; {}", seems.words())?,
+            Nul { offset } => write!(f, "a NUL{}", at_byte(*offset))?,
+            BareReturn { offset } => write!(f, "a carriage return alone{}", at_byte(*offset))?,
             OpenQuote { position } => {
                 write!(f, "a quote opens in column {position} and never closes")?;
             }
@@ -268,9 +339,21 @@ impl fmt::Display for FileFault {
                 write!(f, "the row has {found} fields, the header {wanted}")?;
             }
             TooManyRows => f.write_str("too many rows")?,
+            Workbook(words) => write!(f, "can't be read as a workbook: {words}")?,
+            WorkbookTooLarge(bytes) => {
+                write!(f, "a workbook of {bytes} bytes or more is too large")?
+            }
+            TwoSheets(names) => write!(f, "several sheets have the columns of a batch: {names}")?,
+            StrayCell { position } => {
+                write!(f, "a cell in column {position}, to the right of the header")?;
+            }
         }
         write!(f, ": {}", self.hint())
     }
+}
+
+fn at_byte(offset: Option<u64>) -> String {
+    offset.map_or_else(String::new, |offset| format!(" at byte {offset}"))
 }
 
 impl std::error::Error for FileFault {}
@@ -362,6 +445,21 @@ fn in_run(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn columns_are_named_as_a_spreadsheet_names_them() {
+        for (place, letters) in [
+            (0, "A"),
+            (25, "Z"),
+            (26, "AA"),
+            (51, "AZ"),
+            (52, "BA"),
+            (701, "ZZ"),
+            (702, "AAA"),
+        ] {
+            assert_eq!(column_letters(place), letters);
+        }
+    }
 
     #[test]
     fn l8_a_long_run_of_letters_and_digits_is_masked_wherever_it_stands() {

@@ -2,27 +2,37 @@
 //!
 //! It does not know the ledger, the time or the network. `docs/FILES.md` describes the format.
 
+mod cell;
+mod control;
 mod decode;
+mod encoding;
 mod escape;
 mod fault;
 mod validate;
+mod workbook;
 
 pub mod columns;
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read, Seek};
 use std::path::Path;
 
+use csv::StringRecord;
 use sha2::{Digest, Sha256};
 
 use crate::order::{Content, Fen, OrderNo};
 use columns::Columns;
-use decode::{Decoder, Stop};
+use decode::{Decoder, Lines, Stop};
+use workbook::{Kind, Workbook};
 
-pub use columns::LEVY_COLUMNS;
+pub use columns::{LEVY_COLUMNS, Language, template};
+pub use control::{AddedUp, ControlTotals};
+pub use encoding::Encoding;
 pub use escape::{escape_cell, unescape_cell};
 pub use fault::{Fault, FileFault, FileFaultKind, SHOWN_CHARS_MAX, Seems};
+pub use workbook::WORKBOOK_BYTES_MAX;
 
 /// Bytes of a cell as it stands in the file, quotes included.
 pub const CELL_BYTES_MAX: usize = 64 * 1024;
@@ -32,6 +42,8 @@ pub const ROW_BYTES_MAX: usize = 1024 * 1024;
 pub const COLUMNS_MAX: usize = 1000;
 /// Rows of a batch.
 pub const ROWS_MAX: u64 = 10_000_000;
+/// Blank rows on end: as many as a spreadsheet has rows.
+const BLANK_ROWS_MAX: usize = 1_048_576;
 /// Bytes that are read at once for a digest.
 const DIGEST_CHUNK_BYTES: usize = 64 * 1024;
 
@@ -42,6 +54,10 @@ pub struct Rules {
     pub amount_fen_max: Option<u64>,
     /// A reason may begin with `#sandbox`: true on the sandbox, a fault in a real run.
     pub sandbox_scripts_allowed: bool,
+    /// Identifiers that a spreadsheet may have rounded are taken as they are.
+    pub accept_digits: bool,
+    /// What the file is in; recognised from its bytes unless given.
+    pub encoding: Option<Encoding>,
 }
 
 /// The first line of a file.
@@ -80,6 +96,8 @@ pub struct InputRow {
     pub outcome: Result<Deduction, Vec<Fault>>,
     /// The amount where it could be read, of an invalid row too.
     pub amount: Option<Fen>,
+    /// What may be wrong with it, and is not for levy to tell: the row goes on.
+    pub doubts: Vec<Fault>,
 }
 
 impl fmt::Debug for InputRow {
@@ -90,6 +108,7 @@ impl fmt::Debug for InputRow {
             .field("cells", &self.cells.len())
             .field("outcome", &self.outcome)
             .field("amount", &self.amount)
+            .field("doubts", &self.doubts)
             .finish()
     }
 }
@@ -110,49 +129,160 @@ pub struct Deduction {
 /// fault of the file may stand in its last line.
 pub struct Reader<R: Read> {
     name: Box<str>,
-    decoder: Decoder<R>,
+    records: Records<R>,
     header: Header,
     columns: Columns,
     rules: Rules,
     rows: u64,
+    /// Rows of blank cells: no rows of the batch, unless another comes behind them.
+    blanks: VecDeque<Blank>,
+    /// The line of the row behind `blanks`, which are rows then, and its cells.
+    behind: Option<Lines>,
+    record: StringRecord,
+    kinds: Vec<Kind>,
     end: Option<Result<(), FileFault>>,
 }
 
+/// Where records come from.
+enum Records<R: Read> {
+    Csv(Box<Decoder<R>>),
+    Workbook(Workbook),
+}
+
+impl<R: Read> Records<R> {
+    fn next(&mut self) -> Result<Option<Lines>, Stop> {
+        match self {
+            Self::Csv(decoder) => decoder.next(),
+            Self::Workbook(book) => book.next(),
+        }
+    }
+
+    fn record(&self) -> &StringRecord {
+        match self {
+            Self::Csv(decoder) => decoder.record(),
+            Self::Workbook(book) => book.record(),
+        }
+    }
+
+    /// Gives the record away for another, whose cells are of no account.
+    fn swap(&mut self, record: &mut StringRecord, kinds: &mut Vec<Kind>) {
+        match self {
+            Self::Csv(decoder) => decoder.swap_record(record),
+            Self::Workbook(book) => book.swap(record, kinds),
+        }
+    }
+
+    fn digest(&self) -> [u8; 32] {
+        match self {
+            Self::Csv(decoder) => decoder.digest(),
+            Self::Workbook(book) => book.digest(),
+        }
+    }
+}
+
+/// What a file is read as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// A CSV in this encoding.
+    Csv(Encoding),
+    /// An Excel workbook (.xlsx).
+    Workbook,
+}
+
+impl fmt::Display for Form {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Csv(encoding) => encoding.fmt(f),
+            Self::Workbook => f.write_str("a workbook (.xlsx)"),
+        }
+    }
+}
+
+/// A row of blank cells.
+struct Blank {
+    lines: Lines,
+    /// Its cells, where one holds blanks.
+    cells: Option<Box<StringRecord>>,
+}
+
 impl Reader<File> {
-    /// Opens a file and reads its header.
+    /// Opens a file, recognises its encoding, which takes a reading of its own, and reads its header.
     pub fn open(path: &Path, rules: Rules) -> Result<Self, FileFault> {
-        let (name, file) = open_file(path)?;
+        let (name, mut file) = open_file(path)?;
+        if workbook::is_workbook(&mut file).map_err(|error| FileFault::io(&name, &error))? {
+            let book = Workbook::open(file).map_err(|stop| stop.in_file(&name))?;
+            return Self::of(&name, Records::Workbook(book), rules);
+        }
+        let mut recognised = || -> io::Result<Encoding> {
+            let encoding = encoding::recognise(&mut file)?;
+            file.rewind()?;
+            Ok(encoding)
+        };
+        let encoding = match rules.encoding {
+            Some(encoding) => encoding,
+            None => recognised().map_err(|error| FileFault::io(&name, &error))?,
+        };
+        let rules = Rules {
+            encoding: Some(encoding),
+            ..rules
+        };
         Self::new(&name, file, rules)
     }
 }
 
 impl<R: Read> Reader<R> {
-    /// Reads the header of any source of bytes; `name` stands in messages.
+    /// Reads the header of any source of bytes, which is in UTF-8 unless the rules say otherwise;
+    /// `name` stands in messages.
     pub fn new(name: &str, source: R, rules: Rules) -> Result<Self, FileFault> {
-        let refused = |stop: Stop| FileFault::new(name, stop.line, stop.kind);
-        let mut decoder = Decoder::new(source).map_err(refused)?;
-        let Some(lines) = decoder.next().map_err(refused)? else {
+        let encoding = rules.encoding.unwrap_or(Encoding::Utf8);
+        let decoder = Decoder::new(source, encoding).map_err(|stop| stop.in_file(name))?;
+        Self::of(name, Records::Csv(Box::new(decoder)), rules)
+    }
+
+    fn of(name: &str, mut records: Records<R>, rules: Rules) -> Result<Self, FileFault> {
+        let Some(lines) = records.next().map_err(|stop| stop.in_file(name))? else {
             return Err(FileFault::new(name, None, FileFaultKind::Empty));
         };
-        let columns = Columns::read(decoder.record())
+        let mut columns = Columns::read(records.record())
             .map_err(|kind| FileFault::new(name, Some(lines.first), kind))?;
-        if columns.returned {
-            decoder.expect_a_result();
-        }
+        let delimiter = match &mut records {
+            Records::Csv(decoder) => {
+                if columns.returned {
+                    decoder.expect_a_result();
+                }
+                decoder.delimiter()
+            }
+            Records::Workbook(book) => {
+                columns.warnings.append(&mut book.warnings);
+                b','
+            }
+        };
         let header = Header {
-            cells: columns.carried_cells(decoder.record()),
-            delimiter: decoder.delimiter(),
+            cells: columns.carried_cells(records.record()),
+            delimiter,
             returned: columns.returned,
         };
         Ok(Self {
             name: name.into(),
-            decoder,
+            records,
             header,
             columns,
             rules,
             rows: 0,
+            blanks: VecDeque::new(),
+            behind: None,
+            record: StringRecord::new(),
+            kinds: Vec::new(),
             end: None,
         })
+    }
+
+    /// What the file is read as.
+    pub fn form(&self) -> Form {
+        match self.records {
+            Records::Csv(_) => Form::Csv(self.rules.encoding.unwrap_or(Encoding::Utf8)),
+            Records::Workbook(_) => Form::Workbook,
+        }
     }
 
     /// The header.
@@ -184,56 +314,116 @@ impl<R: Read> Reader<R> {
     pub fn finish(mut self) -> Result<Head, FileFault> {
         while self.next_row()?.is_some() {}
         Ok(Head {
-            digest: self.decoder.digest(),
+            digest: self.records.digest(),
             header: self.header,
             warnings: self.columns.warnings,
         })
     }
 
     fn read_row(&mut self) -> Result<Option<InputRow>, FileFault> {
-        let name = &*self.name;
-        let refused = |stop: Stop| FileFault::new(name, stop.line, stop.kind);
-        let Some(lines) = self.decoder.next().map_err(refused)? else {
-            if self.rows == 0 {
-                return Err(FileFault::new(name, None, FileFaultKind::NoRows));
-            }
-            return Ok(None);
-        };
-        let record = self.decoder.record();
-        let at_row = |kind| FileFault::new(name, Some(lines.first), kind);
-        if record.len() != self.columns.width() {
-            return Err(at_row(FileFaultKind::FieldCount {
-                found: record.len(),
-                wanted: self.columns.width(),
-                last_line: lines.last,
-            }));
+        if self.behind.is_none() && !self.look_ahead()? {
+            return self.ended();
         }
         if self.rows == ROWS_MAX {
-            return Err(at_row(FileFaultKind::TooManyRows));
+            return Err(FileFault::new(
+                &self.name,
+                self.behind.map(|lines| lines.first),
+                FileFaultKind::TooManyRows,
+            ));
         }
         self.rows += 1;
-        let checked = validate::check(record, &self.columns, &self.rules, lines.first);
-        Ok(Some(InputRow {
+        if let Some(blank) = self.blanks.pop_front() {
+            let cells = blank.cells.map_or_else(
+                || StringRecord::from(vec![""; self.columns.width()]),
+                |cells| *cells,
+            );
+            return Ok(Some(self.row(&cells, &[], blank.lines)));
+        }
+        Ok(self
+            .behind
+            .take()
+            .map(|lines| self.row(&self.record, &self.kinds, lines)))
+    }
+
+    /// Reads on to the next row that is not blank; false at the end.
+    fn look_ahead(&mut self) -> Result<bool, FileFault> {
+        let name = &*self.name;
+        while let Some(lines) = self.records.next().map_err(|stop| stop.in_file(name))? {
+            let record = self.records.record();
+            let at_row = |kind| FileFault::new(name, Some(lines.first), kind);
+            if record.len() != self.columns.width() {
+                return Err(at_row(FileFaultKind::FieldCount {
+                    found: record.len(),
+                    wanted: self.columns.width(),
+                    last_line: lines.last,
+                }));
+            }
+            if !record.iter().all(|cell| cell.trim().is_empty()) {
+                self.behind = Some(lines);
+                self.records.swap(&mut self.record, &mut self.kinds);
+                return Ok(true);
+            }
+            if self.blanks.len() == BLANK_ROWS_MAX {
+                return Err(at_row(FileFaultKind::TooManyRows));
+            }
+            let empty = record.iter().all(str::is_empty);
+            self.blanks.push_back(Blank {
+                lines,
+                cells: (!empty).then(|| Box::new(record.clone())),
+            });
+        }
+        Ok(false)
+    }
+
+    fn ended(&mut self) -> Result<Option<InputRow>, FileFault> {
+        if self.rows == 0 {
+            return Err(FileFault::new(&self.name, None, FileFaultKind::NoRows));
+        }
+        if let Some(first) = self.blanks.front() {
+            self.columns.warnings.push(format!(
+                "{} blank rows at the end, from line {} on, are no rows of the batch",
+                self.blanks.len(),
+                first.lines.first
+            ));
+            self.blanks.clear();
+        }
+        Ok(None)
+    }
+
+    fn row(&self, record: &StringRecord, kinds: &[Kind], lines: Lines) -> InputRow {
+        let row = validate::Row {
+            record,
+            kinds,
+            line: lines.first,
+            sheet_row: lines.row,
+        };
+        let checked = validate::check(row, &self.columns, &self.rules);
+        InputRow {
             ordinal: self.rows,
             line: lines.first,
             cells: self.columns.carried_cells(record),
             outcome: checked.outcome,
             amount: checked.amount,
-        }))
+            doubts: checked.doubts,
+        }
     }
 }
 
 /// SHA-256 of a file's bytes, in bounded memory: the batch's identity before anything else is known.
 pub fn digest_of(path: &Path) -> Result<[u8; 32], FileFault> {
     let (name, mut file) = open_file(path)?;
+    digest_of_bytes(&mut file).map_err(|error| FileFault::io(&name, &error))
+}
+
+fn digest_of_bytes(source: &mut impl Read) -> io::Result<[u8; 32]> {
     let mut hash = Sha256::new();
     let mut chunk = vec![0; DIGEST_CHUNK_BYTES];
     loop {
-        match file.read(&mut chunk) {
+        match source.read(&mut chunk) {
             Ok(0) => return Ok(hash.finalize().into()),
             Ok(count) => hash.update(&chunk[..count]),
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(FileFault::io(&name, &error)),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
         }
     }
 }

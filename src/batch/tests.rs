@@ -54,9 +54,10 @@ fn row_with(place: usize, cell: &str) -> Vec<String> {
 }
 
 #[test]
-fn l7_a_row_of_empty_cells_is_an_invalid_row_and_never_dropped() {
-    let (rows, _) = read(&format!(
-        "mchid,bal_account_no,reduction_type,amount\n,,,\n\n1900016681,{ACCOUNT},司法扣划,7\n"
+fn l7_a_row_of_empty_cells_is_an_invalid_row_unless_nothing_comes_behind_it() {
+    let (rows, head) = read(&format!(
+        "mchid,bal_account_no,reduction_type,amount\n,,,\n\n1900016681,{ACCOUNT},司法扣划,7\n\
+         , ,,\n\n,,,"
     ));
     assert_eq!(rows.len(), 2);
     assert_eq!((rows[0].ordinal, rows[0].line), (1, 2));
@@ -69,6 +70,107 @@ fn l7_a_row_of_empty_cells_is_an_invalid_row_and_never_dropped() {
             .all(|f| f.hint.starts_with("the whole row is blank"))
     );
     assert!(rows[1].outcome.is_ok());
+    assert_eq!(
+        head.warnings,
+        ["2 blank rows at the end, from line 5 on, are no rows of the batch"]
+    );
+    let blanks = "mchid,bal_account_no,reduction_type,amount\n,,,\n,,,\n";
+    let fault = read_with(blanks.as_bytes(), Rules::default()).unwrap_err();
+    assert_eq!(fault.kind, FileFaultKind::NoRows);
+}
+
+#[test]
+fn blank_rows_in_the_middle_keep_their_cells_and_places() {
+    let good = format!("1900016681,{ACCOUNT},司法扣划,7");
+    let (rows, head) = read(&format!(
+        "mchid,bal_account_no,reduction_type,amount\n{good}\n, ,,\n\n,,,\n{good}\n"
+    ));
+    let told: Vec<_> = rows
+        .iter()
+        .map(|r| (r.ordinal, r.line, r.outcome.is_ok()))
+        .collect();
+    assert_eq!(
+        told,
+        [(1, 2, true), (2, 3, false), (3, 5, false), (4, 6, true)]
+    );
+    assert_eq!(rows[1].cells, ["", " ", "", ""]);
+    assert_eq!(rows[2].cells, [""; 4]);
+    assert_eq!(head.warnings, [""; 0]);
+}
+
+#[test]
+fn full_width_digits_and_exact_groups_are_read_and_the_cells_stay_as_they_came() {
+    let (rows, _) = read(&format!(
+        "out_request_no,mchid,bal_account_no,reduction_type,amount_yuan,reason\n\
+         Ｎ１,１９００016681,{ACCOUNT},司法扣划,\"１，２３４．５０\",案件１\n"
+    ));
+    let deduction = rows[0].outcome.as_ref().unwrap();
+    assert_eq!(deduction.no.as_ref().unwrap().as_str(), "N1");
+    assert_eq!(deduction.content.merchant.as_str(), "1900016681");
+    assert_eq!(deduction.content.amount.get(), 123_450);
+    let reason = deduction.content.reason.as_ref().unwrap();
+    assert_eq!(reason.as_str(), "案件１", "what people read stays as it is");
+    assert_eq!(rows[0].cells[4], "１，２３４．５０");
+}
+
+#[test]
+fn a_number_that_a_spreadsheet_rounded_is_refused_and_a_doubtful_one_told() {
+    let file = |account: &str, number: &str| {
+        format!(
+            "out_request_no,mchid,bal_account_no,reduction_type,amount\n\
+             {number},1900016681,{account},司法扣划,7\n"
+        )
+    };
+    let refused = file("6222021234567890000", "N1");
+    let (rows, _) = read(&refused);
+    let faults = rows[0].outcome.as_ref().unwrap_err();
+    assert_eq!(
+        faults[0].in_file("batch.csv"),
+        "batch.csv:2: bal_account_no: has nothing but zeros behind its 15th digit, as a spreadsheet \
+         leaves a number that it has rounded, found \"6222…0000\": compare it with its source, and \
+         give it as text; --accept-digits takes it as it is"
+    );
+    let doubtful = file("8609cb22", "1234567890123450");
+    let (rows, _) = read(&doubtful);
+    assert!(rows[0].outcome.is_ok());
+    let doubts: Vec<_> = rows[0]
+        .doubts
+        .iter()
+        .map(|doubt| doubt.column.as_str())
+        .collect();
+    assert_eq!(doubts, ["out_request_no"]);
+    let rules = Rules {
+        accept_digits: true,
+        ..Rules::default()
+    };
+    for text in [refused, doubtful] {
+        let (rows, _) = read_with(text.as_bytes(), rules).unwrap();
+        assert!(rows[0].outcome.is_ok() && rows[0].doubts.is_empty());
+    }
+}
+
+#[test]
+fn a_row_of_totals_is_named_and_refused() {
+    for row in [
+        "合计,,,,12345",
+        "N1,1900016681,x,,\n,总 计：,,,12345",
+        "Total,,,,",
+    ] {
+        let (rows, _) = read(&format!(
+            "out_request_no,mchid,bal_account_no,reduction_type,amount\n{row}\n"
+        ));
+        let faults = rows.last().unwrap().outcome.as_ref().unwrap_err();
+        assert_eq!(faults.len(), 1, "{row}");
+        assert_eq!(
+            faults[0].what,
+            "is the label of a row of totals, not a deduction"
+        );
+    }
+    // What is a whole deduction is one, whatever its number is called.
+    let (rows, _) = read(&format!(
+        "out_request_no,mchid,bal_account_no,reduction_type,amount\nTotal,1,{ACCOUNT},司法扣划,1\n"
+    ));
+    assert!(rows[0].outcome.is_ok());
 }
 
 #[test]

@@ -4,10 +4,14 @@
 //! amount (or amount_yuan), reason, card_no, sgn_no, req_scene, levy_out_request_no. What a name or
 //! an amount must look like is told by `order`; this module only adds where, and what to do.
 
+use std::borrow::Cow;
+
 use csv::StringRecord;
 
+use super::cell::{Rounded, half_width, is_error, is_total, rounded, ungrouped};
 use super::columns::{Columns, Name};
 use super::fault::{Fault, escaped, shown, shown_secret};
+use super::workbook::Kind;
 use super::{Deduction, Rules};
 use crate::order::{
     Account, AmountFault, CardNo, Content, Fen, Merchant, NameFault, OrderNo, Reason,
@@ -18,17 +22,32 @@ use crate::order::{
 pub(super) struct Checked {
     pub(super) outcome: Result<Deduction, Vec<Fault>>,
     pub(super) amount: Option<Fen>,
+    /// What may be wrong, and is not for levy to tell.
+    pub(super) doubts: Vec<Fault>,
 }
 
-/// Walks the ladder. `line` is where the row begins.
-pub(super) fn check(record: &StringRecord, columns: &Columns, rules: &Rules, line: u64) -> Checked {
-    let blank = record.iter().all(|cell| cell.trim().is_empty());
+/// A row as it was read.
+#[derive(Clone, Copy)]
+pub(super) struct Row<'a> {
+    pub(super) record: &'a StringRecord,
+    /// What its cells are to a spreadsheet; texts, where nothing is told.
+    pub(super) kinds: &'a [Kind],
+    /// Where it begins.
+    pub(super) line: u64,
+    /// Where a spreadsheet shows it.
+    pub(super) sheet_row: u64,
+}
+
+/// Walks the ladder.
+pub(super) fn check(row: Row<'_>, columns: &Columns, rules: &Rules) -> Checked {
+    let blank = row.record.iter().all(|cell| cell.trim().is_empty());
     let mut ladder = Ladder {
-        record,
+        row,
         columns,
-        line,
         blank,
+        accept_digits: rules.accept_digits,
         faults: Vec::new(),
+        doubts: Vec::new(),
     };
     let no = ladder.optional(Name::OutRequestNo, OrderNo::parse);
     let merchant = ladder.required(Name::Mchid, Merchant::parse);
@@ -62,36 +81,121 @@ pub(super) fn check(record: &StringRecord, columns: &Columns, rules: &Rules, lin
                 returned,
             })
         }
-        _ => Err(ladder.faults),
+        _ => Err(ladder.total().map_or(ladder.faults, |total| vec![total])),
     };
-    Checked { outcome, amount }
+    Checked {
+        outcome,
+        amount,
+        doubts: ladder.doubts,
+    }
 }
 
 struct Ladder<'a> {
-    record: &'a StringRecord,
+    row: Row<'a>,
     columns: &'a Columns,
-    line: u64,
     blank: bool,
+    accept_digits: bool,
     faults: Vec<Fault>,
+    doubts: Vec<Fault>,
 }
 
 impl<'a> Ladder<'a> {
-    /// The trimmed cell; empty where the file has no such column.
-    fn text(&self, name: Name) -> &'a str {
+    /// The trimmed cell; empty where the file has no such column. What input methods write in full
+    /// width is read in half width, but for texts that people read.
+    fn text(&self, name: Name) -> Cow<'a, str> {
         let place = self.columns.place(name);
-        place.map_or("", |i| self.columns.cell(self.record, i).trim())
+        let cell = place.map_or("", |i| self.columns.cell(self.row.record, i));
+        match name {
+            Name::Reason | Name::LevyOutRequestNo => Cow::Borrowed(cell.trim()),
+            _ => half_width(cell),
+        }
     }
 
     /// A part that must be there. `None` comes with a fault.
     fn required<T>(&mut self, name: Name, parse: fn(&str) -> Result<T, NameFault>) -> Option<T> {
-        let text = self.text(name);
-        match parse(text) {
-            Ok(part) => Some(part),
+        if let Some((what, hint)) = self.unfit(name) {
+            self.fault(name, what.into(), hint.into());
+            return None;
+        }
+        match parse(&self.text(name)) {
+            Ok(part) => self.whole(name).then_some(part),
             Err(what) => {
-                self.fault(name, what.into(), hint(name, text).into());
+                self.fault(name, what.into(), hint(name).into());
                 None
             }
         }
+    }
+
+    /// Why a cell can't be what its column asks for, by its kind in a workbook; and what to do.
+    fn unfit(&self, name: Name) -> Option<(&'static str, &'static str)> {
+        const AS_TEXT: &str = "format the column as text and enter it anew from its source";
+        let place = self.columns.place(name)?;
+        match self.row.kinds.get(place).copied().unwrap_or(Kind::Text) {
+            Kind::Text if !is_error(&self.text(name)) => None,
+            Kind::Text | Kind::Error => Some((
+                "is an error of the spreadsheet",
+                "mend the formula behind it",
+            )),
+            Kind::Truth => Some(("is a truth value", AS_TEXT)),
+            Kind::Date => Some(("is a date to the spreadsheet, and no text", AS_TEXT)),
+            Kind::Number => {
+                let whole = self.text(name).len() <= 15;
+                let fits = match name {
+                    Name::Amount | Name::AmountYuan => true,
+                    Name::Reason | Name::ReductionType | Name::ReqScene => whole,
+                    Name::OutRequestNo | Name::Mchid | Name::BalAccountNo | Name::CardNo => {
+                        self.accept_digits && whole
+                    }
+                    Name::SgnNo | Name::LevyOutRequestNo => self.accept_digits && whole,
+                };
+                let what = "is a number to the spreadsheet, which keeps 15 digits and drops zeros in \
+                            front";
+                (!fits).then_some((what, AS_TEXT))
+            }
+        }
+    }
+
+    /// False, with a fault, where a spreadsheet has rounded an identifier.
+    fn whole(&mut self, name: Name) -> bool {
+        match name {
+            Name::OutRequestNo | Name::BalAccountNo | Name::CardNo | Name::SgnNo => {}
+            Name::Mchid | Name::ReductionType | Name::Amount | Name::AmountYuan => return true,
+            Name::Reason | Name::ReqScene | Name::LevyOutRequestNo => return true,
+        }
+        let hint =
+            "compare it with its source, and give it as text; --accept-digits takes it as it is";
+        match rounded(&self.text(name)) {
+            Rounded::No => true,
+            _ if self.accept_digits => true,
+            Rounded::Perhaps => {
+                let what = "ends in a zero where a spreadsheet may have rounded it";
+                let doubt = self.told(name, what.into(), hint.into());
+                self.doubts.push(doubt);
+                true
+            }
+            Rounded::Surely => {
+                let what = "has nothing but zeros behind its 15th digit, as a spreadsheet leaves a \
+                            number that it has rounded";
+                self.fault(name, what.into(), hint.into());
+                false
+            }
+        }
+    }
+
+    /// The one fault of a row of totals.
+    fn total(&self) -> Option<Fault> {
+        let cells = self.columns.carried.iter();
+        let mut cells = cells.map(|&i| (i, self.columns.cell(self.row.record, i)));
+        let (i, label) = cells.find(|(_, cell)| !cell.trim().is_empty())?;
+        is_total(label).then(|| Fault {
+            line: self.row.line,
+            sheet_row: self.row.sheet_row,
+            place: i,
+            column: self.columns.label_at(i).to_owned(),
+            value: shown(label.trim()),
+            what: "is the label of a row of totals, not a deduction".into(),
+            hint: "remove the row from the file".into(),
+        })
     }
 
     /// A part that may be blank. `None` comes with a fault, or the cell is blank.
@@ -133,61 +237,71 @@ impl<'a> Ladder<'a> {
     /// The amount, if it can be read; one above the ceiling is read and a fault.
     fn amount(&mut self, rules: &Rules) -> Option<Fen> {
         let name = self.columns.amount().unwrap_or(Name::Amount);
+        if let Some((what, hint)) = self.unfit(name) {
+            self.fault(name, what.into(), hint.into());
+            return None;
+        }
         let text = self.text(name);
+        let plain = ungrouped(&text);
         let read = if name == Name::AmountYuan {
-            Fen::parse_yuan(text)
+            Fen::parse_yuan(&plain)
         } else {
-            Fen::parse(text)
+            Fen::parse(&plain)
         };
         match (read, rules.amount_fen_max) {
             (Ok(fen), Some(max)) if fen.get() > max => {
                 let what = format!("is above the configured ceiling of {max} fen");
                 let hint =
                     "check the amount; raise the ceiling in the configuration if it is right";
-                let value = escaped(text);
-                self.fault_showing(name, value, what, hint.into());
+                let value = escaped(&text);
+                let fault = self.showing(name, value, what, hint.into());
+                self.faults.push(fault);
                 Some(fen)
             }
             (Ok(fen), _) => Some(fen),
             (Err(fault), _) => {
-                let what = amount_what(fault, text);
-                self.fault(name, what, amount_hint(name, fault, text).into());
+                let what = amount_what(fault, &text);
+                self.fault(name, what, amount_hint(name, fault, &text).into());
                 None
             }
         }
     }
 
     fn fault(&mut self, name: Name, what: String, hint: String) {
-        let text = self.text(name);
-        let value = match name {
-            Name::BalAccountNo | Name::CardNo => shown_secret(text),
-            Name::OutRequestNo | Name::Mchid | Name::ReductionType => shown(text),
-            Name::Amount | Name::AmountYuan | Name::Reason | Name::SgnNo => shown(text),
-            Name::ReqScene | Name::LevyOutRequestNo => shown(text),
-        };
-        self.fault_showing(name, value, what, hint);
+        let fault = self.told(name, what, hint);
+        self.faults.push(fault);
     }
 
-    fn fault_showing(&mut self, name: Name, value: String, what: String, hint: String) {
+    fn told(&self, name: Name, what: String, hint: String) -> Fault {
+        let text = self.text(name);
+        let value = match name {
+            Name::BalAccountNo | Name::CardNo => shown_secret(&text),
+            Name::OutRequestNo | Name::Mchid | Name::ReductionType => shown(&text),
+            Name::Amount | Name::AmountYuan | Name::Reason | Name::SgnNo => shown(&text),
+            Name::ReqScene | Name::LevyOutRequestNo => shown(&text),
+        };
+        self.showing(name, value, what, hint)
+    }
+
+    fn showing(&self, name: Name, value: String, what: String, hint: String) -> Fault {
         let hint = if self.blank {
             "the whole row is blank; remove it from the file if nothing is meant".into()
         } else {
             hint
         };
-        self.faults.push(Fault {
-            line: self.line,
+        Fault {
+            line: self.row.line,
+            sheet_row: self.row.sheet_row,
+            place: self.columns.place(name).unwrap_or(0),
             column: self.columns.label(name).to_owned(),
             value,
             what,
             hint,
-        });
+        }
     }
 }
 
-fn hint(name: Name, text: &str) -> &'static str {
-    if has_wide_digits(text) {
-        return "write the digits 0-9 in half width";
-    }
+fn hint(name: Name) -> &'static str {
     match name {
         Name::OutRequestNo => {
             "give it 1 to 32 digits and letters, or clear it and levy derives one"
@@ -227,15 +341,14 @@ fn amount_hint(name: Name, fault: AmountFault, text: &str) -> &'static str {
         AmountFault::Zero => "nothing would be deducted; give the amount or remove the row",
         AmountFault::TooLarge => "check the amount and its unit",
         AmountFault::TooFine => "there is nothing below one fen; round it at its source",
-        AmountFault::NotDigits if has_wide_digits(text) => "write the digits 0-9 in half width",
         AmountFault::NotDigits if text.starts_with('-') => {
             "a deduction is positive; give the amount or remove the row"
         }
         AmountFault::NotDigits if text.contains(['e', 'E']) => {
             "a spreadsheet may have rounded it; take it from its source and write it out"
         }
-        AmountFault::NotDigits if text.contains([',', '，', ' ', '\'']) => {
-            "write it without thousands separators"
+        AmountFault::NotDigits if text.contains([',', ' ', '\'']) => {
+            "write it without thousands separators, or a comma before each group of three digits"
         }
         AmountFault::NotDigits if fen && text.split('.').all(digits) => {
             "fen are whole (1 yuan is 100); for yuan name the column amount_yuan"
@@ -243,8 +356,4 @@ fn amount_hint(name: Name, fault: AmountFault, text: &str) -> &'static str {
         AmountFault::NotDigits if fen => "write fen in the digits 0-9, without sign or unit",
         AmountFault::NotDigits => "write yuan such as 12 or 12.34, without sign or unit",
     }
-}
-
-fn has_wide_digits(text: &str) -> bool {
-    text.contains(|c| matches!(c, '０'..='９'))
 }

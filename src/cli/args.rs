@@ -3,6 +3,7 @@
 //! clap checks the form of each value; whether they make sense together is the command's business.
 
 mod books;
+mod file;
 mod reconcile;
 mod rerun;
 
@@ -15,6 +16,7 @@ pub use books::{
     BackupArgs, FreezeArgs, LedgerArgs, LedgerCommand, Outcome, ResolveArgs, ShowArgs, StatusArgs,
     UnfreezeArgs, VerifyArgs,
 };
+pub use file::{ExpectArgs, FileArgs, TemplateArgs, TemplateLanguage};
 pub use reconcile::{Moment, ReconcileArgs, Until};
 pub use rerun::{DriveArgs, FirstArgs, OnlyDead, RerunArgs, ResumeArgs};
 
@@ -85,6 +87,8 @@ pub enum Command {
     Resolve(ResolveArgs),
     /// Verify the ledger, or make a copy of it.
     Ledger(LedgerArgs),
+    /// Write an empty batch with its header, to be filled in.
+    Template(TemplateArgs),
     /// Write an example levy.toml, check the keys, and make the ledger.
     Init(InitArgs),
     /// Run the gateway in a box by itself, until Ctrl-C.
@@ -113,23 +117,29 @@ Examples:
   levy run night.csv --yes --until 05:30   from cron
   levy run night.csv --limit 10            the first night: only ten new orders
   levy run a.csv b.csv --json              one JSON object a file on stdout
+  levy run night.csv --expect-rows 120 --expect-amount 4567890
+                                           nothing is sent unless it adds up to that (fen)
   levy run sample_batch.csv --sandbox --wait 10
 
 The file's bytes are the batch: the same file again continues it, and sends no row twice. After
 any crash, give the same command again. Nothing is sent before the whole file was checked.")]
 pub struct RunArgs {
-    /// CSV files of deductions, in the order in which they are run.
+    /// Files of deductions (.csv or .xlsx), in the order in which they are run.
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// Make the ledger if there is none. A ledger that is lost has forgotten what was sent.
     #[arg(long)]
     pub create_ledger: bool,
-    /// Where the result goes; NAME.result.csv beside the input. Only with one file.
-    #[arg(long, value_name = "RESULT.csv")]
+    /// Where the result goes, a .csv or a .xlsx; NAME.result.csv (.xlsx for a workbook) beside the
+    /// input. Only with one file.
+    #[arg(long, value_name = "RESULT")]
     pub out: Option<PathBuf>,
-    /// Days within which another order for the same debt holds a new one, in place of `[holds] days`.
-    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(0..=HOLD_DAYS_MAX))]
-    pub hold_days: Option<u32>,
+    /// How the file is read and taken in.
+    #[command(flatten)]
+    pub taking: FileArgs,
+    /// What it must add up to.
+    #[command(flatten)]
+    pub expect: ExpectArgs,
     /// How it is driven.
     #[command(flatten)]
     pub drive: DriveArgs,
@@ -169,13 +179,13 @@ pub enum SandboxLimit {
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
-  levy check night.csv            every fault as FILE:LINE: COLUMN: what, and the totals
+  levy check night.csv            every fault as FILE:ROW:COLUMN, and the totals
   levy check night.csv --json     the totals as JSON on stdout, the faults on stderr
 
 Needs no settings and no keys; looks at the file alone, not at what the ledger knows. Ends in 0 if
 every row could be sent, 3 if some could not, 2 if the file as a whole is refused.")]
 pub struct CheckArgs {
-    /// The CSV file.
+    /// The file, .csv or .xlsx.
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
     /// Settings, for the ceiling and the hold's days; ./levy.toml where that exists.
@@ -187,9 +197,12 @@ pub struct CheckArgs {
     /// Print the faults alone.
     #[arg(long)]
     pub quiet: bool,
-    /// Days within which another order for the same debt holds a new one, in place of `[holds] days`.
-    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(0..=HOLD_DAYS_MAX))]
-    pub hold_days: Option<u32>,
+    /// How the file is read and taken in.
+    #[command(flatten)]
+    pub taking: FileArgs,
+    /// What it must add up to.
+    #[command(flatten)]
+    pub expect: ExpectArgs,
     /// Take rows whose reason is a script for the gateway in a box.
     #[arg(long)]
     pub sandbox: bool,

@@ -1,20 +1,23 @@
 //! `levy check`: everything that is wrong with a file, and what it adds up to. It sends nothing, and
 //! needs neither keys nor a ledger: the file is taken into one that is thrown away.
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::io::{BufWriter, Write, stderr, stdout};
 use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
 use super::args::CheckArgs;
-use super::config::{self, Config};
+use super::config;
 use super::failure::{Exit, Failure};
+use super::run_file::{expected, terms};
 use super::store::variables;
-use crate::batch::{InputRow, Rules};
+use crate::batch::{Encoding, Form, InputRow};
 use crate::clock::{Clock, SystemClock};
 use crate::ledger::SqliteLedger;
-use crate::ledger::{Accepted, Ledger};
-use crate::order::{ReductionType, Status, yuan};
+use crate::ledger::{Accepted, Environment, Ledger};
+use crate::order::{Fen, ReductionType, Status, yuan};
 use crate::report::summary::grouped;
 use crate::worker::intake::{Terms, Watcher, take_in};
 
@@ -26,7 +29,15 @@ pub fn check(args: &CheckArgs) -> Result<Exit, Failure> {
     };
     let mut desk = Desk::new(&args.file, args.json);
     let mut scratch = SqliteLedger::scratch()?;
-    let terms = terms(args, &config);
+    let environment = match args.sandbox {
+        true => Environment::Sandbox,
+        false => Environment::Real,
+    };
+    let now = SystemClock::default().wall();
+    let terms = Terms {
+        expected: expected(&args.file, &args.expect)?,
+        ..terms(args.taking, &config, environment, now)
+    };
     let taken = take_in(&mut scratch, &args.file, None, &terms, &mut desk);
     let taken = match taken {
         Ok(taken) => taken,
@@ -42,6 +53,7 @@ pub fn check(args: &CheckArgs) -> Result<Exit, Failure> {
     for warning in &taken.warnings {
         desk.fault(&format!("{}: warning: {warning}", desk.name));
     }
+    desk.form = taken.form;
     desk.after(&mut scratch, &taken)?;
     let accepted = taken.accepted;
     let clean = accepted.invalid == 0 && accepted.conflicts == 0 && accepted.held == 0;
@@ -53,17 +65,6 @@ pub fn check(args: &CheckArgs) -> Result<Exit, Failure> {
     }
     desk.flush();
     Ok(exit)
-}
-
-fn terms(args: &CheckArgs, config: &Config) -> Terms {
-    Terms {
-        rules: Rules {
-            amount_fen_max: Some(config.amount_fen_max),
-            sandbox_scripts_allowed: args.sandbox,
-        },
-        hold_days: args.hold_days.unwrap_or(config.hold_days),
-        at: SystemClock::default().wall(),
-    }
 }
 
 fn refused(file: &Path, failure: &Failure) -> String {
@@ -82,17 +83,40 @@ struct Sum {
     fen: u128,
 }
 
+impl Sum {
+    fn and(self, other: Self) -> Self {
+        Self {
+            rows: self.rows + other.rows,
+            fen: self.fen + other.fen,
+        }
+    }
+
+    fn add(&mut self, amount: Fen) {
+        self.rows += 1;
+        self.fen += u128::from(amount.get());
+    }
+}
+
+/// Merchants that people are told of, those with the greatest sums.
+const MERCHANTS_SHOWN_MAX: usize = 10;
+
 /// What is told, and where: faults on stdout, or on stderr where stdout is for JSON.
 struct Desk {
     name: String,
     faults: BufWriter<Box<dyn Write>>,
     by_type: [Sum; ReductionType::ALL.len()],
+    by_merchant: BTreeMap<String, Sum>,
     invalid: u64,
     unreadable: u64,
+    form: Form,
 }
 
 impl Watcher for Desk {
     fn row(&mut self, row: &InputRow) {
+        for doubt in &row.doubts {
+            let line = doubt.in_sheet(&self.name, "warning: ");
+            self.fault(&line);
+        }
         match &row.outcome {
             Ok(deduction) => {
                 let content = &deduction.content;
@@ -100,15 +124,22 @@ impl Watcher for Desk {
                     .iter()
                     .position(|t| *t == content.reduction_type);
                 if let Some(sum) = at.and_then(|at| self.by_type.get_mut(at)) {
-                    sum.rows += 1;
-                    sum.fen += u128::from(content.amount.get());
+                    sum.add(content.amount);
+                }
+                let merchant = content.merchant.as_str();
+                match self.by_merchant.get_mut(merchant) {
+                    Some(sum) => sum.add(content.amount),
+                    None => {
+                        let sum = self.by_merchant.entry(merchant.to_owned()).or_default();
+                        sum.add(content.amount);
+                    }
                 }
             }
             Err(faults) => {
                 self.invalid += 1;
                 self.unreadable += u64::from(row.amount.is_none());
                 for fault in faults {
-                    let line = fault.in_file(&self.name);
+                    let line = fault.in_sheet(&self.name, "");
                     self.fault(&line);
                 }
             }
@@ -130,8 +161,10 @@ impl Desk {
             name: file.display().to_string(),
             faults: BufWriter::new(faults),
             by_type: Default::default(),
+            by_merchant: BTreeMap::new(),
             invalid: 0,
             unreadable: 0,
+            form: Form::Csv(Encoding::Utf8),
         }
     }
 
@@ -186,31 +219,43 @@ impl Desk {
     }
 
     fn in_all(&self) -> Sum {
-        self.by_type.iter().fold(Sum::default(), |all, one| Sum {
-            rows: all.rows + one.rows,
-            fen: all.fen + one.fen,
-        })
+        self.by_type.into_iter().fold(Sum::default(), Sum::and)
     }
 
     fn totals(&self, accepted: &Accepted) -> String {
         let all = self.in_all();
         let mut text = format!(
-            "{}: {} rows, {} valid, {} invalid",
+            "{}: {} rows, {} valid, {} invalid; read as {}",
             self.name,
             grouped(accepted.rows),
             grouped(all.rows),
-            grouped(self.invalid)
+            grouped(self.invalid),
+            self.form
         );
-        let kinds = ReductionType::ALL.iter().map(|t| t.as_str());
-        let lines: Vec<(&str, Sum)> = kinds.zip(self.by_type).chain([("in all", all)]).collect();
         let rows_width = grouped(all.rows).len();
         let yuan_width = yuan(all.fen).len();
-        for (word, sum) in lines {
+        let mut line = |word: &str, sum: Sum| {
             let (rows, fen) = (grouped(sum.rows), yuan(sum.fen));
             text.push_str(&format!(
                 "\n  {word:<18}  {rows:>rows_width$} rows  {fen:>yuan_width$} yuan"
             ));
+        };
+        let kinds = ReductionType::ALL.iter().map(|t| t.as_str());
+        for (word, sum) in kinds.zip(self.by_type) {
+            line(word, sum);
         }
+        let mut merchants: Vec<(&String, &Sum)> = self.by_merchant.iter().collect();
+        merchants.sort_by_key(|(merchant, sum)| (Reverse(sum.fen), *merchant));
+        let (shown, others) = merchants.split_at(merchants.len().min(MERCHANTS_SHOWN_MAX));
+        for (merchant, sum) in shown {
+            line(merchant, **sum);
+        }
+        if !others.is_empty() {
+            let sums = others.iter().map(|(_, sum)| **sum);
+            let rest = sums.fold(Sum::default(), Sum::and);
+            line(&format!("{} others", grouped(others.len() as u64)), rest);
+        }
+        line("in all", all);
         text.push_str(&format!(
             "\n{} repeats, {} in conflict, {} held",
             grouped(accepted.repeats),
@@ -230,12 +275,22 @@ impl Desk {
         for (kind, sum) in ReductionType::ALL.iter().zip(self.by_type) {
             amounts.insert(kind.as_str().into(), fen(sum.fen));
         }
+        let merchants: Map<String, Value> = self
+            .by_merchant
+            .iter()
+            .map(|(merchant, sum)| {
+                let sum = json!({"rows": sum.rows, "amount": fen(sum.fen)});
+                (merchant.clone(), sum)
+            })
+            .collect();
         let object = json!({
             "file": self.name,
+            "read_as": self.form.to_string(),
             "rows": accepted.rows,
             "valid": all.rows,
             "invalid": self.invalid,
             "amount_by_type": amounts,
+            "by_merchant": merchants,
             "amount": fen(all.fen),
             "unreadable_amounts": self.unreadable,
             "repeats": accepted.repeats,

@@ -129,12 +129,16 @@ impl Driver<'_> {
         session: &mut Session,
         words: impl FnOnce(&mut dyn Ledger) -> LedgerResult<String>,
     ) -> Result<bool, Failure> {
-        let asks = session.environment == Environment::Real
-            && !self.args.yes
-            && stdin().is_terminal()
-            && stderr().is_terminal();
+        let asks =
+            session.environment == Environment::Real && !self.args.yes && stdin().is_terminal();
         if !asks {
             return Ok(true);
+        }
+        if !stderr().is_terminal() {
+            let words = "nobody would see the question that comes before real money moves: standard \
+                         error is no terminal; give --yes, or leave it on the terminal. Nothing \
+                         was sent";
+            return Err(Failure::Usage(words.into()));
         }
         let words = words(at_hand(&mut session.ledger)?)?;
         say(&format!("{words} This moves real money. Send? Type yes: "));

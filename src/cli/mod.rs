@@ -24,6 +24,7 @@ pub mod signals;
 pub mod status;
 pub mod store;
 pub mod target;
+pub mod template;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
@@ -60,6 +61,7 @@ fn command(command: &Command) -> Exit {
         Command::Unfreeze(args) => ended(freeze::unfreeze(args)),
         Command::Resolve(args) => ended(resolve::resolve(args)),
         Command::Ledger(args) => ended(ledger::ledger(args)),
+        Command::Template(args) => ended(template::template_file(args)),
         Command::Init(args) => ended(init::init(args)),
         Command::Sandbox(args) => ended(sandbox::sandbox(args)),
     }

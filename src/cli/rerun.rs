@@ -13,10 +13,10 @@ use super::drive::{Driver, Work, at_hand, join};
 use super::export::sandbox_directory;
 use super::failure::{Exit, Failure};
 use super::run::{Told, driver, refuse, tell};
-use super::run_file::{Ended, afterwards, rules, taken_in};
+use super::run_file::{Ended, afterwards, taken_in, terms};
 use super::session::Session;
 use super::target;
-use crate::batch::{Reader, Rules};
+use crate::batch::{ControlTotals, Reader, Rules};
 use crate::clock::{Clock, SystemClock};
 use crate::ledger::{
     Batch, Ledger, LedgerResult, Only, Rehearsal, RehearsedOf, Rerun, Scope, Tally, Totals, Unsent,
@@ -48,7 +48,7 @@ pub fn rerun(args: &RerunArgs) -> Exit {
     let mut desk = Desk {
         args,
         driver,
-        hold_days: args.hold_days.unwrap_or(session.config.hold_days),
+        hold_days: args.taking.hold_days.unwrap_or(session.config.hold_days),
     };
     if let Err(failure) = desk.all(&mut session, &asked, &mut ended) {
         ended.fail(failure);
@@ -83,8 +83,13 @@ fn open(args: &RerunArgs) -> Result<Opened<'_>, Failure> {
     let dir = sandbox_directory(&args.target);
     let mut session = Session::open(&args.drive, false, &dir)?;
     let driver = driver(&args.drive, &args.first)?;
-    let rules = rules(&session.config, session.environment);
-    let asked = asked(at_hand(&mut session.ledger)?, &args.target, rules)?;
+    let terms = terms(
+        args.taking,
+        &session.config,
+        session.environment,
+        session.clock.wall(),
+    );
+    let asked = asked(at_hand(&mut session.ledger)?, &args.target, terms.rules)?;
     let place = place(
         args,
         &asked,
@@ -177,7 +182,13 @@ impl Desk<'_> {
         let (batch, unsent) = match asked {
             Asked::Known(batch, unsent) => (batch.clone(), *unsent),
             Asked::CameBack(file) => {
-                let batch = taken_in(session, file, self.args.hold_days, &self.driver)?;
+                let batch = taken_in(
+                    session,
+                    file,
+                    self.args.taking,
+                    ControlTotals::default(),
+                    &self.driver,
+                )?;
                 (batch, Unsent::All)
             }
         };

@@ -47,7 +47,8 @@ pub fn run(args: &RunArgs) -> Exit {
     };
     let mut course = Course {
         driver,
-        hold_days: args.hold_days,
+        taking: args.taking,
+        expect: args.expect,
         halted: None,
     };
     let mut exit = Exit::Done;
@@ -79,6 +80,12 @@ pub fn driver<'a>(args: &'a DriveArgs, first: &'a FirstArgs) -> Result<Driver<'a
 
 /// Where each result goes; two of one name, or a result that is an input, make no sense.
 fn places(args: &RunArgs) -> Result<Vec<PathBuf>, Failure> {
+    let typed = args.expect.expect_rows.or(args.expect.expect_amount);
+    if args.files.len() > 1 && typed.is_some() {
+        let words = "--expect-rows and --expect-amount are for one file; with several, put FILE.ok beside \
+                     each";
+        return Err(Failure::Usage(words.into()));
+    }
     let places: Vec<PathBuf> = match (&args.out, args.files.as_slice()) {
         (Some(out), [_]) => vec![out.clone()],
         (Some(_), _) => {

@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
+use super::args::{ExpectArgs, FileArgs};
 use super::config::Config;
 use super::drive::{Driver, at_hand, expiring, lost};
 use super::failure::{Exit, Failure};
 use super::session::Session;
-use crate::batch::{InputRow, Rules, digest_of};
-use crate::clock::Clock;
+use crate::batch::{AddedUp, ControlTotals, Encoding, Form, InputRow, Rules, digest_of};
+use crate::clock::{Clock, WallMs};
 use crate::ledger::{
     Accepted, Batch, Environment, Expiring, JournalHead, Ledger, Scope, Tally, Totals,
 };
@@ -15,7 +16,7 @@ use crate::report::progress::say;
 use crate::report::result::{self, Place};
 use crate::report::summary::{grouped, table};
 use crate::worker::RunReport;
-use crate::worker::intake::{Terms, Watcher, take_in};
+use crate::worker::intake::{IntakeFault, Terms, Watcher, take_in};
 
 /// Faults of rows that are shown before the rest is only counted; the result has them all.
 const FAULTS_SHOWN_MAX: u64 = 20;
@@ -25,7 +26,9 @@ pub struct Course<'a> {
     /// What drives the orders.
     pub driver: Driver<'a>,
     /// Days within which another order for the same debt holds a new one, if they were typed.
-    pub hold_days: Option<u32>,
+    pub taking: FileArgs,
+    /// What each must add up to.
+    pub expect: ExpectArgs,
     /// Why no other file is begun.
     pub halted: Option<Halt>,
 }
@@ -112,7 +115,9 @@ impl Course<'_> {
             }
             None => {}
         }
-        match taken_in(session, file, self.hold_days, &self.driver) {
+        let taken = expected(file, &self.expect)
+            .and_then(|expected| taken_in(session, file, self.taking, expected, &self.driver));
+        match taken {
             Ok(batch) => {
                 if let Err(failure) = self.run(session, &batch, &mut ended) {
                     ended.fail(failure);
@@ -178,18 +183,32 @@ impl Course<'_> {
 pub fn taken_in(
     session: &mut Session,
     file: &Path,
-    hold_days: Option<u32>,
+    taking: FileArgs,
+    expected: ControlTotals,
     driver: &Driver<'_>,
 ) -> Result<Batch, Failure> {
     let digest = digest_of(file)?;
     let terms = Terms {
-        rules: rules(&session.config, session.environment),
-        hold_days: hold_days.unwrap_or(session.config.hold_days),
-        at: session.clock.wall(),
+        expected,
+        ..terms(
+            taking,
+            &session.config,
+            session.environment,
+            session.clock.wall(),
+        )
     };
     let mut desk = Desk::new(file, session.stop.clone());
     let ledger = at_hand(&mut session.ledger)?;
     if let Some(batch) = ledger.find_batch(&digest)? {
+        let totals = ledger.totals(batch.id)?;
+        let added_up = AddedUp {
+            rows: totals.rows,
+            amount_fen: totals.by_status.iter().map(|(_, _, fen)| fen).sum(),
+            unreadable: totals.unreadable_amounts,
+        };
+        if let Some(words) = expected.differ(&added_up, &digest) {
+            return Err(IntakeFault::Totals(format!("{}: {words}", desk.name)).into());
+        }
         driver.note(&format!(
             "{}: batch {} already, accepted at {}; it is continued",
             desk.name,
@@ -203,16 +222,46 @@ pub fn taken_in(
     for warning in &intake.warnings {
         say(&format!("{}: warning: {warning}", desk.name));
     }
+    if intake.form != Form::Csv(Encoding::Utf8) {
+        driver.note(&format!("{}: read as {}", desk.name, intake.form));
+    }
     driver.note(&accepted(&desk.name, &intake.batch, &intake.accepted));
     Ok(intake.batch)
 }
 
-/// What is asked of a row beyond the form.
-pub fn rules(config: &Config, environment: Environment) -> Rules {
-    Rules {
-        amount_fen_max: Some(config.amount_fen_max),
-        sandbox_scripts_allowed: environment == Environment::Sandbox,
+/// How a file is taken in: what was typed goes before what is set.
+pub fn terms(taking: FileArgs, config: &Config, environment: Environment, at: WallMs) -> Terms {
+    Terms {
+        rules: Rules {
+            amount_fen_max: Some(config.amount_fen_max),
+            sandbox_scripts_allowed: environment == Environment::Sandbox,
+            encoding: taking.encoding,
+            accept_digits: taking.accept_digits,
+        },
+        expected: ControlTotals::default(),
+        hold_days: taking.hold_days.unwrap_or(config.hold_days),
+        at,
     }
+}
+
+/// What a file must add up to: as typed, or as a file beside it tells.
+pub fn expected(file: &Path, typed: &ExpectArgs) -> Result<ControlTotals, Failure> {
+    let beside = match ControlTotals::side_file(file) {
+        Some(path) => ControlTotals::read(&path).map_err(Failure::Usage)?,
+        None => ControlTotals::default(),
+    };
+    let one = |typed: Option<u64>, beside: Option<u64>, flag: &str| match (typed, beside) {
+        (Some(typed), Some(beside)) if typed != beside => Err(Failure::Usage(format!(
+            "{}: {flag} {typed}, but the file beside it tells {beside}: nothing was sent",
+            file.display()
+        ))),
+        (typed, beside) => Ok(typed.or(beside)),
+    };
+    Ok(ControlTotals {
+        rows: one(typed.expect_rows, beside.rows, "--expect-rows")?,
+        amount_fen: one(typed.expect_amount, beside.amount_fen, "--expect-amount")?,
+        sha256: beside.sha256,
+    })
 }
 
 /// Totals, exit code and result, from whatever the ledger can still tell.
@@ -274,11 +323,18 @@ pub struct Desk {
     shown: u64,
     faults: u64,
     rows: u64,
+    doubts: u64,
     stop: tokio::sync::watch::Receiver<bool>,
 }
 
 impl Watcher for Desk {
     fn row(&mut self, row: &InputRow) {
+        for doubt in &row.doubts {
+            self.doubts += 1;
+            if self.doubts <= FAULTS_SHOWN_MAX {
+                say(&doubt.warning_in_file(&self.name));
+            }
+        }
         let Err(faults) = &row.outcome else { return };
         self.rows += 1;
         for fault in faults {
@@ -303,12 +359,20 @@ impl Desk {
             shown: 0,
             faults: 0,
             rows: 0,
+            doubts: 0,
             stop,
         }
     }
 
-    /// Says how many faults were not shown.
+    /// Says how many faults and doubts were not shown.
     pub fn conclude(&self) {
+        if self.doubts > FAULTS_SHOWN_MAX {
+            say(&format!(
+                "{}: {} warnings in all; `levy check` tells every one",
+                self.name,
+                grouped(self.doubts)
+            ));
+        }
         if self.faults > self.shown {
             say(&format!(
                 "{}: {} faults in {} rows in all; the result has every one",

@@ -26,7 +26,8 @@ pub fn batch(ledger: &mut dyn Ledger, text: &str) -> Result<Found, Failure> {
 
 /// The refusal of a text that means no batch.
 pub fn unknown(text: &str) -> Failure {
-    let file = match Path::new(text).is_file() {
+    let number = text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let file = match number || Path::new(text).is_file() {
         true => "",
         false => "there is no such file here, and ",
     };

@@ -5,6 +5,8 @@
 
 pub mod progress;
 pub mod result;
+mod sheet;
 pub mod status;
 pub mod story;
 pub mod summary;
+pub mod template;

@@ -1,4 +1,4 @@
-//! The result CSV: the input's columns as they came, then levy's own, one row for each input row.
+//! The result, a CSV or a workbook: the input's columns as they came, then levy's own, one row for each input row.
 //!
 //! Rebuilt from the ledger at any time, the same bytes for the same state: there is no "now" in it.
 //! It is written beside its place, synced and renamed, so that a reader sees a whole file or none.
@@ -13,9 +13,10 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use super::sheet::Sheet;
 use crate::batch::{LEVY_COLUMNS, escape_cell};
 use crate::clock::WallMs;
-use crate::ledger::{Batch, BatchHead, Ledger, LedgerError, ResultRow};
+use crate::ledger::{Batch, BatchHead, Ledger, LedgerError, ResultRow, Totals};
 
 /// Bytes that are gathered before they are written.
 const BUFFER_BYTES: usize = 256 * 1024;
@@ -64,11 +65,20 @@ impl fmt::Display for ResultFault {
 
 impl std::error::Error for ResultFault {}
 
-/// `NAME.result.csv` beside the input.
+/// `NAME.result.csv` beside the input; `NAME.result.xlsx` beside a workbook.
 pub fn beside(input: &Path) -> PathBuf {
     let mut name = input.file_stem().map(OsString::from).unwrap_or_default();
-    name.push(".result.csv");
+    name.push(match is_workbook(input) {
+        true => ".result.xlsx",
+        false => ".result.csv",
+    });
     input.with_file_name(name)
+}
+
+/// Whether a file of this name is to be a workbook.
+pub(super) fn is_workbook(path: &Path) -> bool {
+    let extension = path.extension();
+    extension.is_some_and(|extension| extension.eq_ignore_ascii_case("xlsx"))
 }
 
 impl Place {
@@ -121,6 +131,11 @@ impl Place {
     pub fn path(&self) -> &Path {
         &self.path
     }
+
+    /// A result of this name is a workbook.
+    fn is_workbook(&self) -> bool {
+        is_workbook(&self.path)
+    }
 }
 
 fn directory_of(path: &Path) -> &Path {
@@ -141,7 +156,7 @@ fn same_name(one: &Path, two: &Path) -> bool {
 
 /// Writes a batch's result: 0600, whole or not at all. Answers with the number of its rows.
 pub fn write(ledger: &mut dyn Ledger, batch: &Batch, place: &Place) -> Result<u64, ResultFault> {
-    written(place, |file| fill(ledger, batch, file))
+    written(place, |file| fill(ledger, batch, place, file))
 }
 
 /// Writes rows that are not (or not all) a batch's into a file of a result's form, to be approved
@@ -152,14 +167,14 @@ pub fn write_plan<T>(
     tell: impl FnOnce(&mut dyn FnMut(&ResultRow) -> io::Result<()>) -> Result<T, LedgerError>,
 ) -> Result<T, ResultFault> {
     written(place, |file| {
-        let mut table = table(head, file)?;
+        let mut form = Form::begin(place, head, WallMs(0), file)?;
         let mut failed = None;
-        let told = tell(&mut |row| kept(table.row(row), &mut failed));
+        let told = tell(&mut |row| kept(form.row(row), &mut failed));
         if let Some(e) = failed {
             return Err(Fault::Disk(e));
         }
         let told = told.map_err(Fault::Ledger)?;
-        table.finish()?;
+        form.finish(None, file)?;
         Ok(told)
     })
 }
@@ -280,9 +295,41 @@ fn kept(written: io::Result<()>, failed: &mut Option<io::Error>) -> io::Result<(
     })
 }
 
-fn table<'f>(head: &BatchHead, file: &'f File) -> io::Result<Table<BufWriter<&'f File>>> {
-    let out = BufWriter::with_capacity(BUFFER_BYTES, file);
-    Table::begin(out, &head.header, head.delimiter)
+/// What a result is written as: by its place's name.
+enum Form<'f> {
+    Csv(Box<Table<BufWriter<&'f File>>>),
+    Workbook(Box<Sheet>),
+}
+
+impl<'f> Form<'f> {
+    fn begin(place: &Place, head: &BatchHead, made_at: WallMs, file: &'f File) -> io::Result<Self> {
+        if place.is_workbook() {
+            let directory = directory_of(place.path());
+            let sheet = Sheet::begin(directory, &head.header, made_at)?;
+            return Ok(Self::Workbook(Box::new(sheet)));
+        }
+        let out = BufWriter::with_capacity(BUFFER_BYTES, file);
+        let table = Table::begin(out, &head.header, head.delimiter)?;
+        Ok(Self::Csv(Box::new(table)))
+    }
+
+    fn row(&mut self, row: &ResultRow) -> io::Result<()> {
+        match self {
+            Self::Csv(table) => table.row(row),
+            Self::Workbook(sheet) => {
+                let own = levy_cells(row);
+                let came = row.cells.iter().map(String::as_str);
+                sheet.row(row.status, came.chain(own.iter().map(|cell| &**cell)))
+            }
+        }
+    }
+
+    fn finish(self, totals: Option<&Totals>, file: &File) -> io::Result<()> {
+        match self {
+            Self::Csv(table) => table.finish().map(drop),
+            Self::Workbook(sheet) => sheet.finish(totals, BufWriter::new(file)),
+        }
+    }
 }
 
 /// `.NAME.`, what the names of a result's temporaries begin with.
@@ -340,13 +387,13 @@ fn is_temporary(name: &OsStr, prefix: &OsStr) -> bool {
     number() && number() && parts.next().is_none()
 }
 
-fn fill(ledger: &mut dyn Ledger, batch: &Batch, file: &File) -> Result<u64, Fault> {
-    let mut table = table(&batch.head, file)?;
+fn fill(ledger: &mut dyn Ledger, batch: &Batch, place: &Place, file: &File) -> Result<u64, Fault> {
+    let mut form = Form::begin(place, &batch.head, batch.accepted_at, file)?;
     let mut rows = 0;
     let mut failed = None;
     let told = ledger.rows(batch.id, &mut |row| {
         rows += 1;
-        kept(table.row(&row), &mut failed)
+        kept(form.row(&row), &mut failed)
     });
     if let Some(e) = failed {
         return Err(Fault::Disk(e));
@@ -359,7 +406,11 @@ fn fill(ledger: &mut dyn Ledger, batch: &Batch, file: &File) -> Result<u64, Faul
         );
         return Err(Fault::Ledger(LedgerError::Broken(words)));
     }
-    table.finish()?;
+    let totals = match place.is_workbook() {
+        true => Some(ledger.totals(batch.id).map_err(Fault::Ledger)?),
+        false => None,
+    };
+    form.finish(totals.as_ref(), file)?;
     Ok(rows)
 }
 

@@ -7,7 +7,7 @@
 use std::fmt;
 use std::path::Path;
 
-use crate::batch::{Fault, FileFault, InputRow, Reader, Rules};
+use crate::batch::{AddedUp, ControlTotals, Fault, FileFault, Form, InputRow, Reader, Rules};
 use crate::clock::WallMs;
 use crate::ledger::{Accepted, Batch, BatchHead, Ledger, LedgerError, StagedOrder, StagedRow};
 
@@ -23,6 +23,19 @@ pub struct Intake {
     pub batch: Batch,
     /// What accepting it did.
     pub accepted: Accepted,
+    /// What it was read as.
+    pub form: Form,
+    /// Columns that come close to a known one, as sentences.
+    pub warnings: Vec<String>,
+}
+
+/// A file that was staged, and no more.
+#[derive(Debug)]
+pub struct Staged {
+    /// What it would be accepted as.
+    pub head: BatchHead,
+    /// What it was read as.
+    pub form: Form,
     /// Columns that come close to a known one, as sentences.
     pub warnings: Vec<String>,
 }
@@ -36,6 +49,8 @@ pub enum IntakeFault {
     Changed,
     /// The ledger did not take it.
     Ledger(LedgerError),
+    /// It does not add up to what its maker told; in words, beginning with the file's name.
+    Totals(String),
     /// A signal came.
     Stopped,
 }
@@ -49,6 +64,10 @@ impl fmt::Display for IntakeFault {
                  give the command again when it is whole",
             ),
             Self::Ledger(e) => e.fmt(f),
+            Self::Totals(words) => write!(
+                f,
+                "{words}: nothing of it was sent; ask who made it which of them is right"
+            ),
             Self::Stopped => f.write_str("stopped while the file was read; nothing was sent"),
         }
     }
@@ -73,6 +92,8 @@ impl From<LedgerError> for IntakeFault {
 pub struct Terms {
     /// What is asked of a row beyond the form.
     pub rules: Rules,
+    /// What the file must add up to.
+    pub expected: ControlTotals,
     /// Days within which another order for the same debt holds a new one.
     pub hold_days: u32,
     /// Now.
@@ -99,12 +120,13 @@ pub fn take_in(
 ) -> Result<Intake, IntakeFault> {
     ledger.stage_clear()?;
     let staged = stage(ledger, path, digest, terms, watcher);
-    let taken = staged.and_then(|(head, warnings)| {
-        let (batch, accepted) = ledger.accept(&head, terms.at, terms.hold_days)?;
+    let taken = staged.and_then(|staged| {
+        let (batch, accepted) = ledger.accept(&staged.head, terms.at, terms.hold_days)?;
         Ok(Intake {
             batch,
             accepted,
-            warnings,
+            form: staged.form,
+            warnings: staged.warnings,
         })
     });
     if taken.is_err() {
@@ -114,20 +136,26 @@ pub fn take_in(
     taken
 }
 
-/// Stages a file and no more: it is what it would be accepted as, and its warnings. The caller
-/// empties the staging again.
+/// Stages a file and no more. The caller empties the staging again.
 pub fn stage(
     ledger: &mut dyn Ledger,
     path: &Path,
     digest: Option<[u8; 32]>,
     terms: &Terms,
     watcher: &mut dyn Watcher,
-) -> Result<(BatchHead, Vec<String>), IntakeFault> {
+) -> Result<Staged, IntakeFault> {
     let mut reader = Reader::open(path, terms.rules)?;
+    let form = reader.form();
     let mut chunk: Vec<StagedRow> = Vec::with_capacity(STAGED_ROWS_MAX);
     let mut bytes = 0;
+    let mut added_up = AddedUp::default();
     while let Some(row) = reader.next_row()? {
         watcher.row(&row);
+        added_up.rows += 1;
+        match row.amount {
+            Some(amount) => added_up.amount_fen += u128::from(amount.get()),
+            None => added_up.unreadable += 1,
+        }
         bytes += row.cells.iter().map(String::len).sum::<usize>();
         chunk.push(staged_row(row));
         if chunk.len() == STAGED_ROWS_MAX || bytes >= STAGED_BYTES_MAX {
@@ -146,17 +174,23 @@ pub fn stage(
     if digest.is_some_and(|digest| digest != head.digest) {
         return Err(IntakeFault::Changed);
     }
+    if let Some(words) = terms.expected.differ(&added_up, &head.digest) {
+        return Err(IntakeFault::Totals(format!("{}: {words}", path.display())));
+    }
     if watcher.stopped() {
         return Err(IntakeFault::Stopped);
     }
     let name = path.file_name().unwrap_or(path.as_os_str());
-    let batch = BatchHead {
-        digest: head.digest,
-        file: name.to_string_lossy().into_owned(),
-        header: head.header.cells,
-        delimiter: head.header.delimiter,
-    };
-    Ok((batch, head.warnings))
+    Ok(Staged {
+        head: BatchHead {
+            digest: head.digest,
+            file: name.to_string_lossy().into_owned(),
+            header: head.header.cells,
+            delimiter: head.header.delimiter,
+        },
+        form,
+        warnings: head.warnings,
+    })
 }
 
 fn staged_row(row: InputRow) -> StagedRow {

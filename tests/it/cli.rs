@@ -3,9 +3,10 @@
 
 mod box_run;
 mod check;
-mod live;
+pub mod live;
 mod people;
 mod refusals;
+mod totals;
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -138,7 +139,7 @@ fn help_has_examples_and_the_exit_codes() {
     }
     for name in [
         "run", "resume", "rerun", "check", "export", "cancel", "status", "show", "freeze",
-        "unfreeze", "resolve", "ledger", "init", "sandbox",
+        "unfreeze", "resolve", "ledger", "template", "init", "sandbox",
     ] {
         let help = desk.levy(&[name, "--help"]);
         assert_eq!(help.exit, 0, "{name}");

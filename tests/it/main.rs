@@ -3,6 +3,7 @@
 mod cli;
 mod corpus;
 mod docs;
+mod files;
 mod http;
 mod sandbox;
 mod secrets;

@@ -245,10 +245,8 @@ impl Process<'_> {
             return Ok(batch);
         }
         let terms = Terms {
-            rules: Rules {
-                amount_fen_max: None,
-                sandbox_scripts_allowed: false,
-            },
+            rules: Rules::default(),
+            expected: Default::default(),
             hold_days: 40,
             at: self.world.clock.wall(),
         };

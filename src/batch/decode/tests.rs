@@ -1,6 +1,8 @@
 //! Records and lines, and that the filter agrees with the crate that splits the fields.
 
 use super::*;
+use sha2::{Digest, Sha256};
+
 use proptest::prelude::*;
 
 type Read1 = Result<Vec<(u64, u64, Vec<String>)>, (Option<u64>, FileFaultKind)>;
@@ -18,8 +20,12 @@ impl Read for Drip<'_> {
 }
 
 fn read(bytes: &[u8]) -> Read1 {
+    read_as(bytes, Encoding::Utf8)
+}
+
+fn read_as(bytes: &[u8], encoding: Encoding) -> Read1 {
     let stopped = |stop: Stop| (stop.line, stop.kind);
-    let mut decoder = Decoder::new(Drip(bytes, 3)).map_err(stopped)?;
+    let mut decoder = Decoder::new(Drip(bytes, 3), encoding).map_err(stopped)?;
     let mut records = Vec::new();
     while let Some(lines) = decoder.next().map_err(stopped)? {
         let cells = decoder.record().iter().map(str::to_owned).collect();
@@ -82,8 +88,12 @@ fn the_delimiter_is_the_one_that_the_header_holds_most_of_outside_of_quotes() {
 
 #[test]
 fn what_is_no_text_is_refused_with_its_line_and_offset() {
-    use FileFaultKind::*;
-    let encoding = |offset, seems| Encoding { offset, seems };
+    use FileFaultKind::{BareReturn, CellTooLong, Nul, OpenQuote, RowTooLong};
+    let encoding = |offset, seems| FileFaultKind::Encoding {
+        read_as: super::Encoding::Utf8,
+        offset,
+        seems,
+    };
     let long_cell = [b"a\n".to_vec(), vec![b'x'; CELL_BYTES_MAX + 1]].concat();
     let long_quote = [b"a\nb\n\"".to_vec(), vec![b'\n'; CELL_BYTES_MAX]].concat();
     let long_row = [b"a\n".to_vec(), vec![b','; ROW_BYTES_MAX + 1]].concat();
@@ -105,10 +115,10 @@ fn what_is_no_text_is_refused_with_its_line_and_offset() {
             Some(2),
             encoding(CELL_BYTES_MAX as u64 + 3, Seems::Other),
         ),
-        (b"a\0", Some(1), Nul { offset: 1 }),
-        (b"a\n\n\"\n\0", Some(4), Nul { offset: 5 }),
-        (b"a\rb\r", Some(1), BareReturn { offset: 1 }),
-        (b"a\nb\r", Some(2), BareReturn { offset: 3 }),
+        (b"a\0", Some(1), Nul { offset: Some(1) }),
+        (b"a\n\n\"\n\0", Some(4), Nul { offset: Some(5) }),
+        (b"a\rb\r", Some(1), BareReturn { offset: Some(1) }),
+        (b"a\nb\r", Some(2), BareReturn { offset: Some(3) }),
         (b"a\nb,\"c\nd\n", Some(2), OpenQuote { position: 2 }),
         (b"a\n\"b\"\"", Some(2), OpenQuote { position: 1 }),
         (b"a\n\"b\n\",\"", Some(3), OpenQuote { position: 2 }),
@@ -143,7 +153,7 @@ fn a_disk_that_fails_in_the_middle_is_a_fault_and_not_an_end() {
             Ok(4)
         }
     }
-    let stop = Decoder::new(Failing(false)).err().unwrap();
+    let stop = Decoder::new(Failing(false), Encoding::Utf8).err().unwrap();
     assert_eq!(stop.kind, FileFaultKind::Io("disk on fire".into()));
 }
 

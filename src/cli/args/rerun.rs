@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::{HOLD_DAYS_MAX, SandboxTuning, TimeOfDay, WAIT_SECONDS_MAX, Where, time_of_day};
+use super::{FileArgs, SandboxTuning, TimeOfDay, WAIT_SECONDS_MAX, Where, time_of_day};
 use crate::ledger::Person;
 use crate::order::OrderNo;
 
@@ -117,9 +117,9 @@ pub struct RerunArgs {
     /// Where the result goes; with --dry-run the rows that would be sent, to be approved.
     #[arg(long, value_name = "CSV")]
     pub out: Option<PathBuf>,
-    /// Days within which another order for the same debt holds a new one, in place of `[holds] days`.
-    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(0..=HOLD_DAYS_MAX))]
-    pub hold_days: Option<u32>,
+    /// How the file is read and taken in.
+    #[command(flatten)]
+    pub taking: FileArgs,
     /// How it is driven.
     #[command(flatten)]
     pub drive: DriveArgs,

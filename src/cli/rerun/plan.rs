@@ -8,7 +8,7 @@ use std::path::Path;
 use super::super::args::RerunArgs;
 use super::super::export::sandbox_directory;
 use super::super::failure::{Exit, Failure};
-use super::super::run_file::{self, rules};
+use super::super::run_file::{self, terms};
 use super::super::store::Store;
 use super::{Asked, asked, only, second_half};
 use crate::clock::{Clock, SystemClock};
@@ -38,8 +38,9 @@ pub fn plan(args: &RerunArgs) -> Result<Exit, Failure> {
     };
     let _lock = RunLock::take(&store.path)?;
     let mut ledger = store.open(false)?;
-    let rules = rules(&store.config, store.environment);
-    let asked = asked(&mut *ledger, &args.target, rules)?;
+    let now = SystemClock::default().wall();
+    let terms = terms(args.taking, &store.config, store.environment, now);
+    let asked = asked(&mut *ledger, &args.target, terms.rules)?;
     let place = match &args.out {
         Some(out) => {
             let mut taken = vec![store.path.as_path(), Path::new(&args.target)];
@@ -47,11 +48,6 @@ pub fn plan(args: &RerunArgs) -> Result<Exit, Failure> {
             Some(Place::look(out, &taken)?)
         }
         None => None,
-    };
-    let terms = Terms {
-        rules,
-        hold_days: args.hold_days.unwrap_or(store.config.hold_days),
-        at: SystemClock::default().wall(),
     };
     let staged = match &asked {
         Asked::Known(..) => None,
@@ -85,12 +81,12 @@ fn staged(ledger: &mut dyn Ledger, file: &Path, terms: &Terms) -> Result<BatchHe
     ledger.stage_clear()?;
     let (_, never) = tokio::sync::watch::channel(false);
     let mut desk = run_file::Desk::new(file, never);
-    let (head, warnings) = stage(ledger, file, None, terms, &mut desk)?;
+    let staged = stage(ledger, file, None, terms, &mut desk)?;
     desk.conclude();
-    for warning in &warnings {
+    for warning in &staged.warnings {
         say(&format!("{}: warning: {warning}", desk.name));
     }
-    Ok(head)
+    Ok(staged.head)
 }
 
 fn rehearsed(

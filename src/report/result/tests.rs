@@ -24,6 +24,7 @@ fn accepted(dir: &TempDir, text: &str) -> (SqliteLedger, Batch) {
     let mut ledger = SqliteLedger::scratch().unwrap();
     let terms = Terms {
         rules: Rules::default(),
+        expected: Default::default(),
         hold_days: 40,
         at: WallMs(1_769_817_600_000),
     };

@@ -16,6 +16,9 @@ mod decided;
 
 const DAY_MS: i64 = 24 * 3_600_000;
 
+/// Turns of its loop after which a run does not end; the longest story here takes 3,000.
+const TURNS_MAX: u64 = 100_000;
+
 /// What the gateway does with one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Does {
@@ -174,7 +177,7 @@ impl World {
         let mut engine = self.engine(scope, settings);
         let mut wire: BTreeMap<(Mono, u64), Reply> = BTreeMap::new();
         let mut steps = 0;
-        for turn in 0..10_000_000_u64 {
+        for turn in 0..TURNS_MAX {
             let actions = engine.poll(self.now);
             let quiet = actions.is_empty();
             let mut writes = Vec::new();

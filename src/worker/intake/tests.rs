@@ -40,6 +40,7 @@ fn taken(
 ) -> Result<Intake, IntakeFault> {
     let terms = Terms {
         rules: Rules::default(),
+        expected: Default::default(),
         hold_days: 40,
         at: WallMs(1_769_817_600_000),
     };

@@ -4,7 +4,8 @@ use std::io::Read;
 
 use levy::batch::columns::LEVY_COLUMNS;
 use levy::batch::{
-    Deduction, FileFault, FileFaultKind, Head, Header, InputRow, Reader, Rules, unescape_cell,
+    Deduction, Encoding, FileFault, FileFaultKind, Head, Header, InputRow, Reader, Rules,
+    unescape_cell,
 };
 use levy::order::{
     AMOUNT_FEN_MAX, Account, CardNo, Fen, Merchant, OrderNo, REASON_CHARS_MAX, Reason, SgnNo,
@@ -26,8 +27,13 @@ pub fn property(bytes: &[u8]) {
     let rules = Rules {
         amount_fen_max: bytes.len().is_multiple_of(3).then_some(CEILING_FEN),
         sandbox_scripts_allowed: bytes.len().is_multiple_of(2),
+        accept_digits: bytes.len().is_multiple_of(7),
+        encoding: None,
     };
     let whole = read(bytes, rules);
+    if bytes.len().is_multiple_of(11) {
+        other_encodings(bytes, rules, &whole);
+    }
     // The way in which the bytes come changes nothing. Seldom: half of the time goes into readers.
     if bytes.len().is_multiple_of(5) {
         let step = bytes.len() % 7 + 1;
@@ -54,6 +60,26 @@ fn read(source: impl Read, rules: Rules) -> Whole {
             }
         }
     }
+}
+
+/// Any bytes may be said to be in any encoding; and a text is the same batch in UTF-16, but for the
+/// bytes themselves.
+fn other_encodings(bytes: &[u8], rules: Rules, whole: &Whole) {
+    for encoding in Encoding::ALL {
+        let encoding = Some(encoding);
+        let _ = read(bytes, Rules { encoding, ..rules });
+    }
+    let (Ok(text), Ok((rows, head))) = (std::str::from_utf8(bytes), whole) else {
+        return;
+    };
+    let wide: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let encoding = Some(Encoding::Utf16Le);
+    let (same, other) = read(&wide[..], Rules { encoding, ..rules }).expect("the same text");
+    assert_eq!(&same, rows);
+    assert_eq!(
+        (&other.header, &other.warnings),
+        (&head.header, &head.warnings)
+    );
 }
 
 struct Dribble<'a> {
@@ -90,7 +116,11 @@ fn accepted(bytes: &[u8], rules: Rules, rows: &[InputRow], head: &Head) {
     for warning in &head.warnings {
         assert_eq!(shows_an_account(warning, text), None);
     }
-    let records: Vec<_> = records.collect();
+    let mut records: Vec<_> = records.collect();
+    let blank = |cells: &[String]| cells.iter().all(|cell| cell.trim().is_empty());
+    while records.last().is_some_and(|(_, cells)| blank(cells)) {
+        records.pop();
+    }
     assert_eq!(rows.len(), records.len(), "every row is seen once");
     let mut last = 1;
     for ((row, (line, cells)), ordinal) in rows.iter().zip(&records).zip(1..) {
@@ -122,14 +152,31 @@ struct Columns<'a> {
 }
 
 impl Columns<'_> {
-    /// The trimmed cell below a header cell of exactly this name.
-    fn under(&self, name: &str) -> Option<&str> {
+    /// The trimmed cell below a header cell of exactly this name; full width as half width, but for
+    /// what people read.
+    fn under(&self, name: &str) -> Option<String> {
         let place = self.names.iter().position(|held| held == name)?;
-        Some(came(&self.cells[place], self.header.returned).trim())
+        let cell = came(&self.cells[place], self.header.returned).trim();
+        if name == "reason" {
+            return Some(cell.to_owned());
+        }
+        let narrow = |c: char| match c as u32 {
+            0x3000 => ' ',
+            wide @ 0xff01..=0xff5e => char::from((wide - 0xff01) as u8 + b'!'),
+            _ => c,
+        };
+        let narrowed: String = cell.chars().map(narrow).collect();
+        Some(narrowed.trim().to_owned())
     }
 }
 
 fn checked(row: &InputRow, columns: &Columns) {
+    for doubt in &row.doubts {
+        assert_eq!(doubt.line, row.line);
+        for cell in columns.cells {
+            assert_eq!(shows_an_account(&doubt.to_string(), cell), None);
+        }
+    }
     match &row.outcome {
         Ok(deduction) => {
             assert_eq!(row.amount, Some(deduction.content.amount));
@@ -153,16 +200,29 @@ fn checked(row: &InputRow, columns: &Columns) {
     }
 }
 
+/// An amount without commas, each of which must stand before a whole group.
+fn without_groups(text: &str) -> String {
+    let whole = text.split('.').next().unwrap_or_default();
+    if whole.contains(',') {
+        for (from_the_end, c) in whole.chars().rev().enumerate() {
+            assert_eq!(c == ',', from_the_end % 4 == 3, "{text}");
+        }
+    }
+    text.replace(',', "")
+}
+
 fn valid(deduction: &Deduction, columns: &Columns) {
     let content = &deduction.content;
     let fen = content.amount.get();
     assert!((1..=AMOUNT_FEN_MAX).contains(&fen));
     if let Some(text) = columns.under("amount") {
+        let text = without_groups(&text);
         assert_eq!(text.trim_start_matches('0'), fen.to_string());
-        assert_eq!(Fen::parse(text), Ok(content.amount));
+        assert_eq!(Fen::parse(&text), Ok(content.amount));
     }
     if let Some(text) = columns.under("amount_yuan") {
-        let (yuan, places) = text.split_once('.').unwrap_or((text, ""));
+        let text = without_groups(&text);
+        let (yuan, places) = text.split_once('.').unwrap_or((&text, ""));
         let digits = format!("{yuan}{places:0<2}");
         assert_eq!(digits.trim_start_matches('0'), fen.to_string());
     }
@@ -209,13 +269,15 @@ fn refused(bytes: &[u8], fault: &FileFault) {
     let inside = |offset: u64| assert!(offset < bytes.len().max(1) as u64, "{words}");
     match &fault.kind {
         FileFaultKind::Nul { offset } => {
-            inside(*offset);
-            assert_eq!(bytes[*offset as usize], 0);
+            let offset = offset.expect("known in UTF-8");
+            inside(offset);
+            assert_eq!(bytes[offset as usize], 0);
         }
         FileFaultKind::BareReturn { offset } => {
-            inside(*offset);
-            assert_eq!(bytes[*offset as usize], b'\r');
-            assert_ne!(bytes.get(*offset as usize + 1), Some(&b'\n'));
+            let offset = offset.expect("known in UTF-8");
+            inside(offset);
+            assert_eq!(bytes[offset as usize], b'\r');
+            assert_ne!(bytes.get(offset as usize + 1), Some(&b'\n'));
         }
         FileFaultKind::Encoding { offset, .. } => {
             inside(*offset);
@@ -245,6 +307,10 @@ fn refused(bytes: &[u8], fault: &FileFault) {
         FileFaultKind::NoRows | FileFaultKind::RowTooLong => {}
         FileFaultKind::TooManyColumns(_) | FileFaultKind::TooManyRows => {}
         FileFaultKind::Io(_) | FileFaultKind::NotAFile => panic!("no disk was there: {words}"),
+        FileFaultKind::Workbook(_)
+        | FileFaultKind::WorkbookTooLarge(_)
+        | FileFaultKind::TwoSheets(_)
+        | FileFaultKind::StrayCell { .. } => panic!("no workbook was there: {words}"),
     }
 }
 

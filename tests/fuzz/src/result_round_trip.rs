@@ -104,8 +104,8 @@ fn written(text: &str, delimiter: u8) -> Vec<u8> {
 
 fn read(bytes: &[u8]) -> Option<(Vec<InputRow>, Head)> {
     let rules = Rules {
-        amount_fen_max: None,
         sandbox_scripts_allowed: true,
+        ..Rules::default()
     };
     let mut reader = Reader::new("night.csv", bytes, rules).ok()?;
     let mut rows = Vec::new();

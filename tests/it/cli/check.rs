@@ -18,9 +18,11 @@ fn a_clean_file_is_exit_0_and_adds_up() {
     assert_eq!(
         said.out,
         "\
-night.csv: 3 rows, 3 valid, 0 invalid
+night.csv: 3 rows, 3 valid, 0 invalid; read as UTF-8
   FINANCIAL_PENALTY   1 rows       0.07 yuan
   JUDICIAL_DEDUCTION  2 rows  12,500.50 yuan
+  1900016681          2 rows  12,500.50 yuan
+  1900016682          1 rows       0.07 yuan
   in all              3 rows  12,500.57 yuan
 0 repeats, 0 in conflict, 0 held
 "
@@ -49,15 +51,15 @@ fn every_fault_is_a_line_with_its_place_and_the_exit_is_3() {
     assert_eq!(said.exit, 3, "{}", said.err);
     let lines: Vec<&str> = said.out.lines().collect();
     for (line, begins) in lines.iter().zip([
-        "bad.csv:2: amount: must be above zero, found \"-4\": ",
-        "bad.csv:3: out_request_no: must be digits and letters only (0-9, a-z, A-Z), found \"N-2\": ",
-        "bad.csv:3: amount: must be a whole number in plain digits, found \"1.5\": ",
-        "bad.csv:9: reason: is a sandbox script, found \"#sandbox post=success\": ",
+        "bad.csv:2:E: \"-4\": amount must be above zero: ",
+        "bad.csv:3:C: \"N-2\": out_request_no must be digits and letters only (0-9, a-z, A-Z): ",
+        "bad.csv:3:E: \"1.5\": amount must be a whole number in plain digits: ",
+        "bad.csv:9:F: \"#sandbox post=success\": reason is a sandbox script: ",
         "bad.csv:4: CONFLICT: the number N3 stands for another deduction in line 5",
         "bad.csv:5: CONFLICT: the number N3 stands for another deduction in line 4",
         "bad.csv:7: repeat of bad.csv:6: adds nothing",
         "bad.csv:8: HELD: looks like N4 in bad.csv:6",
-        "bad.csv: 8 rows, 5 valid, 3 invalid",
+        "bad.csv: 8 rows, 5 valid, 3 invalid; read as UTF-8",
     ]) {
         assert!(line.starts_with(begins), "{line}\n  is not\n{begins}");
     }
@@ -87,14 +89,15 @@ fn json_goes_to_stdout_and_the_faults_to_stderr() {
     assert_eq!(said.exit, 3);
     assert!(
         said.err
-            .starts_with("bad.csv:2: amount: must be above zero, found \"0\"")
+            .starts_with("bad.csv:2:E: \"0\": amount must be above zero")
     );
     let value: serde_json::Value = serde_json::from_str(&said.out).unwrap();
     assert_eq!(
         value,
         serde_json::json!({
-            "file": "bad.csv", "rows": 2, "valid": 1, "invalid": 1,
+            "file": "bad.csv", "read_as": "UTF-8", "rows": 2, "valid": 1, "invalid": 1,
             "amount_by_type": {"FINANCIAL_PENALTY": 0, "JUDICIAL_DEDUCTION": 8},
+            "by_merchant": {"1900016681": {"rows": 1, "amount": 8}},
             "amount": 8, "unreadable_amounts": 1,
             "repeats": 0, "conflicts": 0, "held": 0, "exit_code": 3,
         })
@@ -141,7 +144,8 @@ fn the_ceiling_of_the_settings_counts_and_nothing_else_of_them_is_needed() {
     let said = desk.levy(&["check", "night.csv"]);
     assert_eq!(said.exit, 3);
     assert!(
-        said.out.starts_with("night.csv:2: amount: "),
+        said.out
+            .starts_with("night.csv:2:E: \"1001\": amount is above"),
         "{}",
         said.out
     );

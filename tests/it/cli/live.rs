@@ -2,17 +2,18 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
+use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Stdio};
 
 use super::{Desk, row};
 
 /// levy on a terminal of its own: `script` (util-linux) lends it a pty and hands its exit code on.
-fn on_a_terminal(desk: &Desk, args: &str, typed: &str) -> (i32, String) {
+pub fn on_a_terminal(dir: &Path, args: &str, typed: &str) -> (i32, String) {
     // exec: a shell in between would answer a signal beside levy.
     let command = format!("exec '{}' {args}", env!("CARGO_BIN_EXE_levy"));
     let mut script = Command::new("script")
         .args(["-qec", &command, "/dev/null"])
-        .current_dir(desk.dir.path())
+        .current_dir(dir)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
@@ -70,7 +71,7 @@ fn on_a_terminal_a_real_run_asks_and_only_yes_sends() {
     let arrived = || fs::read_to_string(desk.path("box/arrivals.log")).unwrap_or_default();
     let run = "run night.csv --config box/levy.toml --create-ledger";
     for typed in ["no\n", "\n", "y\n", "YES\n", "yes please\n", "\u{4}"] {
-        let (exit, screen) = on_a_terminal(&desk, run, typed);
+        let (exit, screen) = on_a_terminal(desk.dir.path(), run, typed);
         assert_eq!(exit, 4, "{typed:?}: {screen}");
         for words in ["This moves real money. Send?", "123.45", "nothing was sent"] {
             assert!(screen.contains(words), "{typed:?}: {screen}");
@@ -78,11 +79,18 @@ fn on_a_terminal_a_real_run_asks_and_only_yes_sends() {
         assert_eq!(arrived(), "", "{typed:?}");
         assert!(desk.read("night.result.csv").contains(",PENDING,"));
     }
-    let (exit, screen) = on_a_terminal(&desk, run, "yes\n");
+    // A question that nobody would see is no question.
+    let unseen = format!("{run} 2>log");
+    let (exit, screen) = on_a_terminal(desk.dir.path(), &unseen, "yes\n");
+    assert_eq!(exit, 2, "{screen}");
+    let log = desk.read("log");
+    assert!(log.contains("give --yes"), "{log}");
+    assert_eq!(arrived(), "");
+    let (exit, screen) = on_a_terminal(desk.dir.path(), run, "yes\n");
     assert_eq!(exit, 0, "{screen}");
     assert_eq!(arrived().lines().count(), 1);
     // Nothing is left to send: nobody is asked.
-    let (exit, screen) = on_a_terminal(&desk, run, "");
+    let (exit, screen) = on_a_terminal(desk.dir.path(), run, "");
     assert_eq!((exit, screen.contains("Send?")), (0, false), "{screen}");
 }
 

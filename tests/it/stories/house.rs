@@ -2,12 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Read;
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use levy::sandbox::books::{BookedOrder, BookedState, Books};
 use levy::sandbox::{self, Options, Running, books};
 use tokio::runtime::Runtime;
+
+const DAY_MS: i64 = 86_400_000;
 
 pub const MERCHANT: &str = "1900016681";
 pub const HEADER: &str = "out_request_no,mchid,bal_account_no,reduction_type,amount,reason";
@@ -124,6 +128,21 @@ impl House {
         let mut command = self.command(args);
         command.stdout(Stdio::null()).stderr(Stdio::null());
         command.spawn().unwrap()
+    }
+
+    /// This command's first request leaves and finds nobody; then levy is killed.
+    pub fn swallowed(&self, args: &[&str]) {
+        let nobody = TcpListener::bind("127.0.0.1:0").unwrap();
+        let real = fs::read_to_string(self.path("levy.toml")).unwrap();
+        let away = format!("base_url = \"http://{}\"", nobody.local_addr().unwrap());
+        let line = real.lines().find(|line| line.starts_with("base_url"));
+        fs::write(self.path("levy.toml"), real.replace(line.unwrap(), &away)).unwrap();
+        let mut levy = self.spawn(args);
+        let (mut stream, _) = nobody.accept().unwrap();
+        assert!(stream.read(&mut [0; 16]).unwrap() > 0);
+        levy.kill().unwrap();
+        levy.wait().unwrap();
+        fs::write(self.path("levy.toml"), real).unwrap();
     }
 
     /// What the gateway has of every number.
@@ -251,6 +270,14 @@ impl Boxed {
 
     pub fn result(&self, name: &str) -> Rows {
         rows(&self.path(name))
+    }
+
+    /// The ledger, as if an order had been first sent so many days ago.
+    pub fn sent_before(&self, no: &str, days: i64) {
+        let ledger = rusqlite::Connection::open(self.path(".levy-sandbox/ledger.db")).unwrap();
+        let aged =
+            "UPDATE orders SET first_sent_at_ms = first_sent_at_ms - ?2 WHERE out_request_no = ?1";
+        assert_eq!(ledger.execute(aged, (no, days * DAY_MS)).unwrap(), 1);
     }
 
     /// Somebody else deducts under this number; the gateway says so from now on.

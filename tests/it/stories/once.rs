@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use crate::cli::live::on_a_terminal;
+
 use super::house::{Boxed, House, child, row, statuses};
-use levy::sandbox::books::BookedState;
+use levy::sandbox::books::{self, BookedState, Interface};
 
 #[test]
 fn a_lost_403_followed_by_already_exists_ends_closed_and_confirmed_and_has_one_child() {
@@ -184,6 +186,80 @@ fn l5_two_reruns_side_by_side_issue_each_child_once() {
     }
     assert!(exits.contains(&Some(0)), "{exits:?}");
     each_once(&house, 40);
+}
+
+#[test]
+fn l5_what_two_people_call_failed_is_issued_again_once_its_old_number_is_beyond_use() {
+    let house = Boxed::new();
+    let forever = "#sandbox post=processing-forever";
+    house.file("night.csv", &[row("N1", 1, 100, forever)]);
+    let run = ["run", "night.csv", "--quiet", "--wait", "0"];
+    assert_eq!(house.levy(&run).exit, 4);
+    let people = ["--by", "Li Wei", "--by", "Wang Fang"];
+    let word = [
+        "resolve",
+        "N1",
+        "--as",
+        "failed",
+        "--evidence",
+        "letter of 3 May",
+    ];
+    let said = house.levy(&[&word[..], &people].concat());
+    assert_eq!(said.exit, 0, "{}", said.err);
+    let rerun = ["rerun", "1", "--wait", "0"];
+    let submitted = |house: &Boxed| {
+        let arrivals = books::arrivals(&house.path(".levy-sandbox")).unwrap();
+        let posts = arrivals
+            .iter()
+            .filter(|it| it.interface == Interface::Submit);
+        posts.map(|it| it.number.clone()).collect::<Vec<_>>()
+    };
+    // The number may still be used: nothing is asked, nothing is issued.
+    assert_eq!(submitted(&house), ["N1"]);
+    let said = house.levy(&rerun);
+    assert_eq!(said.exit, 3, "{}", said.err);
+    assert!(said.err.contains("0 issued again"), "{}", said.err);
+    assert_eq!(submitted(&house), ["N1"]);
+    // A month goes by.
+    house.sent_before("N1", 31);
+    let said = house.levy(&rerun);
+    assert_eq!(said.exit, 4, "its script never ends: {}", said.err);
+    assert!(said.err.contains("1 issued again"), "{}", said.err);
+    let numbers: Vec<String> = house.books().orders.into_keys().collect();
+    let mut want = vec!["N1".to_owned(), child("N1")];
+    want.sort();
+    assert_eq!(numbers, want);
+    assert_eq!(submitted(&house), ["N1".to_owned(), child("N1")]);
+    let said = house.levy(&rerun);
+    assert!(said.err.contains("0 issued again"), "{}", said.err);
+    assert_eq!(house.books().orders.len(), 2);
+}
+
+#[test]
+fn on_a_terminal_a_rerun_and_a_resume_ask_and_only_yes_sends() {
+    let house = closed(2);
+    let rerun = "rerun 1";
+    for typed in ["no\n", "\n", "y\n"] {
+        let (exit, screen) = on_a_terminal(&house.path(""), rerun, typed);
+        assert_eq!(exit, 3, "{typed:?}: {screen}");
+        for words in ["This moves real money. Send?", "nothing was issued again"] {
+            assert!(screen.contains(words), "{typed:?}: {screen}");
+        }
+        assert_eq!(house.books().orders.len(), 2, "no new number");
+    }
+    let (exit, screen) = on_a_terminal(&house.path(""), rerun, "yes\n");
+    assert_eq!(exit, 0, "{screen}");
+    each_once(&house, 2);
+    // The gateway is away in the middle of an order.
+    house.file("late.csv", &[row("N9", 9, 9, "case 9")]);
+    house.swallowed(&["run", "late.csv", "--quiet"]);
+    let (exit, screen) = on_a_terminal(&house.path(""), "resume", "no\n");
+    assert_eq!(exit, 4, "{screen}");
+    assert!(screen.contains("1 orders are open"), "{screen}");
+    assert!(!house.books().orders.contains_key("N9"));
+    let (exit, screen) = on_a_terminal(&house.path(""), "resume", "yes\n");
+    assert_eq!(exit, 0, "{screen}");
+    assert_eq!(house.debited()["N9"], 9);
 }
 
 #[test]

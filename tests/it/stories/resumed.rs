@@ -6,8 +6,6 @@ use std::time::{Duration, Instant};
 
 use super::house::{Boxed, House, row, statuses};
 
-const DAY_MS: i64 = 86_400_000;
-
 #[test]
 fn resume_brings_what_was_sent_to_its_end_and_sends_nothing_that_was_not() {
     let house = Boxed::new();
@@ -142,14 +140,6 @@ fn a_held_row_is_released_by_name_and_sent_by_the_same_command() {
     );
 }
 
-/// The ledger, as if an order had been first sent so many days ago.
-fn sent_before(house: &Boxed, no: &str, days: i64) {
-    let ledger = rusqlite::Connection::open(house.path(".levy-sandbox/ledger.db")).unwrap();
-    let aged =
-        "UPDATE orders SET first_sent_at_ms = first_sent_at_ms - ?2 WHERE out_request_no = ?1";
-    assert_eq!(ledger.execute(aged, (no, days * DAY_MS)).unwrap(), 1);
-}
-
 #[test]
 fn l4_what_comes_near_its_windows_end_is_asked_for_first_and_told_at_the_end_of_every_run() {
     let house = Boxed::new();
@@ -172,9 +162,9 @@ fn l4_what_comes_near_its_windows_end_is_asked_for_first_and_told_at_the_end_of_
         "{}",
         said.err
     );
-    sent_before(&house, "N3", 25);
-    sent_before(&house, "N4", 40);
-    sent_before(&house, "N2", 23);
+    house.sent_before("N3", 25);
+    house.sent_before("N4", 40);
+    house.sent_before("N2", 23);
     let asked = || -> Vec<String> {
         let arrivals = levy::sandbox::books::arrivals(&house.path(".levy-sandbox")).unwrap();
         arrivals.into_iter().map(|arrival| arrival.number).collect()

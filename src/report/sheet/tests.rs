@@ -1,0 +1,110 @@
+//! What is written into a workbook is read back from it.
+
+use std::fs::File;
+
+use super::super::result::{Place, write};
+use super::*;
+use crate::batch::{Reader, Rules};
+use crate::ledger::{BatchHead, Ledger, SqliteLedger, StagedRow};
+
+/// Cells that spreadsheets, XML and formulas have ideas of their own about.
+const CELLS: [&str; 22] = [
+    "",
+    "6222021234567890123",
+    "0001900016681",
+    "=1+1",
+    "+1",
+    "-1",
+    "@x",
+    "'=1",
+    "''",
+    "a\nb",
+    "a\r\nb",
+    "\r",
+    " both sides ",
+    "\ttab",
+    "<&>\"]]>",
+    "_x0041_",
+    "_x000D_",
+    "a\u{7}b\u{1f}",
+    "案件𠮷😀",
+    "1.9E+09",
+    "TRUE",
+    "2025-08-08",
+];
+
+fn written(dir: &Path, rows: &[Vec<String>], header: &[&str]) -> std::path::PathBuf {
+    let mut ledger = SqliteLedger::scratch().unwrap();
+    let staged: Vec<StagedRow> = (1..)
+        .zip(rows)
+        .map(|(ordinal, cells)| StagedRow {
+            ordinal,
+            line: ordinal + 1,
+            cells: cells.clone(),
+            amount: None,
+            asked: Err("amount: must be given".into()),
+        })
+        .collect();
+    ledger.stage(&staged).unwrap();
+    let head = BatchHead {
+        digest: [7; 32],
+        file: "night.xlsx".into(),
+        header: header.iter().map(|cell| (*cell).to_owned()).collect(),
+        delimiter: b',',
+    };
+    let (batch, _) = ledger.accept(&head, WallMs(1_790_000_000_000), 40).unwrap();
+    let path = dir.join("night.result.xlsx");
+    let place = Place::look(&path, &[]).unwrap();
+    write(&mut ledger, &batch, &place).unwrap();
+    path
+}
+
+#[test]
+fn every_cell_comes_back_as_it_was() {
+    let dir = tempfile::tempdir().unwrap();
+    let header = [
+        "mchid",
+        "bal_account_no",
+        "reduction_type",
+        "amount",
+        "备注",
+    ];
+    let rows: Vec<Vec<String>> = CELLS
+        .iter()
+        .map(|cell| {
+            let mut row = vec![(*cell).to_owned(); header.len()];
+            row[0] = "1".into();
+            row
+        })
+        .collect();
+    let path = written(dir.path(), &rows, &header);
+    let mut reader = Reader::open(&path, Rules::default()).unwrap();
+    assert!(reader.head().returned);
+    for (cell, want) in CELLS.iter().zip(&rows) {
+        let row = reader.next_row().unwrap().unwrap();
+        assert_eq!(&row.cells, want, "{cell:?}");
+    }
+    assert!(reader.next_row().unwrap().is_none());
+    // The same state, the same bytes; readable by its owner alone; nothing left beside it.
+    let first = std::fs::read(&path).unwrap();
+    let again = written(dir.path(), &rows, &header);
+    assert_eq!(std::fs::read(again).unwrap(), first);
+    use std::os::unix::fs::PermissionsExt;
+    let mode = File::open(&path)
+        .unwrap()
+        .metadata()
+        .unwrap()
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o600);
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn a_cell_that_no_sheet_holds_is_a_fault_with_its_way_out() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut sheet = Sheet::begin(dir.path(), &["备注".into()], WallMs(0)).unwrap();
+    let long = "x".repeat(32_768);
+    let fault = sheet.row(Status::Invalid, [long.as_str()].into_iter());
+    assert!(fault.unwrap_err().to_string().contains("name a .csv"));
+}
