@@ -33,6 +33,17 @@ pub struct Fault {
 }
 
 impl Fault {
+    /// A fault of a row's number, found by whoever knows which numbers there are.
+    pub fn of_number(line: u64, no: &str, what: String, hint: String) -> Self {
+        Self {
+            line,
+            column: "out_request_no".into(),
+            value: shown(no),
+            what,
+            hint,
+        }
+    }
+
     /// The whole message, beginning with the place: `batch.csv:17: amount: …`.
     pub fn in_file(&self, name: &str) -> String {
         format!("{name}:{self}")
@@ -143,6 +154,8 @@ pub enum FileFaultKind {
     },
     /// More rows than [`super::ROWS_MAX`].
     TooManyRows,
+    /// A file with levy's own columns was given as a history of another tool's.
+    ResultAsHistory,
 }
 
 /// What a file that is not UTF-8 seems to be, by its first bytes or by the bytes at the fault.
@@ -222,6 +235,12 @@ impl FileFault {
             FieldCount { .. } => {
                 "put a cell that holds the delimiter between quotes; fill up a short row".into()
             }
+            ResultAsHistory => {
+                "if another ledger of levy's sent these, take out every levy_ column, and put \
+                 levy_out_request_no, levy_first_sent_at and levy_status under the names \
+                 out_request_no, first_sent_at and outcome"
+                    .into()
+            }
             TooManyRows => format!("split it: a batch has at most {} rows", super::ROWS_MAX),
         }
     }
@@ -268,6 +287,7 @@ impl fmt::Display for FileFault {
                 write!(f, "the row has {found} fields, the header {wanted}")?;
             }
             TooManyRows => f.write_str("too many rows")?,
+            ResultAsHistory => f.write_str("is a result of levy's, no history")?,
         }
         write!(f, ": {}", self.hint())
     }

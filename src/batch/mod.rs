@@ -5,6 +5,7 @@
 mod decode;
 mod escape;
 mod fault;
+mod history;
 mod validate;
 
 pub mod columns;
@@ -16,13 +17,15 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-use crate::order::{Content, Fen, OrderNo};
+use crate::clock::WallMs;
+use crate::order::{Content, Fen, OrderNo, Resolution};
 use columns::Columns;
 use decode::{Decoder, Stop};
 
 pub use columns::LEVY_COLUMNS;
 pub use escape::{escape_cell, unescape_cell};
 pub use fault::{Fault, FileFault, FileFaultKind, SHOWN_CHARS_MAX, Seems};
+pub use history::time as read_time;
 
 /// Bytes of a cell as it stands in the file, quotes included.
 pub const CELL_BYTES_MAX: usize = 64 * 1024;
@@ -42,6 +45,9 @@ pub struct Rules {
     pub amount_fen_max: Option<u64>,
     /// A reason may begin with `#sandbox`: true on the sandbox, a fault in a real run.
     pub sandbox_scripts_allowed: bool,
+    /// The file is a history of what another tool has sent: each row has a number and says when that
+    /// was first sent, not after this moment.
+    pub history_until: Option<WallMs>,
 }
 
 /// The first line of a file.
@@ -104,6 +110,19 @@ pub struct Deduction {
     pub content: Content,
     /// `levy_out_request_no` of a result that comes back: the order that the row belongs to.
     pub returned: Option<OrderNo>,
+    /// What another tool did with the number: of a history alone.
+    pub past: Option<Past>,
+}
+
+/// What a history says of a number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Past {
+    /// `first_sent_at`
+    pub first_sent_at: WallMs,
+    /// `outcome`; nothing if it is not known.
+    pub outcome: Option<Resolution>,
+    /// `quota_change_no`
+    pub change_no: Option<String>,
 }
 
 /// Reads a file row by row. Nothing of it may be sent before [`Reader::finish`] has said `Ok`: a
@@ -134,7 +153,7 @@ impl<R: Read> Reader<R> {
         let Some(lines) = decoder.next().map_err(refused)? else {
             return Err(FileFault::new(name, None, FileFaultKind::Empty));
         };
-        let columns = Columns::read(decoder.record())
+        let columns = Columns::read(decoder.record(), rules.history_until.is_some())
             .map_err(|kind| FileFault::new(name, Some(lines.first), kind))?;
         if columns.returned {
             decoder.expect_a_result();

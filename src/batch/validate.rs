@@ -1,14 +1,16 @@
 //! One row's cells to a deduction, or to every fault that it has: a ladder in a fixed order.
 //!
 //! The rungs, one fault at most from each: out_request_no, mchid, bal_account_no, reduction_type,
-//! amount (or amount_yuan), reason, card_no, sgn_no, req_scene, levy_out_request_no. What a name or
+//! amount (or amount_yuan), reason, card_no, sgn_no, req_scene, levy_out_request_no; of a history
+//! first_sent_at, outcome, quota_change_no as well. What a name or
 //! an amount must look like is told by `order`; this module only adds where, and what to do.
 
 use csv::StringRecord;
 
 use super::columns::{Columns, Name};
 use super::fault::{Fault, escaped, shown, shown_secret};
-use super::{Deduction, Rules};
+use super::{Deduction, Past, Rules, history};
+use crate::clock::WallMs;
 use crate::order::{
     Account, AmountFault, CardNo, Content, Fen, Merchant, NameFault, OrderNo, Reason,
     ReductionType, ReqScene, SgnNo,
@@ -30,7 +32,10 @@ pub(super) fn check(record: &StringRecord, columns: &Columns, rules: &Rules, lin
         blank,
         faults: Vec::new(),
     };
-    let no = ladder.optional(Name::OutRequestNo, OrderNo::parse);
+    let no = match rules.history_until {
+        Some(_) => ladder.required(Name::OutRequestNo, OrderNo::parse),
+        None => ladder.optional(Name::OutRequestNo, OrderNo::parse),
+    };
     let merchant = ladder.required(Name::Mchid, Merchant::parse);
     let account = ladder.required(Name::BalAccountNo, Account::parse);
     let reduction_type = ladder.reduction_type();
@@ -40,6 +45,7 @@ pub(super) fn check(record: &StringRecord, columns: &Columns, rules: &Rules, lin
     let sgn_no = ladder.optional(Name::SgnNo, SgnNo::parse);
     let req_scene = ladder.req_scene();
     let returned = ladder.optional(Name::LevyOutRequestNo, OrderNo::parse);
+    let past = rules.history_until.and_then(|now| ladder.past(now));
 
     let outcome = match (merchant, account, reduction_type, amount) {
         // What is missing has left its fault; `None` never comes alone.
@@ -60,6 +66,7 @@ pub(super) fn check(record: &StringRecord, columns: &Columns, rules: &Rules, lin
                 no,
                 content,
                 returned,
+                past,
             })
         }
         _ => Err(ladder.faults),
@@ -117,6 +124,31 @@ impl<'a> Ladder<'a> {
         })
     }
 
+    /// What a history says of the number's past. `None` comes with a fault.
+    fn past(&mut self, now: WallMs) -> Option<Past> {
+        let first_sent_at = match history::time(self.text(Name::FirstSentAt), now) {
+            Ok(at) => Some(at),
+            Err((what, hint)) => {
+                self.fault(Name::FirstSentAt, what.into(), hint.into());
+                None
+            }
+        };
+        let outcome = match history::outcome(self.text(Name::Outcome)) {
+            Some(outcome) => Some(outcome),
+            None => {
+                let hint = hint(Name::Outcome, "");
+                self.fault(Name::Outcome, "is no known outcome".into(), hint.into());
+                None
+            }
+        };
+        let change_no = self.optional(Name::QuotaChangeNo, history::change_no);
+        Some(Past {
+            first_sent_at: first_sent_at?,
+            outcome: outcome?,
+            change_no,
+        })
+    }
+
     fn reason(&mut self, rules: &Rules) -> Option<Reason> {
         let text = self.text(Name::Reason);
         if text.starts_with("#sandbox") && !rules.sandbox_scripts_allowed {
@@ -164,6 +196,7 @@ impl<'a> Ladder<'a> {
             Name::OutRequestNo | Name::Mchid | Name::ReductionType => shown(text),
             Name::Amount | Name::AmountYuan | Name::Reason | Name::SgnNo => shown(text),
             Name::ReqScene | Name::LevyOutRequestNo => shown(text),
+            Name::FirstSentAt | Name::Outcome | Name::QuotaChangeNo => shown(text),
         };
         self.fault_showing(name, value, what, hint);
     }
@@ -203,6 +236,11 @@ fn hint(name: Name, text: &str) -> &'static str {
             "give SJT_CONVENIENT_SETTLEMENT_SERVICE_MERCHANT, SJT_MICRO_MERCHANT or \
              WX_SHOP_CONVENIENT_SETTLEMENT_SERVICE_MERCHANT, or clear it"
         }
+        Name::FirstSentAt => history::TIME_HINT,
+        Name::Outcome => {
+            "give SUCCESS, FAILED or UNKNOWN (CLOSED counts as failed; PROCESSING or nothing as unknown)"
+        }
+        Name::QuotaChangeNo => "give the change number as its source has it, or clear it",
         Name::LevyOutRequestNo => "take it from the result as levy wrote it; never edit it",
     }
 }

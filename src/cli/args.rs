@@ -3,6 +3,7 @@
 //! clap checks the form of each value; whether they make sense together is the command's business.
 
 mod books;
+mod past;
 mod rerun;
 
 use std::net::SocketAddr;
@@ -14,6 +15,7 @@ pub use books::{
     BackupArgs, FreezeArgs, LedgerArgs, LedgerCommand, Outcome, ResolveArgs, ShowArgs, StatusArgs,
     UnfreezeArgs, VerifyArgs,
 };
+pub use past::{ImportArgs, RestoredArgs};
 pub use rerun::{DriveArgs, OnlyDead, RerunArgs, ResumeArgs};
 
 /// Seconds that `--wait` and `--outage-wait` take at most: a day.
@@ -79,7 +81,7 @@ pub enum Command {
     Unfreeze(UnfreezeArgs),
     /// Say what two people found out about an order that was sent.
     Resolve(ResolveArgs),
-    /// Verify the ledger, or make a copy of it.
+    /// Verify the ledger, make a copy of it, or tell it of sends that it does not know.
     Ledger(LedgerArgs),
     /// Write an example levy.toml, check the keys, and make the ledger.
     Init(InitArgs),

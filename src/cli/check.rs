@@ -60,6 +60,7 @@ fn terms(args: &CheckArgs, config: &Config) -> Terms {
         rules: Rules {
             amount_fen_max: Some(config.amount_fen_max),
             sandbox_scripts_allowed: args.sandbox,
+            history_until: None,
         },
         hold_days: args.hold_days.unwrap_or(config.hold_days),
         at: SystemClock::default().wall(),

@@ -212,6 +212,7 @@ pub fn rules(config: &Config, environment: Environment) -> Rules {
     Rules {
         amount_fen_max: Some(config.amount_fen_max),
         sandbox_scripts_allowed: environment == Environment::Sandbox,
+        history_until: None,
     }
 }
 

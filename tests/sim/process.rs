@@ -248,6 +248,7 @@ impl Process<'_> {
             rules: Rules {
                 amount_fen_max: None,
                 sandbox_scripts_allowed: false,
+                history_until: None,
             },
             hold_days: 40,
             at: self.world.clock.wall(),

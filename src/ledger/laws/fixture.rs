@@ -43,6 +43,7 @@ pub(in crate::ledger) fn blank(account: &str, fen: u64) -> StagedOrder {
             req_scene: None,
         },
         returned: None,
+        past: None,
     }
 }
 

@@ -12,6 +12,7 @@ mod decision;
 mod journal;
 mod open;
 mod overview;
+mod past;
 mod place;
 mod read;
 mod rehearse;
@@ -35,9 +36,10 @@ pub use verify::{Audit, BadEntry};
 
 use super::{
     Accepted, AttemptId, Batch, BatchHead, BatchId, Binding, CancelTarget, Cancelled, Decided,
-    Decision, Expiring, Frozen, Job, JournalHead, LaneWork, Ledger, LedgerError, LedgerResult,
-    Only, OrderId, Overview, OverviewAsk, Person, Phase, Planned, RecentSend, Rehearsal, Rehearsed,
-    Reissued, Released, ResultRow, RunId, Scope, StagedRow, Story, Totals, Write, Written,
+    Decision, Expiring, Frozen, Imported, Job, JournalHead, LaneWork, Ledger, LedgerError,
+    LedgerResult, Only, OrderId, Overview, OverviewAsk, Person, Phase, Planned, RecentSend,
+    Rehearsal, Rehearsed, Reissued, Released, Restored, ResultRow, RunId, Scope, StagedRow, Story,
+    Totals, Write, Written,
 };
 use crate::clock::WallMs;
 use crate::order::{ContentDigest, Merchant, OrderNo, Proof};
@@ -113,6 +115,17 @@ impl Ledger for SqliteLedger {
         let accepted = accept::accept(&mut self.conn, head, at, hold_days);
         open::cache(&self.conn, open::CACHE_KIB)?;
         accepted
+    }
+
+    fn import(&mut self, head: &BatchHead, by: &Person, at: WallMs) -> LedgerResult<Imported> {
+        open::cache(&self.conn, open::ACCEPT_CACHE_KIB)?;
+        let imported = accept::import(&mut self.conn, head, by, at);
+        open::cache(&self.conn, open::CACHE_KIB)?;
+        imported
+    }
+
+    fn restored(&mut self, since: WallMs, by: &Person, at: WallMs) -> LedgerResult<Restored> {
+        past::restored(&mut self.conn, since, by, at)
     }
 
     fn begin_run(&mut self, at: WallMs) -> LedgerResult<RunId> {

@@ -26,6 +26,7 @@ pub fn property(bytes: &[u8]) {
     let rules = Rules {
         amount_fen_max: bytes.len().is_multiple_of(3).then_some(CEILING_FEN),
         sandbox_scripts_allowed: bytes.len().is_multiple_of(2),
+        history_until: None,
     };
     let whole = read(bytes, rules);
     // The way in which the bytes come changes nothing. Seldom: half of the time goes into readers.

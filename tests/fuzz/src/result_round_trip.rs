@@ -106,6 +106,7 @@ fn read(bytes: &[u8]) -> Option<(Vec<InputRow>, Head)> {
     let rules = Rules {
         amount_fen_max: None,
         sandbox_scripts_allowed: true,
+        history_until: None,
     };
     let mut reader = Reader::new("night.csv", bytes, rules).ok()?;
     let mut rows = Vec::new();
