@@ -5,4 +5,5 @@
 mod edited;
 mod house;
 mod once;
+mod past;
 mod resumed;

@@ -246,6 +246,7 @@ fn refused(bytes: &[u8], fault: &FileFault) {
         FileFaultKind::NoRows | FileFaultKind::RowTooLong => {}
         FileFaultKind::TooManyColumns(_) | FileFaultKind::TooManyRows => {}
         FileFaultKind::Io(_) | FileFaultKind::NotAFile => panic!("no disk was there: {words}"),
+        FileFaultKind::ResultAsHistory => panic!("it was given as no history: {words}"),
     }
 }
 

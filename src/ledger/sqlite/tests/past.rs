@@ -6,7 +6,7 @@ use rusqlite::Connection;
 use super::Books;
 use super::tamper::{closed, lawless, put, reader};
 use crate::ledger::laws::fixture::{DAY_MS, Desk, START, no, numbered, staged};
-use crate::ledger::{Ledger, Person, SentBefore};
+use crate::ledger::{Person, SentBefore};
 use crate::order::{Asked, Resolution};
 
 /// A ledger with an imported success (A), an imported unknown (B), an order that may have been sent
