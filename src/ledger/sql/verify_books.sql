@@ -90,7 +90,8 @@ UNION ALL
 SELECT 'orders that were sent as never sent, though the ledger had come back from a backup', COUNT(*)
 FROM attempt
 WHERE state_before = 'PENDING' AND EXISTS (
-    SELECT 1 FROM decision JOIN decision_link USING (decision_id)
+    -- In this order: there are few restores.
+    SELECT 1 FROM decision CROSS JOIN decision_link USING (decision_id)
     WHERE kind = 'RESTORED' AND decision.order_id IS NULL AND entry_no < attempt_id
         AND since_ms + 2505600000 > (
             SELECT first.created_at_ms FROM orders AS own
