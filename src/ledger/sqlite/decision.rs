@@ -79,7 +79,7 @@ fn resolve(
     evidence: &Words,
     at: WallMs,
 ) -> LedgerResult<Decided> {
-    let mut job = resolvable(tx, no, resolution)?;
+    let job = resolvable(tx, no, resolution)?;
     let (first, second) = by.names();
     let decided = Decided {
         kind: match resolution {
@@ -93,11 +93,7 @@ fn resolve(
         since: None,
     };
     let mut journal = Journal::open(tx)?;
-    if job.standing.state == State::Pending
-        && let Some(gap) = past::gap(tx, job.id)?
-    {
-        job = past::in_gap(tx, &mut journal, job, &gap, at)?;
-    }
+    let job = past::as_it_may_stand(tx, &mut journal, job, at)?;
     journal.decision(Some((job.id, &job.order)), &decided)?;
     journal.close()?;
     let mut statement = tx.prepare_cached(sql::ORDER_RESOLVE)?;

@@ -24,7 +24,7 @@ const PAGE: u32 = 1_000;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Gap {
     /// From when on.
-    pub since: WallMs,
+    since: WallMs,
     /// Who told.
     by: String,
 }
@@ -105,17 +105,23 @@ pub(super) fn maybe_sent(
     Ok(job)
 }
 
-/// The same for an order in a gap, at its first claim or when people say what became of it.
-pub(super) fn in_gap(
+/// An order before its first claim, or before people say what became of it: one in a gap counts as sent
+/// from then on.
+pub(super) fn as_it_may_stand(
     tx: &Transaction<'_>,
     journal: &mut Journal<'_>,
     job: Job,
-    gap: &Gap,
     at: WallMs,
 ) -> LedgerResult<Job> {
+    if job.standing.state != State::Pending {
+        return Ok(job);
+    }
+    let Some(gap) = gap(tx, job.id)? else {
+        return Ok(job);
+    };
     let decided = Decided {
         kind: DecisionKind::Restored,
-        by_first: gap.by.clone(),
+        by_first: gap.by,
         by_second: None,
         at,
         words: String::new(),
@@ -192,10 +198,9 @@ fn every_order(
         };
         after = last.id.0;
         for job in page {
-            match job.standing.state {
-                State::Pending => restored.unknown += 1,
-                _ => restored.others += 1,
-            }
+            let unsent = job.standing.state.is_unsent();
+            restored.unknown += u64::from(unsent);
+            restored.others += u64::from(!unsent);
             maybe_sent(tx, journal, job, decided)?;
         }
     }

@@ -55,14 +55,7 @@ fn claim(tx: &Transaction<'_>, journal: &mut Journal<'_>, ask: Ask) -> LedgerRes
         return Ok(Written::Refused(found.id, found.standing));
     }
     // Its first send, by this journal, is perhaps not its first.
-    let gap = match before {
-        State::Pending => past::gap(tx, found.id)?,
-        _ => None,
-    };
-    let found = match &gap {
-        Some(gap) => past::in_gap(tx, journal, found, gap, ask.at)?,
-        None => found,
-    };
+    let found = past::as_it_may_stand(tx, journal, found, ask.at)?;
     let Standing {
         state: before,
         maybe_accepted: earlier_sends,

@@ -166,59 +166,56 @@ impl Desk<'_> {
     /// A number that the ledger has with the same content.
     fn repeat(&mut self, staged: &Staged<'_>, known: &Known, said: &Said) -> LedgerResult<()> {
         let first = self.acceptance.first_place(known.deduction)?;
-        if first.batch == self.acceptance.batch.0 {
-            return self.fault(
-                staged,
-                &known.no,
-                format!("stands in line {} of this file already", first.line),
-                "keep the row that tells its first send and its end, and take the other out",
-            );
-        }
-        let place = self.acceptance.place(known.deduction)?;
         let job = self.job(&known.no)?;
-        let earlier = match job.standing.first_sent_at {
-            Some(first) => said.first_sent_at < first,
-            None => false,
-        };
-        match known.state {
-            State::Pending => {
-                let decided = self.decided(staged, said);
-                let tx = self.acceptance.tx;
-                let job = past::maybe_sent(tx, &mut self.journal, job, &decided)?;
-                self.resolved(&job, said)?;
-            }
-            State::Held | State::Conflict | State::Cancelled => {
-                let state = known.state;
-                return self.fault(
-                    staged,
-                    &known.no,
-                    format!("is {state} in {place}, as if it had never been sent"),
-                    "release it first (`--release NO --by NAME` of a run) if it is HELD, else take \
-                     the row out and note that the number was used",
-                );
-            }
-            _ if earlier => {
-                let mine = job.standing.first_sent_at.map(WallMs::rfc3339);
-                return self.fault(
-                    staged,
-                    &known.no,
-                    format!(
-                        "was first sent on {} by this ledger ({place}), later than the row says",
-                        mine.unwrap_or_default()
-                    ),
-                    "histories come before the first night: take the row out, and find out what \
-                     became of this one (`levy show`)",
-                );
-            }
-            State::Unknown | State::Processing | State::Closed | State::Rejected => {
-                self.imported.repeats += 1;
-            }
-            State::Expired | State::Success | State::Failed | State::ClosedProven => {
-                self.imported.repeats += 1;
-            }
+        if let Some((what, hint)) = self.contradicts(known, &job, said)? {
+            return self.fault(staged, &known.no, what, hint);
+        }
+        if known.state == State::Pending {
+            let decided = self.decided(staged, said);
+            let tx = self.acceptance.tx;
+            let job = past::maybe_sent(tx, &mut self.journal, job, &decided)?;
+            self.resolved(&job, said)?;
+        } else {
+            self.imported.repeats += 1;
         }
         self.acceptance
             .insert_row(staged, "ORDER", Some(known.deduction), Some(first), None)
+    }
+
+    /// Why the row can't be true beside what the ledger knows of its number, and what may be done.
+    fn contradicts(
+        &self,
+        known: &Known,
+        job: &Job,
+        said: &Said,
+    ) -> LedgerResult<Option<(String, &'static str)>> {
+        let first = self.acceptance.first_place(known.deduction)?;
+        if first.batch == self.acceptance.batch.0 {
+            return Ok(Some((
+                format!("stands in line {} of this file already", first.line),
+                "keep the row that tells its first send and its end, and take the other out",
+            )));
+        }
+        let place = self.acceptance.place(known.deduction)?;
+        let state = known.state;
+        if state.is_unsent() && state != State::Pending {
+            return Ok(Some((
+                format!("is {state} in {place}, as if it had never been sent"),
+                "release it first (`--release NO --by NAME` of a run) if it is HELD, else take the row \
+                 out and note that the number was used",
+            )));
+        }
+        let ours = job.standing.first_sent_at;
+        let later = ours.filter(|ours| said.first_sent_at < *ours);
+        Ok(later.map(|ours| {
+            let what = format!(
+                "was first sent on {} by this ledger ({place}), later than the row says",
+                ours.rfc3339()
+            );
+            let hint = "histories come before the first night: take the row out, and find out what \
+                        became of this one (`levy show`)";
+            (what, hint)
+        }))
     }
 
     /// What the other tool called it.
