@@ -228,6 +228,7 @@ pub fn json(story: &Story, now: WallMs) -> String {
                 "by": [Some(&decided.by_first), decided.by_second.as_ref()],
                 "at": decided.at.rfc3339(),
                 "words": decided.words,
+                "since": decided.since.map(WallMs::rfc3339),
             })
         })
         .collect();
