@@ -32,7 +32,7 @@ pub fn import(args: &ImportArgs) -> Result<Exit, Failure> {
             sandbox_scripts_allowed: store.environment == Environment::Sandbox,
             history_until: Some(at),
         },
-        hold_days: 0,
+        hold_days: store.config.hold_days,
         at,
     };
     let mut desk = Desk {
@@ -46,7 +46,7 @@ pub fn import(args: &ImportArgs) -> Result<Exit, Failure> {
             for warning in warnings {
                 say(&format!("{}: warning: {warning}", desk.name));
             }
-            ledger.import(&head, &by, at)?
+            ledger.import(&head, &by, at, terms.hold_days)?
         }
         Err(fault) => {
             let _ = ledger.stage_clear();

@@ -610,8 +610,15 @@ pub trait Ledger: Send {
     /// Takes the staged rows over as what another tool has sent, in one commit, as a batch of their
     /// own: all of them, or none if one of them can't be. A file that was taken over before adds
     /// nothing. An order of it is UNKNOWN since its first send; what the other tool called it stands
-    /// beside that, as what people found out.
-    fn import(&mut self, head: &BatchHead, by: &Person, at: WallMs) -> LedgerResult<Imported>;
+    /// beside that, as what people found out. A row that would hold an order which waits to be sent is a
+    /// fault.
+    fn import(
+        &mut self,
+        head: &BatchHead,
+        by: &Person,
+        at: WallMs,
+        hold_days: u32,
+    ) -> LedgerResult<Imported>;
     /// Tells the ledger that it came back from a backup that was made at `since`: in one commit, all
     /// that it calls unsent may have been sent since, and so may what it forgot and is given again.
     /// The same `since` again changes nothing; an earlier one widens.

@@ -113,8 +113,15 @@ impl<L: Ledger> Ledger for Mortal<L> {
             .operate(|| self.ledger.accept(head, at, hold_days))
     }
 
-    fn import(&mut self, head: &BatchHead, by: &Person, at: WallMs) -> LedgerResult<Imported> {
-        self.fuse.operate(|| self.ledger.import(head, by, at))
+    fn import(
+        &mut self,
+        head: &BatchHead,
+        by: &Person,
+        at: WallMs,
+        hold_days: u32,
+    ) -> LedgerResult<Imported> {
+        self.fuse
+            .operate(|| self.ledger.import(head, by, at, hold_days))
     }
 
     fn restored(&mut self, since: WallMs, by: &Person, at: WallMs) -> LedgerResult<Restored> {

@@ -3,7 +3,7 @@
 use super::fixture::{Came, DAY_MS, Desk, Engine, MERCHANT, START, blank, no, numbered, staged};
 use crate::clock::WallMs;
 use crate::ledger::{
-    DecisionKind, Imported, Job, LedgerResult, Only, OrderId, Person, Phase,
+    DecisionKind, HOLD_DAYS_DEFAULT, Imported, Job, LedgerResult, Only, OrderId, Person, Phase,
     REISSUE_OF_RESOLVED_MS, Reissue, Scope, SentBefore, StagedOrder, Standing, Written,
 };
 use crate::order::{Asked, Merchant, NextAction, Resolution, State, Status};
@@ -35,7 +35,8 @@ fn try_import(
     desk.ledger.stage_clear().unwrap();
     desk.ledger.stage(&staged(rows)).unwrap();
     let by = Person::parse("Li Wei").unwrap();
-    desk.ledger.import(&Desk::head(file), &by, desk.now)
+    desk.ledger
+        .import(&Desk::head(file), &by, desk.now, HOLD_DAYS_DEFAULT)
 }
 
 fn import(desk: &mut Desk, file: &str, rows: Vec<StagedOrder>) -> Imported {
@@ -265,6 +266,20 @@ pub(in crate::ledger) fn l2_a_history_is_taken_over_whole_or_not_at_all(engine: 
         };
         assert_eq!(fault.line, line);
         assert!(fault.what.starts_with(want), "{}", fault.what);
+    }
+    // What waits to be sent for the same debt would go out beside it, unless its time is over.
+    for (days, outcome, fault) in [
+        (39, DEDUCTED, true),
+        (39, FAILED, true),
+        (400, None, true),
+        (41, DEDUCTED, false),
+    ] {
+        let old = sent(numbered("O", "t", 1), days_ago(days), outcome);
+        let rows = vec![Ok(old), Err("so that nothing is taken over".into())];
+        let imported = try_import(&mut desk, "history.csv", rows).unwrap();
+        let whats: Vec<&str> = imported.faults.iter().map(|f| f.what.as_str()).collect();
+        let want = "is of a debt that waits to be deducted once more, as T in night.csv:2";
+        assert_eq!(whats.contains(&want), fault, "{days} {whats:?}");
     }
     let rows = vec![Ok(good()), Err("amount: none".into())];
     let imported = try_import(&mut desk, "history.csv", rows).unwrap();

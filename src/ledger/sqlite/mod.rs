@@ -117,9 +117,15 @@ impl Ledger for SqliteLedger {
         accepted
     }
 
-    fn import(&mut self, head: &BatchHead, by: &Person, at: WallMs) -> LedgerResult<Imported> {
+    fn import(
+        &mut self,
+        head: &BatchHead,
+        by: &Person,
+        at: WallMs,
+        hold_days: u32,
+    ) -> LedgerResult<Imported> {
         open::cache(&self.conn, open::ACCEPT_CACHE_KIB)?;
-        let imported = accept::import(&mut self.conn, head, by, at);
+        let imported = accept::import(&mut self.conn, head, by, at, hold_days);
         open::cache(&self.conn, open::CACHE_KIB)?;
         imported
     }

@@ -89,6 +89,7 @@ statements! {
     ORDER_REISSUED = "order_reissued",
     ORDER_RESOLVE = "order_resolve",
     ORDER_TWIN = "order_twin",
+    ORDER_WAITING = "order_waiting",
     ORDER_WITHDRAW = "order_withdraw",
     OVERVIEW_ORDERS = "overview_orders",
     OVERVIEW_ORDERS_OF_BATCH = "overview_orders_of_batch",

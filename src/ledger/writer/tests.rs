@@ -43,7 +43,7 @@ impl Ledger for Told {
     fn stage_clear(&mut self) -> LedgerResult<()> { unreachable!() }
     fn stage(&mut self, _: &[StagedRow]) -> LedgerResult<()> { unreachable!() }
     fn accept(&mut self, _: &BatchHead, _: WallMs, _: u32) -> LedgerResult<(Batch, Accepted)> { unreachable!() }
-    fn import(&mut self, _: &BatchHead, _: &Person, _: WallMs) -> LedgerResult<Imported> { unreachable!() }
+    fn import(&mut self, _: &BatchHead, _: &Person, _: WallMs, _: u32) -> LedgerResult<Imported> { unreachable!() }
     fn restored(&mut self, _: WallMs, _: &Person, _: WallMs) -> LedgerResult<Restored> { unreachable!() }
     fn begin_run(&mut self, _: WallMs) -> LedgerResult<RunId> { unreachable!() }
     fn lanes(&mut self, _: Scope) -> LedgerResult<Vec<LaneWork>> { unreachable!() }

@@ -22,6 +22,7 @@ pub(in crate::ledger::sqlite) fn import(
     head: &BatchHead,
     by: &Person,
     at: WallMs,
+    hold_days: u32,
 ) -> LedgerResult<Imported> {
     conn.execute_batch(sql::STAGING)?;
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -30,7 +31,7 @@ pub(in crate::ledger::sqlite) fn import(
     }
     let (begun, _) = begin(&tx, head, at)?;
     let mut desk = Desk {
-        acceptance: Acceptance::of(&tx, begun.id, at, 0, false),
+        acceptance: Acceptance::of(&tx, begun.id, at, hold_days, false),
         journal: Journal::open(&tx)?,
         file: &head.file,
         by,
@@ -114,7 +115,16 @@ impl Desk<'_> {
         };
         let known = self.acceptance.by_no(no)?;
         match (self.acceptance.admit(staged, known.as_ref())?, known) {
-            (Admission::New, _) | (_, None) => self.take_over(staged, no, &said),
+            (Admission::New, _) | (_, None) => match self.waiting(staged, &said)? {
+                None => self.take_over(staged, no, &said),
+                Some((other, place)) => self.fault(
+                    staged,
+                    no,
+                    format!("is of a debt that waits to be deducted once more, as {other} in {place}"),
+                    "withdraw that one (`levy cancel`) if it is the same deduction; if it is another, \
+                     let it go out first, and import then",
+                ),
+            },
             (Admission::Repeat, Some(known)) => self.repeat(staged, &known, &said),
             (Admission::Conflict(field), Some(known)) => {
                 let place = self.acceptance.place(known.deduction)?;
@@ -128,6 +138,21 @@ impl Desk<'_> {
                 )
             }
         }
+    }
+
+    /// An order that would be held, had the history come before it: nothing holds what is PENDING.
+    fn waiting(&self, staged: &Staged<'_>, said: &Said) -> LedgerResult<Option<(String, String)>> {
+        let acceptance = &self.acceptance;
+        if said.outcome.is_some() && said.first_sent_at < acceptance.hold_since {
+            return Ok(None);
+        }
+        let mut statement = acceptance.tx.prepare_cached(sql::ORDER_WAITING)?;
+        let mut rows = statement.query([staged.raw(column::HOLD_KEY)?])?;
+        let Some(row) = rows.next()? else {
+            return Ok(None);
+        };
+        let place = acceptance.place(DeductionId(row.get(1)?))?;
+        Ok(Some((row.get(0)?, place)))
     }
 
     /// An order that only the other tool has sent.

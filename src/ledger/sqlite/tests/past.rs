@@ -30,7 +30,7 @@ fn told(books: &Books) {
     ];
     desk.ledger.stage(&staged(rows)).unwrap();
     let head = Desk::head("history.csv");
-    desk.ledger.import(&head, &by, desk.now).unwrap();
+    desk.ledger.import(&head, &by, desk.now, 40).unwrap();
     desk.file("night.csv", vec![numbered("C", "C", 1)]);
     desk.now = START.plus_ms(DAY_MS);
     desk.ledger.restored(START, &by, desk.now).unwrap();

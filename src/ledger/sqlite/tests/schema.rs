@@ -215,6 +215,10 @@ fn what_a_run_asks_often_is_answered_by_an_index() {
             "attempt USING COVERING INDEX attempt_order (order_id=?)",
         ),
         (sql::RESULT_ROWS, "r USING PRIMARY KEY (batch_id=?)"),
+        (
+            sql::ORDER_WAITING,
+            "orders USING INDEX orders_holding (hold_key=?)",
+        ),
         (sql::ORDER_GAP, "decision USING INDEX decision_restored"),
     ] {
         let found = plan(text);
