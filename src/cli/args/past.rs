@@ -13,11 +13,13 @@ Examples:
   levy ledger import history.csv --by \"Li Wei\"     before the first night
   levy ledger import history.csv --by \"Li Wei\" --ledger /srv/levy.db
 
-The columns are the input's, with out_request_no in every row, and first_sent_at (2026-03-02T08:00:00+08:00,
-or 2026-03-02 08:00:00 in China's time) and outcome (SUCCESS, FAILED or UNKNOWN); quota_change_no is
-optional. Any faulty row refuses the whole file. Another tool's word settles nothing: its rows show
-SUCCESS or FAILED, nothing is sent again for them, and a verified reply that comes later wins. What is
-UNKNOWN is asked for by `levy resume`, under its own number. Takes the run's lock; sends nothing.")]
+The columns are the input's, with out_request_no in every row, and first_sent_at
+(2026-03-02T08:00:00+08:00, or 2026-03-02 08:00:00 in China's time) and outcome (SUCCESS, FAILED or
+UNKNOWN); quota_change_no is optional. Any faulty row refuses the whole file.
+
+Another tool's word settles nothing: its rows show SUCCESS or FAILED, nothing is sent again for
+them, and a verified reply that comes later wins. What is UNKNOWN is asked for by `levy resume`, under its
+own number. Takes the run's lock; sends nothing.")]
 pub struct ImportArgs {
     /// The history: a CSV of the numbers that another tool has used.
     #[arg(value_name = "HISTORY.csv")]
@@ -42,11 +44,12 @@ pub struct ImportArgs {
 Examples:
   levy ledger restored --since 2026-03-02T02:00:00+08:00 --by \"Li Wei\"
 
-Give it at once after a ledger came back from a backup, before any run: the moment at which the backup was
-made (`levy ledger backup` prints it; an earlier one is safe, a later one is not). What was never sent by
-then may have been sent since: it counts as sent from that moment on, and can't be withdrawn. Then give
-again what was given since then, in its order, and only after that anything new. Takes the run's lock; sends
-nothing.")]
+Give it at once after a ledger came back from a backup, before any run. TIME is the moment at which
+the backup was made: `levy ledger backup` prints it. An earlier one is safe, a later one is not.
+
+What was never sent by then may have been sent since: it counts as sent from that moment on, and
+can't be withdrawn. Then give again what was given since then, in its order, and only after that anything
+new. Takes the run's lock; sends nothing.")]
 pub struct RestoredArgs {
     /// The moment at which the backup was made, as `levy ledger backup` printed it.
     #[arg(long, value_name = "TIME")]
