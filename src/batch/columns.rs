@@ -81,10 +81,13 @@ pub(super) enum Name {
     SgnNo,
     ReqScene,
     LevyOutRequestNo,
+    FirstSentAt,
+    Outcome,
+    QuotaChangeNo,
 }
 
 impl Name {
-    pub(super) const ALL: [Self; 11] = [
+    pub(super) const ALL: [Self; 14] = [
         Self::OutRequestNo,
         Self::Mchid,
         Self::BalAccountNo,
@@ -96,6 +99,9 @@ impl Name {
         Self::SgnNo,
         Self::ReqScene,
         Self::LevyOutRequestNo,
+        Self::FirstSentAt,
+        Self::Outcome,
+        Self::QuotaChangeNo,
     ];
 
     /// The English name, then the Chinese ones, all as [`folded`] gives them.
@@ -112,12 +118,28 @@ impl Name {
             Self::SgnNo => &["sgn_no"],
             Self::ReqScene => &["req_scene"],
             Self::LevyOutRequestNo => &["levy_out_request_no"],
+            Self::FirstSentAt => &["first_sent_at", "首次提交时间"],
+            Self::Outcome => &["outcome", "结果"],
+            Self::QuotaChangeNo => &["quota_change_no", "额度变更单号"],
         }
     }
 
-    fn of(folded: &str) -> Option<Self> {
-        let mut all = Self::ALL.into_iter();
-        all.find(|name| name.words().contains(&folded))
+    /// Read in a history alone; in any other file it is carried through.
+    fn is_of_history(self) -> bool {
+        matches!(
+            self,
+            Self::FirstSentAt | Self::Outcome | Self::QuotaChangeNo
+        )
+    }
+
+    /// The names that a file of this kind may have.
+    fn of_file(history: bool) -> impl Iterator<Item = Self> {
+        let all = Self::ALL.into_iter();
+        all.filter(move |name| history || !name.is_of_history())
+    }
+
+    fn of(folded: &str, history: bool) -> Option<Self> {
+        Self::of_file(history).find(|name| name.words().contains(&folded))
     }
 
     pub(super) fn as_str(self) -> &'static str {
@@ -138,7 +160,7 @@ pub(super) struct Columns {
 }
 
 impl Columns {
-    pub(super) fn read(header: &StringRecord) -> Result<Self, FileFaultKind> {
+    pub(super) fn read(header: &StringRecord, history: bool) -> Result<Self, FileFaultKind> {
         if header.len() > COLUMNS_MAX + LEVY_COLUMNS.len() {
             return Err(FileFaultKind::TooManyColumns(header.len()));
         }
@@ -155,24 +177,24 @@ impl Columns {
         let mut levy_at = [None; LEVY_COLUMNS.len()];
         for (i, cell) in names.enumerate() {
             let folded = folded(cell);
-            if let Some(name) = Name::of(&folded) {
+            if let Some(name) = Name::of(&folded, history) {
                 take_place(&mut columns.at[name as usize], i, name.as_str())?;
             }
             match LEVY_COLUMNS.iter().position(|levy| *levy == folded) {
                 Some(levy) => take_place(&mut levy_at[levy], i, LEVY_COLUMNS[levy])?,
                 None => columns.carried.push(i),
             }
-            columns.warnings.extend(near_miss(&folded, i));
+            columns.warnings.extend(near_miss(&folded, i, history));
         }
         // Levy's own do not count: what was taken once is taken with them too.
         if columns.carried.len() > COLUMNS_MAX {
             return Err(FileFaultKind::TooManyColumns(columns.carried.len()));
         }
-        columns.require()?;
+        columns.require(history)?;
         Ok(columns)
     }
 
-    fn require(&self) -> Result<(), FileFaultKind> {
+    fn require(&self, history: bool) -> Result<(), FileFaultKind> {
         if let (Some(fen), Some(yuan)) = (self.place(Name::Amount), self.place(Name::AmountYuan)) {
             return Err(FileFaultKind::BothAmounts {
                 fen: fen + 1,
@@ -187,6 +209,16 @@ impl Columns {
         }
         if self.amount().is_none() {
             missing.push("amount (fen) or amount_yuan (yuan)");
+        }
+        // Another's outcome is nothing that levy has proven: it must not pass for a result of levy's.
+        if history && self.returned {
+            return Err(FileFaultKind::ResultAsHistory);
+        }
+        let of_history = [Name::OutRequestNo, Name::FirstSentAt, Name::Outcome];
+        for name in of_history.into_iter().filter(|_| history) {
+            if self.place(name).is_none() {
+                missing.push(name.as_str());
+            }
         }
         // Without it the rows of a result would lose their orders, and pass for new deductions.
         if self.returned && self.place(Name::LevyOutRequestNo).is_none() {
@@ -283,9 +315,9 @@ pub(super) fn folded(cell: &str) -> String {
 }
 
 /// A warning when an unknown column may be a known one, mistyped.
-fn near_miss(folded: &str, i: usize) -> Option<String> {
+fn near_miss(folded: &str, i: usize, history: bool) -> Option<String> {
     let known = || {
-        let ours = Name::ALL.iter().flat_map(|name| name.words());
+        let ours = Name::of_file(history).flat_map(|name| name.words());
         ours.chain(LEVY_COLUMNS.iter())
     };
     if known().any(|word| *word == folded) {
@@ -336,7 +368,7 @@ mod tests {
     use super::*;
 
     fn columns(header: &[&str]) -> Result<Columns, FileFaultKind> {
-        Columns::read(&StringRecord::from(header.to_vec()))
+        Columns::read(&StringRecord::from(header.to_vec()), false)
     }
 
     #[test]
@@ -367,7 +399,9 @@ mod tests {
         }
         for name in Name::ALL {
             for word in name.words() {
-                assert_eq!(Name::of(&folded(word)), Some(name), "{word}");
+                assert_eq!(Name::of(&folded(word), true), Some(name), "{word}");
+                let here = Name::of(&folded(word), false);
+                assert_eq!(here.is_some(), !name.is_of_history(), "{word}");
             }
         }
     }

@@ -38,6 +38,19 @@ pub struct Fault {
 }
 
 impl Fault {
+    /// A fault of a row's number, found by whoever knows which numbers there are.
+    pub fn of_number(line: u64, no: &str, what: String, hint: String) -> Self {
+        Self {
+            line,
+            sheet_row: line,
+            place: 0,
+            column: "out_request_no".into(),
+            value: shown(no),
+            what,
+            hint,
+        }
+    }
+
     /// The whole message, beginning with the place: `batch.csv:17: amount: …`.
     pub fn in_file(&self, name: &str) -> String {
         format!("{name}:{self}")
@@ -199,6 +212,8 @@ pub enum FileFaultKind {
         /// Position of the cell.
         position: usize,
     },
+    /// A file with levy's own columns was given as a history of another tool's.
+    ResultAsHistory,
 }
 
 /// What a file that is not UTF-8 seems to be, by its first bytes or by the bytes at the fault.
@@ -282,6 +297,12 @@ impl FileFault {
             FieldCount { .. } => {
                 "put a cell that holds the delimiter between quotes; fill up a short row".into()
             }
+            ResultAsHistory => {
+                "if another ledger of levy's sent these, take out every levy_ column, and put \
+                 levy_out_request_no, levy_first_sent_at and levy_status under the names \
+                 out_request_no, first_sent_at and outcome"
+                    .into()
+            }
             TooManyRows => format!("split it: a batch has at most {} rows", super::ROWS_MAX),
             Workbook(_) => {
                 "open it in a spreadsheet and save it as .xlsx anew, or as CSV UTF-8".into()
@@ -347,6 +368,7 @@ impl fmt::Display for FileFault {
             StrayCell { position } => {
                 write!(f, "a cell in column {position}, to the right of the header")?;
             }
+            ResultAsHistory => f.write_str("is a result of levy's, no history")?,
         }
         write!(f, ": {}", self.hint())
     }

@@ -72,12 +72,14 @@ impl ListReader<File> {
     }
 }
 
-/// A list is not sent: no ceiling holds, and a script in a reason is a reason like any other.
+/// A list is not sent: no ceiling holds, a script in a reason is a reason like any other, and a number
+/// that a spreadsheet has rounded is a difference.
 const RULES: Rules = Rules {
     amount_fen_max: None,
     sandbox_scripts_allowed: true,
-    accept_digits: false,
+    accept_digits: true,
     encoding: None,
+    history_until: None,
 };
 
 impl<R: Read> ListReader<R> {

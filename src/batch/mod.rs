@@ -8,6 +8,7 @@ mod decode;
 mod encoding;
 mod escape;
 mod fault;
+mod history;
 mod list;
 mod validate;
 mod workbook;
@@ -23,7 +24,8 @@ use std::path::Path;
 use csv::StringRecord;
 use sha2::{Digest, Sha256};
 
-use crate::order::{Content, Fen, OrderNo};
+use crate::clock::WallMs;
+use crate::order::{Content, Fen, OrderNo, Resolution};
 use columns::Columns;
 use decode::{Decoder, Lines, Stop};
 use workbook::{Kind, Workbook};
@@ -33,6 +35,7 @@ pub use control::{AddedUp, ControlTotals};
 pub use encoding::Encoding;
 pub use escape::{escape_cell, unescape_cell};
 pub use fault::{Fault, FileFault, FileFaultKind, SHOWN_CHARS_MAX, Seems};
+pub use history::time as read_time;
 pub use list::{ListReader, ListedCells, Outcome, shown_cell};
 pub use workbook::WORKBOOK_BYTES_MAX;
 
@@ -60,6 +63,9 @@ pub struct Rules {
     pub accept_digits: bool,
     /// What the file is in; recognised from its bytes unless given.
     pub encoding: Option<Encoding>,
+    /// The file is a history of what another tool has sent: each row has a number and says when that
+    /// was first sent, not after this moment.
+    pub history_until: Option<WallMs>,
 }
 
 /// The first line of a file.
@@ -125,6 +131,19 @@ pub struct Deduction {
     pub content: Content,
     /// `levy_out_request_no` of a result that comes back: the order that the row belongs to.
     pub returned: Option<OrderNo>,
+    /// What another tool did with the number: of a history alone.
+    pub past: Option<Past>,
+}
+
+/// What a history says of a number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Past {
+    /// `first_sent_at`
+    pub first_sent_at: WallMs,
+    /// `outcome`; nothing if it is not known.
+    pub outcome: Option<Resolution>,
+    /// `quota_change_no`
+    pub change_no: Option<String>,
 }
 
 /// Reads a file row by row. Nothing of it may be sent before [`Reader::finish`] has said `Ok`: a
@@ -212,7 +231,8 @@ impl Reader<File> {
     pub fn open(path: &Path, rules: Rules) -> Result<Self, FileFault> {
         let (name, mut file) = open_file(path)?;
         if workbook::is_workbook(&mut file).map_err(|error| FileFault::io(&name, &error))? {
-            let book = Workbook::open(file).map_err(|stop| stop.in_file(&name))?;
+            let book = Workbook::open(file, rules.history_until.is_some())
+                .map_err(|stop| stop.in_file(&name))?;
             return Self::of(&name, Records::Workbook(book), rules);
         }
         let mut recognised = || -> io::Result<Encoding> {
@@ -245,7 +265,7 @@ impl<R: Read> Reader<R> {
         let Some(lines) = records.next().map_err(|stop| stop.in_file(name))? else {
             return Err(FileFault::new(name, None, FileFaultKind::Empty));
         };
-        let mut columns = Columns::read(records.record())
+        let mut columns = Columns::read(records.record(), rules.history_until.is_some())
             .map_err(|kind| FileFault::new(name, Some(lines.first), kind))?;
         let delimiter = match &mut records {
             Records::Csv(decoder) => {

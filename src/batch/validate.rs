@@ -1,7 +1,8 @@
 //! One row's cells to a deduction, or to every fault that it has: a ladder in a fixed order.
 //!
 //! The rungs, one fault at most from each: out_request_no, mchid, bal_account_no, reduction_type,
-//! amount (or amount_yuan), reason, card_no, sgn_no, req_scene, levy_out_request_no. What a name or
+//! amount (or amount_yuan), reason, card_no, sgn_no, req_scene, levy_out_request_no; of a history
+//! first_sent_at, outcome, quota_change_no as well. What a name or
 //! an amount must look like is told by `order`; this module only adds where, and what to do.
 
 use std::borrow::Cow;
@@ -12,7 +13,8 @@ use super::cell::{Rounded, half_width, is_error, is_total, rounded, ungrouped};
 use super::columns::{Columns, Name};
 use super::fault::{Fault, escaped, shown, shown_secret};
 use super::workbook::Kind;
-use super::{Deduction, Rules};
+use super::{Deduction, Past, Rules, history};
+use crate::clock::WallMs;
 use crate::order::{
     Account, AmountFault, CardNo, Content, Fen, Merchant, NameFault, OrderNo, Reason,
     ReductionType, ReqScene, SgnNo,
@@ -49,7 +51,10 @@ pub(super) fn check(row: Row<'_>, columns: &Columns, rules: &Rules) -> Checked {
         faults: Vec::new(),
         doubts: Vec::new(),
     };
-    let no = ladder.optional(Name::OutRequestNo, OrderNo::parse);
+    let no = match rules.history_until {
+        Some(_) => ladder.required(Name::OutRequestNo, OrderNo::parse),
+        None => ladder.optional(Name::OutRequestNo, OrderNo::parse),
+    };
     let merchant = ladder.required(Name::Mchid, Merchant::parse);
     let account = ladder.required(Name::BalAccountNo, Account::parse);
     let reduction_type = ladder.reduction_type();
@@ -59,6 +64,7 @@ pub(super) fn check(row: Row<'_>, columns: &Columns, rules: &Rules) -> Checked {
     let sgn_no = ladder.optional(Name::SgnNo, SgnNo::parse);
     let req_scene = ladder.req_scene();
     let returned = ladder.optional(Name::LevyOutRequestNo, OrderNo::parse);
+    let past = rules.history_until.and_then(|now| ladder.past(now));
 
     let outcome = match (merchant, account, reduction_type, amount) {
         // What is missing has left its fault; `None` never comes alone.
@@ -79,6 +85,7 @@ pub(super) fn check(row: Row<'_>, columns: &Columns, rules: &Rules) -> Checked {
                 no,
                 content,
                 returned,
+                past,
             })
         }
         _ => Err(ladder.total().map_or(ladder.faults, |total| vec![total])),
@@ -137,16 +144,21 @@ impl<'a> Ladder<'a> {
                 "mend the formula behind it",
             )),
             Kind::Truth => Some(("is a truth value", AS_TEXT)),
+            // A moment is what it is.
+            Kind::Date if name == Name::FirstSentAt => None,
             Kind::Date => Some(("is a date to the spreadsheet, and no text", AS_TEXT)),
             Kind::Number => {
                 let whole = self.text(name).len() <= 15;
                 let fits = match name {
                     Name::Amount | Name::AmountYuan => true,
                     Name::Reason | Name::ReductionType | Name::ReqScene => whole,
+                    Name::FirstSentAt | Name::Outcome => whole,
                     Name::OutRequestNo | Name::Mchid | Name::BalAccountNo | Name::CardNo => {
                         self.accept_digits && whole
                     }
-                    Name::SgnNo | Name::LevyOutRequestNo => self.accept_digits && whole,
+                    Name::SgnNo | Name::LevyOutRequestNo | Name::QuotaChangeNo => {
+                        self.accept_digits && whole
+                    }
                 };
                 let what = "is a number to the spreadsheet, which keeps 15 digits and drops zeros in \
                             front";
@@ -161,6 +173,7 @@ impl<'a> Ladder<'a> {
             Name::OutRequestNo | Name::BalAccountNo | Name::CardNo | Name::SgnNo => {}
             Name::Mchid | Name::ReductionType | Name::Amount | Name::AmountYuan => return true,
             Name::Reason | Name::ReqScene | Name::LevyOutRequestNo => return true,
+            Name::FirstSentAt | Name::Outcome | Name::QuotaChangeNo => return true,
         }
         let hint =
             "compare it with its source, and give it as text; --accept-digits takes it as it is";
@@ -218,6 +231,31 @@ impl<'a> Ladder<'a> {
     fn req_scene(&mut self) -> Option<ReqScene> {
         self.optional(Name::ReqScene, |word| {
             ReqScene::from_word(word).ok_or("is no known scene")
+        })
+    }
+
+    /// What a history says of the number's past. `None` comes with a fault.
+    fn past(&mut self, now: WallMs) -> Option<Past> {
+        let first_sent_at = match history::time(&self.text(Name::FirstSentAt), now) {
+            Ok(at) => Some(at),
+            Err((what, hint)) => {
+                self.fault(Name::FirstSentAt, what.into(), hint.into());
+                None
+            }
+        };
+        let outcome = match history::outcome(&self.text(Name::Outcome)) {
+            Some(outcome) => Some(outcome),
+            None => {
+                let hint = hint(Name::Outcome);
+                self.fault(Name::Outcome, "is no known outcome".into(), hint.into());
+                None
+            }
+        };
+        let change_no = self.optional(Name::QuotaChangeNo, history::change_no);
+        Some(Past {
+            first_sent_at: first_sent_at?,
+            outcome: outcome?,
+            change_no,
         })
     }
 
@@ -279,6 +317,7 @@ impl<'a> Ladder<'a> {
             Name::OutRequestNo | Name::Mchid | Name::ReductionType => shown(&text),
             Name::Amount | Name::AmountYuan | Name::Reason | Name::SgnNo => shown(&text),
             Name::ReqScene | Name::LevyOutRequestNo => shown(&text),
+            Name::FirstSentAt | Name::Outcome | Name::QuotaChangeNo => shown(&text),
         };
         self.showing(name, value, what, hint)
     }
@@ -317,6 +356,11 @@ fn hint(name: Name) -> &'static str {
             "give SJT_CONVENIENT_SETTLEMENT_SERVICE_MERCHANT, SJT_MICRO_MERCHANT or \
              WX_SHOP_CONVENIENT_SETTLEMENT_SERVICE_MERCHANT, or clear it"
         }
+        Name::FirstSentAt => history::TIME_HINT,
+        Name::Outcome => {
+            "give SUCCESS, FAILED or UNKNOWN (CLOSED counts as failed; PROCESSING or nothing as unknown)"
+        }
+        Name::QuotaChangeNo => "give the change number as its source has it, or clear it",
         Name::LevyOutRequestNo => "take it from the result as levy wrote it; never edit it",
     }
 }

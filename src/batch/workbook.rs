@@ -78,8 +78,8 @@ pub(super) struct Workbook {
 }
 
 impl Workbook {
-    /// Opens a workbook at its one sheet that has the columns of a batch.
-    pub(super) fn open(mut file: File) -> Result<Self, Stop> {
+    /// Opens a workbook at its one sheet that has the columns of a batch, or of a history.
+    pub(super) fn open(mut file: File, history: bool) -> Result<Self, Stop> {
         let refused = |kind| Stop { line: None, kind };
         let io = |error: std::io::Error| refused(FileFaultKind::Io(error.to_string()));
         let bytes = file.metadata().map_err(io)?.len();
@@ -90,7 +90,7 @@ impl Workbook {
         whole(&file).map_err(refused)?;
         file.rewind().map_err(io)?;
         let mut book: Book = Xlsx::new(BufReader::new(file)).map_err(|e| refused(broken(&e)))?;
-        let (sheet, warnings) = batch_sheet(&mut book).map_err(refused)?;
+        let (sheet, warnings) = batch_sheet(&mut book, history).map_err(refused)?;
         let (sender, messages) = sync_channel(ROWS_AHEAD);
         std::thread::spawn(move || send(&mut book, &sheet, &sender));
         Ok(Self {
@@ -163,7 +163,7 @@ fn broken(error: &XlsxError) -> FileFaultKind {
 
 /// The sheet whose first row names the columns of a batch. Without one the first sheet that holds
 /// anything, so that its own fault is told; two of them are one too many.
-fn batch_sheet(book: &mut Book) -> Result<(String, Vec<String>), FileFaultKind> {
+fn batch_sheet(book: &mut Book, history: bool) -> Result<(String, Vec<String>), FileFaultKind> {
     let sheets = book.sheets_metadata().iter();
     let names: Vec<String> = sheets
         .filter(|sheet| sheet.typ == SheetType::WorkSheet)
@@ -177,7 +177,7 @@ fn batch_sheet(book: &mut Book) -> Result<(String, Vec<String>), FileFaultKind> 
         let header = rows.next(&mut cells).map_err(|stop| stop.kind)?;
         match header {
             None => {}
-            Some(header) => match Columns::read(&header.cells) {
+            Some(header) => match Columns::read(&header.cells, history) {
                 Ok(columns) => {
                     returned = columns.returned;
                     batches.push(name);

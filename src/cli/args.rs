@@ -4,6 +4,7 @@
 
 mod books;
 mod file;
+mod past;
 mod reconcile;
 mod rerun;
 
@@ -17,6 +18,7 @@ pub use books::{
     UnfreezeArgs, VerifyArgs,
 };
 pub use file::{ExpectArgs, FileArgs, TemplateArgs, TemplateLanguage};
+pub use past::{ImportArgs, RestoredArgs};
 pub use reconcile::{Moment, ReconcileArgs, Until};
 pub use rerun::{DriveArgs, FirstArgs, OnlyDead, RerunArgs, ResumeArgs};
 
@@ -85,7 +87,7 @@ pub enum Command {
     Unfreeze(UnfreezeArgs),
     /// Say what two people found out about an order that was sent.
     Resolve(ResolveArgs),
-    /// Verify the ledger, or make a copy of it.
+    /// Verify the ledger, make a copy of it, or tell it of sends that it does not know.
     Ledger(LedgerArgs),
     /// Write an empty batch with its header, to be filled in.
     Template(TemplateArgs),

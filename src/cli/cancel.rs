@@ -15,6 +15,10 @@ use crate::report::summary::grouped;
 /// Orders that are named one by one, at most.
 const NAMED_MAX: usize = 20;
 
+/// Why the ledger leaves some alone that it never sent.
+const MAYBE_SENT: &str = "and may have been sent since the backup that this ledger came back from: run its \
+    file, or say what became of it (`levy resolve`)";
+
 /// Withdraws; 0 unless something was asked for that could not be done at all (3).
 pub fn cancel(args: &CancelArgs) -> Result<Exit, Failure> {
     let store = match args.sandbox {
@@ -29,6 +33,7 @@ pub fn cancel(args: &CancelArgs) -> Result<Exit, Failure> {
         say(&told(&words, &done));
     }
     let sent = done.left.iter().any(|(_, state)| !state.is_unsent());
+    let sent = sent || !done.maybe_sent.is_empty();
     Ok(match done.withdrawn.is_empty() && sent {
         true => Exit::NeedsPerson,
         false => Exit::Done,
@@ -60,6 +65,13 @@ fn told(words: &str, done: &Cancelled) -> String {
         let more = grouped((done.left.len() - NAMED_MAX) as u64);
         text.push_str(&format!("\nleft alone: and {more} more"));
     }
+    for (no, state) in done.maybe_sent.iter().take(NAMED_MAX) {
+        text.push_str(&format!("\nleft alone: {no} is {state}, {MAYBE_SENT}"));
+    }
+    if done.maybe_sent.len() > NAMED_MAX {
+        let more = grouped((done.maybe_sent.len() - NAMED_MAX) as u64);
+        text.push_str(&format!("\nleft alone: and {more} more, {MAYBE_SENT}"));
+    }
     if !done.withdrawn.is_empty() {
         text.push_str("\n`levy export` writes the result again");
     }
@@ -80,6 +92,7 @@ mod tests {
                 (no(2), Fen::new(50).unwrap()),
             ],
             left: (10..32).map(|n| (no(n), State::Success)).collect(),
+            maybe_sent: Vec::new(),
         };
         let text = told("batch 3 (a.csv)", &done);
         assert!(

@@ -1,4 +1,5 @@
-//! `levy ledger verify` and `levy ledger backup`: is the ledger what was written, and a copy of it.
+//! `levy ledger verify` and `levy ledger backup`: is the ledger what was written, and a copy of it. The
+//! other commands of `levy ledger` have files of their own.
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
@@ -11,8 +12,11 @@ use serde_json::json;
 
 use super::args::{BackupArgs, LedgerArgs, LedgerCommand, VerifyArgs};
 use super::failure::{Exit, Failure};
+use super::import::import;
+use super::restored::restored;
 use super::status::print;
 use super::store::Store;
+use crate::clock::{Clock, SystemClock};
 use crate::ledger::{Audit, LedgerError, SqliteLedger};
 use crate::report::progress::say;
 use crate::report::summary::grouped;
@@ -25,6 +29,8 @@ pub fn ledger(args: &LedgerArgs) -> Result<Exit, Failure> {
     match &args.command {
         LedgerCommand::Verify(args) => verify(args),
         LedgerCommand::Backup(args) => backup(args),
+        LedgerCommand::Import(args) => import(args),
+        LedgerCommand::Restored(args) => restored(args),
     }
 }
 
@@ -99,6 +105,8 @@ fn backup(args: &BackupArgs) -> Result<Exit, Failure> {
     let from = store.look_at_file()?;
     place(&args.file, &store.path, args.force)?;
     let temporary = Temporary::beside(&args.file)?;
+    // Before the first page is read: what is sent from now on may be missing from the copy.
+    let since = SystemClock::default().wall().rfc3339();
     let audit = copy(&store, &from, &temporary)?;
     if !audit.wrong.is_empty() {
         return Err(Failure::Ledger(LedgerError::Broken(format!(
@@ -110,6 +118,7 @@ fn backup(args: &BackupArgs) -> Result<Exit, Failure> {
     if args.json {
         let mut object = audit_json(&audit);
         object["file"] = json!(args.file.display().to_string());
+        object["since"] = json!(since);
         print(&object.to_string());
     } else {
         say(&format!(
@@ -119,6 +128,7 @@ fn backup(args: &BackupArgs) -> Result<Exit, Failure> {
             grouped(audit.head.entries)
         ));
         print(&format!("head: {}", audit.head));
+        print(&format!("since: {since}"));
     }
     Ok(Exit::Done)
 }

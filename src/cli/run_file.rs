@@ -237,6 +237,7 @@ pub fn terms(taking: FileArgs, config: &Config, environment: Environment, at: Wa
             sandbox_scripts_allowed: environment == Environment::Sandbox,
             encoding: taking.encoding,
             accept_digits: taking.accept_digits,
+            history_until: None,
         },
         expected: ControlTotals::default(),
         hold_days: taking.hold_days.unwrap_or(config.hold_days),

@@ -27,9 +27,13 @@ words! {
         Freeze = "FREEZE",
         /// Sending is allowed again.
         Unfreeze = "UNFREEZE",
-        /// Numbers that another tool has used were taken over.
+        /// A number that another tool has used was taken over; that tool did not know its outcome.
         Import = "IMPORT",
-        /// The ledger came back from a backup.
+        /// The same, and that tool called it deducted.
+        ImportSuccess = "IMPORT_SUCCESS",
+        /// The same, and that tool called it failed.
+        ImportFailed = "IMPORT_FAILED",
+        /// The ledger came back from a backup; or an order may have been sent since that was made.
         Restored = "RESTORED",
     }
 }
@@ -149,12 +153,60 @@ pub struct Decided {
     pub by_second: Option<String>,
     /// When.
     pub at: WallMs,
-    /// Why; may be empty.
+    /// Why; may be empty. Of an import: where the number stands, `FILE:LINE`.
     pub words: String,
+    /// The earliest time at which sends that the journal does not know may have been made: of an
+    /// import, and of a ledger that came back from a backup.
+    pub since: Option<WallMs>,
+}
+
+impl DecisionKind {
+    /// What people called an order with it, if they did.
+    pub fn resolution(self) -> Option<Resolution> {
+        match self {
+            Self::ResolveSuccess | Self::ImportSuccess => Some(Resolution::Success),
+            Self::ResolveFailed | Self::ImportFailed => Some(Resolution::Failed),
+            Self::Release | Self::Freeze | Self::Unfreeze | Self::Import | Self::Restored => None,
+        }
+    }
+
+    /// The import of a number with this outcome, as the other tool had it.
+    pub fn import(outcome: Option<Resolution>) -> Self {
+        match outcome {
+            Some(Resolution::Success) => Self::ImportSuccess,
+            Some(Resolution::Failed) => Self::ImportFailed,
+            None => Self::Import,
+        }
+    }
 }
 
 impl fmt::Display for Decided {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let since = self.since.map(WallMs::rfc3339).unwrap_or_default();
+        match self.kind {
+            DecisionKind::Import | DecisionKind::ImportSuccess | DecisionKind::ImportFailed => {
+                let outcome = self.kind.resolution().map_or("UNKNOWN", |r| r.as_str());
+                let (by, at) = (&self.by_first, self.at.rfc3339());
+                let words = &self.words;
+                return write!(
+                    f,
+                    "imported from {words} by {by} on {at}: {outcome}, first sent {since}"
+                );
+            }
+            DecisionKind::Restored => {
+                let (by, at) = (&self.by_first, self.at.rfc3339());
+                return write!(
+                    f,
+                    "may have been sent since {since}: the ledger came back from a backup, told by \
+                     {by} (written on {at})"
+                );
+            }
+            DecisionKind::Release
+            | DecisionKind::ResolveSuccess
+            | DecisionKind::ResolveFailed
+            | DecisionKind::Freeze
+            | DecisionKind::Unfreeze => {}
+        }
         write!(f, "{} by {}", self.kind, self.by_first)?;
         if let Some(second) = &self.by_second {
             write!(f, " and {second}")?;

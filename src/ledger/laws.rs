@@ -6,12 +6,14 @@ pub(in crate::ledger) mod answers;
 pub(in crate::ledger) mod chain;
 pub(in crate::ledger) mod decisions;
 pub(in crate::ledger) mod fixture;
+pub(in crate::ledger) mod history;
 pub(in crate::ledger) mod listed;
 pub(in crate::ledger) mod notes;
 pub(in crate::ledger) mod random;
 pub(in crate::ledger) mod reconcile;
 pub(in crate::ledger) mod reissue;
 pub(in crate::ledger) mod rerun;
+pub(in crate::ledger) mod restored;
 pub(in crate::ledger) mod results;
 pub(in crate::ledger) mod writes;
 
@@ -125,6 +127,25 @@ macro_rules! contract_suite {
             notes:
                 a_change_under_a_number_of_its_own_that_is_given_twice_is_one_change,
                 l2_a_clash_in_a_file_is_told_with_the_line_and_the_field_that_differs,;
+            history:
+                l3_another_tools_word_settles_nothing_and_a_verified_answer_wins,
+                l3_no_refusal_and_no_missing_connection_makes_an_imported_number_unsent,
+                l4_an_imported_number_has_the_window_of_its_first_send_and_no_send_of_ours,
+                l4_a_number_that_waits_unsent_counts_as_sent_once_a_history_has_it,
+                l5_what_another_tool_calls_failed_is_issued_again_31_days_after_its_first_send,
+                l2_a_history_is_taken_over_whole_or_not_at_all,
+                a_history_that_is_given_again_adds_nothing,
+                the_next_nights_rows_are_repeats_or_held_by_the_past,;
+            restored:
+                l4_what_was_never_sent_counts_as_sent_from_the_backup_on,
+                l4_what_comes_in_after_a_restore_counts_as_sent_from_the_backup_on,
+                l4_a_child_may_have_been_issued_since_the_backup_however_late_it_is_asked_for,
+                l4_what_was_first_sent_after_the_backup_counts_from_it_and_an_earlier_moment_widens,
+                l2_what_may_have_been_sent_is_not_withdrawn_replaced_or_frozen,
+                l3_what_was_refused_may_have_been_accepted_since_the_backup,
+                l5_what_was_cancelled_since_the_backup_is_resolved_and_goes_out_no_more,
+                a_held_order_stays_held_and_counts_from_the_backup_once_it_is_released,
+                what_is_settled_stays_as_it_is_and_nonsense_is_refused,;
             random:
                 l9_whatever_comes_in_whatever_order_the_books_verify,;
         }

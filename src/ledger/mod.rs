@@ -9,6 +9,7 @@ mod journal;
 mod listed;
 pub mod lock;
 mod overview;
+mod past;
 mod reconcile;
 mod replay;
 mod rerun;
@@ -34,6 +35,7 @@ pub use overview::{
     Attempt, BatchLine, ByStatus, CLOSING_NAMED_MAX, OpenOrder, Overview, OverviewAsk, Place,
     Relative, Reply, Story, Sum,
 };
+pub use past::{ImportFault, Imported, Restored, SUBMITTED_FOR_MS, SentBefore};
 pub use reconcile::{Compared, Reach, Told};
 pub use rerun::{
     Expiring, Kept, Only, Plan, Planned, Rehearsal, Rehearsed, RehearsedOf, Reissue, Reissued,
@@ -127,6 +129,8 @@ pub struct StagedOrder {
     pub content: Content,
     /// `levy_out_request_no`: the order that this row came back from.
     pub returned: Option<OrderNo>,
+    /// What another tool did with the number: of a history alone ([`Ledger::import`]).
+    pub past: Option<SentBefore>,
 }
 
 /// What a batch is, but for its rows.
@@ -555,6 +559,8 @@ pub struct Cancelled {
     pub withdrawn: Vec<(OrderNo, Fen)>,
     /// Orders left alone, since they were sent already (or withdrawn before), with their state.
     pub left: Vec<(OrderNo, State)>,
+    /// Orders left alone, since they may have been sent before the ledger came back from a backup.
+    pub maybe_sent: Vec<(OrderNo, State)>,
 }
 
 /// Why the ledger did not do what it was asked.
@@ -609,6 +615,22 @@ pub trait Ledger: Send {
         at: WallMs,
         hold_days: u32,
     ) -> LedgerResult<(Batch, Accepted)>;
+    /// Takes the staged rows over as what another tool has sent, in one commit, as a batch of their
+    /// own: all of them, or none if one of them can't be. A file that was taken over before adds
+    /// nothing. An order of it is UNKNOWN since its first send; what the other tool called it stands
+    /// beside that, as what people found out. A row that would hold an order which waits to be sent is a
+    /// fault.
+    fn import(
+        &mut self,
+        head: &BatchHead,
+        by: &Person,
+        at: WallMs,
+        hold_days: u32,
+    ) -> LedgerResult<Imported>;
+    /// Tells the ledger that it came back from a backup that was made at `since`: in one commit, all
+    /// that it calls unsent may have been sent since, and so may what it forgot and is given again.
+    /// The same `since` again changes nothing; an earlier one widens.
+    fn restored(&mut self, since: WallMs, by: &Person, at: WallMs) -> LedgerResult<Restored>;
     /// Notes that a run begins.
     fn begin_run(&mut self, at: WallMs) -> LedgerResult<RunId>;
     /// Lanes with something to do, by merchant.

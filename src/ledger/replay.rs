@@ -1,5 +1,5 @@
 //! An order's state, worked out again from its journal: the same table of transitions, from nothing
-//! but attempts and replies.
+//! but attempts, replies, and what people told of sends that the journal does not know.
 //!
 //! The journal keeps what a reply meant, not what it did: a few words leave two outcomes open (a
 //! query that settles nothing may or may not have come past the window). So the replay carries every
@@ -31,6 +31,16 @@ pub(in crate::ledger) struct PastReply {
     pub signed_at_ms: Option<i64>,
 }
 
+/// A person told of sends that the journal does not know: another tool's, or those of the time that a
+/// backup has forgotten.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::ledger) struct ToldOf {
+    /// The decision's entry in the journal.
+    pub entry: i64,
+    /// The earliest time at which it may have been sent.
+    pub since_ms: i64,
+}
+
 /// Where an order can stand after its journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::ledger) struct Replayed {
@@ -38,6 +48,8 @@ pub(in crate::ledger) struct Replayed {
     first_sent_at_ms: Option<i64>,
     maybe_accepted: u32,
     sent: bool,
+    /// The send that the journal does not know was counted.
+    told: bool,
 }
 
 impl Replayed {
@@ -59,32 +71,62 @@ impl Replayed {
     }
 }
 
-/// Goes through an order's attempts, by rising entry of intents and replies. An error says what
+/// One entry of an order's journal.
+#[derive(Clone, Copy)]
+enum Entry<'p> {
+    Claim(&'p Past),
+    Reply(&'p Past, &'p PastReply),
+    Told(ToldOf),
+}
+
+/// Goes through an order's attempts and what people told of it, by rising entry. An error says what
 /// cannot have happened.
-pub(in crate::ledger) fn replay(pasts: &[Past]) -> Result<Replayed, String> {
-    let mut steps: Vec<(i64, usize, bool)> = Vec::with_capacity(pasts.len() * 2);
-    for (at, past) in pasts.iter().enumerate() {
-        steps.push((past.entry, at, false));
-        steps.extend(past.reply.as_ref().map(|reply| (reply.entry, at, true)));
+pub(in crate::ledger) fn replay(pasts: &[Past], told: &[ToldOf]) -> Result<Replayed, String> {
+    let mut steps: Vec<(i64, Entry<'_>)> = Vec::with_capacity(pasts.len() * 2 + told.len());
+    for past in pasts {
+        steps.push((past.entry, Entry::Claim(past)));
+        let reply = past.reply.as_ref();
+        steps.extend(reply.map(|reply| (reply.entry, Entry::Reply(past, reply))));
     }
-    steps.sort_unstable();
+    steps.extend(told.iter().map(|told| (told.entry, Entry::Told(*told))));
+    steps.sort_by_key(|(entry, _)| *entry);
     let mut order = Replayed {
         states: Vec::new(),
         first_sent_at_ms: None,
         maybe_accepted: 0,
         sent: false,
+        told: false,
     };
-    for (_, at, answered) in steps {
-        let past = &pasts[at];
-        match (&past.reply, answered) {
-            (Some(reply), true) => order.reply(past, reply)?,
-            (Some(_) | None, _) => order.claim(past)?,
+    for (_, step) in steps {
+        match step {
+            Entry::Claim(past) => order.claim(past)?,
+            Entry::Reply(past, reply) => order.reply(past, reply)?,
+            Entry::Told(told) => order.maybe_sent(told)?,
         }
     }
     Ok(order)
 }
 
 impl Replayed {
+    fn maybe_sent(&mut self, told: ToldOf) -> Result<(), String> {
+        if !self.sent {
+            self.states = vec![State::Pending];
+        }
+        let next = |state: &State| state.next(Event::MaybeSent);
+        self.states = self.states.iter().filter_map(next).collect();
+        if self.states.is_empty() {
+            let entry = told.entry;
+            return Err(format!(
+                "was settled when somebody told of an earlier send (entry {entry})"
+            ));
+        }
+        self.sent = true;
+        self.maybe_accepted += u32::from(!self.told);
+        self.told = true;
+        self.sent_at(told.since_ms);
+        Ok(())
+    }
+
     fn claim(&mut self, past: &Past) -> Result<(), String> {
         let entry = past.entry;
         let possible =

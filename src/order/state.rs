@@ -77,6 +77,8 @@ pub enum Event {
     Frozen,
     /// A person said that it is no repetition.
     Released,
+    /// A person told of a time from which on it may have been sent without this ledger's knowledge.
+    MaybeSent,
     /// A person or a superseding row withdrew it.
     Withdrawn,
 }
@@ -107,10 +109,14 @@ impl State {
             (_, Pending | Held | Conflict | Cancelled) => match event {
                 Event::Frozen if matches!(self, Pending | Held | Conflict) => Some(Conflict),
                 Event::Released if self == Held => Some(Pending),
+                Event::MaybeSent if self == Pending => Some(Unknown),
                 Event::Withdrawn if self != Cancelled => Some(Cancelled),
                 _ => None,
             },
             (Event::Frozen | Event::Released | Event::Withdrawn, _) => None,
+
+            (Event::MaybeSent, Unknown | Processing | Closed | Rejected | Expired) => Some(self),
+            (Event::MaybeSent, Success | Failed | ClosedProven) => None,
 
             (
                 Event::Succeeded
@@ -204,6 +210,7 @@ mod tests {
             Event::WindowPassed,
             Event::Frozen,
             Event::Released,
+            Event::MaybeSent,
             Event::Withdrawn,
         ];
         events.extend(State::ALL.iter().map(|&before| Event::NotSent { before }));

@@ -39,20 +39,21 @@ fn every_event_in_every_state_has_its_cell() {
         Event::Frozen,
         Event::Released,
         Event::Withdrawn,
+        Event::MaybeSent,
     ];
     for (state, want) in [
-        (State::Pending, "U.........C.X"),
-        (State::Held, "..........CNX"),
-        (State::Conflict, "..........C.X"),
-        (State::Cancelled, "............."),
-        (State::Unknown, "UUSFKPLRUE..."),
-        (State::Processing, "PPSFKPLPPE..."),
-        (State::Closed, "LLSFKPLLLE..."),
-        (State::Rejected, "URSFKPLRRR..."),
-        (State::Expired, ".ESFKPEEEE..."),
-        (State::Success, ".SSSSSSSSS..."),
-        (State::Failed, ".FFFFFFFFF..."),
-        (State::ClosedProven, ".KKKKKKKKK..."),
+        (State::Pending, "U.........C.XU"),
+        (State::Held, "..........CNX."),
+        (State::Conflict, "..........C.X."),
+        (State::Cancelled, ".............."),
+        (State::Unknown, "UUSFKPLRUE...U"),
+        (State::Processing, "PPSFKPLPPE...P"),
+        (State::Closed, "LLSFKPLLLE...L"),
+        (State::Rejected, "URSFKPLRRR...R"),
+        (State::Expired, ".ESFKPEEEE...E"),
+        (State::Success, ".SSSSSSSSS...."),
+        (State::Failed, ".FFFFFFFFF...."),
+        (State::ClosedProven, ".KKKKKKKKK...."),
     ] {
         let row: String = events.iter().map(|&e| letter(state.next(e))).collect();
         assert_eq!(row, want, "{state}");

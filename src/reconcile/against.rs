@@ -179,6 +179,7 @@ impl Told {
                     no: deduction.no,
                     content: deduction.content,
                     returned: deduction.returned,
+                    past: None,
                 }),
                 Err(faults) => Err(in_words(&faults)),
             },

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::status::{CLOSING_DAYS, DAY_MS, span};
 use crate::clock::WallMs;
-use crate::ledger::{Attempt, REISSUE_OF_RESOLVED_MS, Relative, Story};
+use crate::ledger::{Attempt, DecisionKind, REISSUE_OF_RESOLVED_MS, Relative, Story};
 use crate::order::{NextAction, Resolution, State, Status, yuan};
 use crate::worker::limits::WINDOW_MS;
 
@@ -178,6 +178,14 @@ fn next(story: &Story, now: WallMs) -> String {
             ),
         };
     }
+    let mut decisions = story.decisions.iter();
+    let restored = decisions.any(|decided| decided.kind == DecisionKind::Restored);
+    let never_asked = story.attempts_sent == 0 && restored;
+    if never_asked && standing.state == State::Unknown && standing.resolved.is_none() {
+        return "`levy run` with its own file: it may have been sent since the backup, and keeps its \
+                number"
+            .into();
+    }
     let action = NextAction::shown(standing.state, standing.proof_runs, standing.resolved);
     match (action, standing.state) {
         (NextAction::None, _) => "nothing".into(),
@@ -220,6 +228,7 @@ pub fn json(story: &Story, now: WallMs) -> String {
                 "by": [Some(&decided.by_first), decided.by_second.as_ref()],
                 "at": decided.at.rfc3339(),
                 "words": decided.words,
+                "since": decided.since.map(WallMs::rfc3339),
             })
         })
         .collect();

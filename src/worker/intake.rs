@@ -9,7 +9,9 @@ use std::path::Path;
 
 use crate::batch::{AddedUp, ControlTotals, Fault, FileFault, Form, InputRow, Reader, Rules};
 use crate::clock::WallMs;
-use crate::ledger::{Accepted, Batch, BatchHead, Ledger, LedgerError, StagedOrder, StagedRow};
+use crate::ledger::{
+    Accepted, Batch, BatchHead, Ledger, LedgerError, SentBefore, StagedOrder, StagedRow,
+};
 
 /// Rows that are staged in one transaction.
 pub const STAGED_ROWS_MAX: usize = 1000;
@@ -204,6 +206,11 @@ fn staged_row(row: InputRow) -> StagedRow {
                 no: deduction.no,
                 content: deduction.content,
                 returned: deduction.returned,
+                past: deduction.past.map(|past| SentBefore {
+                    first_sent_at: past.first_sent_at,
+                    outcome: past.outcome,
+                    change_no: past.change_no,
+                }),
             }),
             Err(faults) => Err(note(&faults)),
         },

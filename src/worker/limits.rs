@@ -61,4 +61,6 @@ pub const ALERTS_KEPT_MAX: usize = 1_000;
 pub const CLOCK_SKEW_WARN_MS: i64 = 60_000;
 
 const _: () = assert!(WINDOW_MS == 29 * 24 * 3_600_000);
+// The ledger counts with the same, where it came back from a backup.
+const _: () = assert!(WINDOW_MS == crate::ledger::SUBMITTED_FOR_MS);
 const _: () = assert!(OPEN_JOBS_MAX > DECK_PAGE_MAX);

@@ -31,6 +31,7 @@ fn events() -> Vec<(String, Event)> {
         ("frozen".to_owned(), Event::Frozen),
         ("released".to_owned(), Event::Released),
         ("withdrawn".to_owned(), Event::Withdrawn),
+        ("may have been sent".to_owned(), Event::MaybeSent),
     ];
     for &before in State::ALL {
         events.push((format!("not sent, was {before}"), Event::NotSent { before }));

@@ -6,5 +6,6 @@ mod against;
 mod edited;
 mod house;
 mod once;
+mod past;
 mod reconciled;
 mod resumed;

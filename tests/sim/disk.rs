@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::SeqCst};
 use levy::clock::WallMs;
 use levy::ledger::{
     Accepted, AttemptId, Batch, BatchHead, BatchId, Beside, CancelTarget, Cancelled, Compared,
-    Decided, Decision, Expiring, Frozen, Job, JournalHead, LaneWork, Ledger, LedgerError,
+    Decided, Decision, Expiring, Frozen, Imported, Job, JournalHead, LaneWork, Ledger, LedgerError,
     LedgerResult, ListScope, Only, OrderId, Overview, OverviewAsk, Person, Phase, Planned, Reach,
-    RecentSend, Rehearsal, Rehearsed, Reissued, Released, ResultRow, RunId, Scope, StagedRow,
-    Story, Sum, Totals, Write, Written,
+    RecentSend, Rehearsal, Rehearsed, Reissued, Released, Restored, ResultRow, RunId, Scope,
+    StagedRow, Story, Sum, Totals, Write, Written,
 };
 use levy::order::{ContentDigest, Merchant, OrderNo, Proof};
 
@@ -111,6 +111,21 @@ impl<L: Ledger> Ledger for Mortal<L> {
     ) -> LedgerResult<(Batch, Accepted)> {
         self.fuse
             .operate(|| self.ledger.accept(head, at, hold_days))
+    }
+
+    fn import(
+        &mut self,
+        head: &BatchHead,
+        by: &Person,
+        at: WallMs,
+        hold_days: u32,
+    ) -> LedgerResult<Imported> {
+        self.fuse
+            .operate(|| self.ledger.import(head, by, at, hold_days))
+    }
+
+    fn restored(&mut self, since: WallMs, by: &Person, at: WallMs) -> LedgerResult<Restored> {
+        self.fuse.operate(|| self.ledger.restored(since, by, at))
     }
 
     fn begin_run(&mut self, at: WallMs) -> LedgerResult<RunId> {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::Where;
+use super::{ImportArgs, RestoredArgs, Where};
 use crate::ledger::JournalHead;
 use crate::order::Resolution;
 
@@ -164,7 +164,9 @@ impl Outcome {
 Examples:
   levy ledger verify                               is the ledger what was written?
   levy ledger verify --expect 1842:9f86d081…       and has nothing before this head changed?
-  levy ledger backup /backup/levy-2026-03-02.db    a verified copy, while a run may be on")]
+  levy ledger backup /backup/levy-2026-03-02.db    a verified copy, while a run may be on
+  levy ledger import history.csv --by \"Li Wei\"     numbers that another tool has used
+  levy ledger restored --since TIME --by \"Li Wei\"  after it came back from a backup")]
 pub struct LedgerArgs {
     /// What to do with it.
     #[command(subcommand)]
@@ -178,6 +180,10 @@ pub enum LedgerCommand {
     Verify(VerifyArgs),
     /// Make a verified copy of the ledger, while a run may be going on.
     Backup(BackupArgs),
+    /// Take over numbers that another tool has used: content, first send, outcome.
+    Import(ImportArgs),
+    /// Tell a ledger that it came back from a backup: what was not sent may have been since.
+    Restored(RestoredArgs),
 }
 
 /// `levy ledger verify`.
@@ -215,7 +221,8 @@ Examples:
   levy ledger backup /backup/levy.db --force       in place of the last one
 
 The copy is of one moment, is verified before it gets its name, and is readable by you alone. Note the
-head that is printed: with it `levy ledger verify --expect` sees a ledger that was set back.")]
+head that is printed: with it `levy ledger verify --expect` sees a ledger that was set back. Note the time
+too: if the copy ever comes back, `levy ledger restored --since TIME` must be told it.")]
 pub struct BackupArgs {
     /// Where the copy goes.
     #[arg(value_name = "FILE")]

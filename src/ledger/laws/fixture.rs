@@ -43,6 +43,7 @@ pub(in crate::ledger) fn blank(account: &str, fen: u64) -> StagedOrder {
             req_scene: None,
         },
         returned: None,
+        past: None,
     }
 }
 
@@ -279,9 +280,12 @@ impl Desk {
 
     /// Claims, lets something come back and records it; where the order stands since.
     pub(in crate::ledger) fn exchange(&mut self, job: &Job, asked: Asked, came: Came) -> Standing {
-        let before = job.standing.state;
-        let (attempt, job) = self.claim(job, asked);
-        let answer = self.answer((attempt, &job), asked, before, came);
+        let claimed = match self.write(self.ask(job, asked)) {
+            Written::Claimed(claimed) => claimed,
+            other => panic!("{other:?}"),
+        };
+        let flying = (claimed.attempt(), claimed.job());
+        let answer = self.answer(flying, asked, claimed.before(), came);
         self.record(answer)
     }
 

@@ -121,6 +121,13 @@ pub(in crate::ledger) fn l9_whatever_comes_in_whatever_order_the_books_verify(en
             }
             let at = chance.below(batches.len() as u64) as usize;
             send(&mut desk, &mut chance, batches[at].0);
+            // Half of the stories know of no backup.
+            if seed > STORIES / 2 && chance.below(30) == 0 {
+                let by = crate::ledger::Person::parse("Li Wei").unwrap();
+                let hours = chance.below(3) as i64;
+                let since = desk.now.plus_ms(-hours * 3_600_000);
+                desk.ledger.restored(since, &by, desk.now).unwrap();
+            }
             if chance.below(10) == 0 {
                 rerun(&mut desk, &mut chance, batches[at].0);
             }

@@ -94,7 +94,7 @@ fn a_journal_comes_to_the_state_and_the_first_send_of_its_order() {
         ),
     ];
     for (pasts, want, first) in table {
-        let end = replay(&pasts).unwrap();
+        let end = replay(&pasts, &[]).unwrap();
         for &state in State::ALL {
             let agrees = end.agrees(state, first).is_ok();
             assert_eq!(agrees, want.contains(&state), "{pasts:?}: {state}");
@@ -113,7 +113,7 @@ fn l3_a_journal_that_settles_without_a_verified_reply_cannot_have_happened() {
             Trust::NotSent,
         ] {
             let reply = bare(2, trust, meaning, true);
-            let told = replay(&[past(1, SUBMISSION, State::Pending, reply)]).unwrap_err();
+            let told = replay(&[past(1, SUBMISSION, State::Pending, reply)], &[]).unwrap_err();
             assert!(told.contains("not verified"), "{told}");
         }
     }
@@ -140,7 +140,31 @@ fn what_cannot_follow_is_said() {
             "means \"PAID\"",
         ),
     ] {
-        let told = replay(&pasts).unwrap_err();
+        let told = replay(&pasts, &[]).unwrap_err();
         assert!(told.contains(want), "{told}");
     }
+}
+
+#[test]
+fn what_people_told_of_counts_as_a_send_that_nothing_takes_back() {
+    use State::*;
+    let told = |entry, since_ms| ToldOf { entry, since_ms };
+    let not_sent = |entry| bare(entry, Trust::NotSent, "NOT_SENT", false);
+    let end = replay(&[], &[told(1, 70)]).unwrap();
+    assert_eq!(end.agrees(Unknown, Some(70)), Ok(()));
+    assert!(end.agrees(Pending, None).is_err());
+    let attempts = [past(2, SUBMISSION, Unknown, not_sent(3))];
+    let end = replay(&attempts, &[told(1, 70)]).unwrap();
+    assert_eq!(end.agrees(Unknown, Some(70)), Ok(()));
+    // Told of while it stood refused: it stands as before, and counts from the earlier time.
+    let refused = bare(2, Trust::Verified, "REFUSED", false);
+    let attempts = [past(1, SUBMISSION, Pending, refused)];
+    let end = replay(&attempts, &[told(3, 70), told(4, 50)]).unwrap();
+    assert_eq!(end.agrees(Rejected, Some(50)), Ok(()));
+    // As never sent it can't be claimed any more, and what is settled was not told of.
+    let attempts = [past(2, SUBMISSION, Pending, None)];
+    assert!(replay(&attempts, &[told(1, 70)]).is_err());
+    let attempts = [past(1, SUBMISSION, Pending, verified(2, "SUCCESS"))];
+    let wrong = replay(&attempts, &[told(3, 70)]).unwrap_err();
+    assert!(wrong.contains("settled when somebody told"), "{wrong}");
 }

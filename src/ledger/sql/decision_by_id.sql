@@ -1,1 +1,1 @@
-SELECT kind, by_first, by_second, at_ms, words FROM decision WHERE decision_id = ?1
+SELECT kind, by_first, by_second, at_ms, words, since_ms FROM decision WHERE decision_id = ?1

@@ -91,7 +91,7 @@ CREATE TABLE orders (
         CONSTRAINT orders_weak CHECK (weak = '' OR weak = 'SAID' OR weak = 'REFUSED'),
     attempts INTEGER NOT NULL DEFAULT 0 CONSTRAINT orders_attempts CHECK (attempts >= 0),
     maybe_accepted INTEGER NOT NULL DEFAULT 0
-        CONSTRAINT orders_maybe_accepted CHECK (maybe_accepted BETWEEN 0 AND attempts),
+        CONSTRAINT orders_maybe_accepted CHECK (maybe_accepted BETWEEN 0 AND attempts + (past <> '')),
     proof_runs INTEGER NOT NULL DEFAULT 0 CONSTRAINT orders_proof_runs CHECK (proof_runs >= 0),
     alerts INTEGER NOT NULL DEFAULT 0 CONSTRAINT orders_alerts CHECK (alerts >= 0),
     first_sent_at_ms INTEGER,
@@ -107,11 +107,16 @@ CREATE TABLE orders (
     -- What people found out elsewhere: a word beside the state, which only the gateway moves.
     resolved_as TEXT
         CONSTRAINT orders_resolved_as CHECK (resolved_as = 'SUCCESS' OR resolved_as = 'FAILED'),
+    -- How it is known that it may have been sent once without an entry in this journal: another tool
+    -- sent it, or this ledger came back from a backup.
+    past TEXT NOT NULL DEFAULT ''
+        CONSTRAINT orders_past CHECK (past = '' OR past = 'IMPORTED' OR past = 'RESTORED'),
     CONSTRAINT orders_chain UNIQUE (deduction_id, generation),
     CONSTRAINT orders_unsent_never_sent CHECK (
         (first_sent_at_ms IS NULL AND maybe_accepted = 0)
         OR (state <> 'PENDING' AND state <> 'HELD' AND state <> 'CONFLICT'
             AND state <> 'CANCELLED')),
+    CONSTRAINT orders_past_counts_as_sent CHECK (past = '' OR first_sent_at_ms IS NOT NULL),
     CONSTRAINT orders_sent_has_first_send CHECK (
         first_sent_at_ms IS NOT NULL
         OR (state = 'PENDING' OR state = 'HELD' OR state = 'CONFLICT' OR state = 'CANCELLED'))
@@ -124,7 +129,9 @@ CREATE UNIQUE INDEX orders_one_alive ON orders (deduction_id)
         AND resolved_as IS NOT 'FAILED';
 CREATE INDEX orders_holding ON orders (hold_key)
     WHERE (state = 'PENDING' OR state = 'UNKNOWN' OR state = 'PROCESSING' OR state = 'CLOSED'
-        OR state = 'SUCCESS' OR state = 'EXPIRED');
+        OR state = 'SUCCESS' OR state = 'EXPIRED')
+        -- Refused, and perhaps accepted since without an entry in this journal.
+        OR (maybe_accepted > 0 AND state = 'REJECTED');
 CREATE INDEX orders_pending ON orders (batch_id, merchant, order_id, generation)
     WHERE state = 'PENDING';
 -- A reconciliation asks for them again.
@@ -177,14 +184,22 @@ CREATE TABLE reply (
 CREATE TABLE decision (
     decision_id INTEGER PRIMARY KEY,
     kind TEXT NOT NULL CONSTRAINT decision_kind CHECK (kind IN (
-        'RELEASE', 'RESOLVE_SUCCESS', 'RESOLVE_FAILED', 'FREEZE', 'UNFREEZE', 'IMPORT', 'RESTORED')),
+        'RELEASE', 'RESOLVE_SUCCESS', 'RESOLVE_FAILED', 'FREEZE', 'UNFREEZE', 'IMPORT',
+        'IMPORT_SUCCESS', 'IMPORT_FAILED', 'RESTORED')),
     order_id INTEGER REFERENCES orders (order_id),
     by_first TEXT NOT NULL CONSTRAINT decision_names_somebody CHECK (length(by_first) > 0),
     by_second TEXT,
     at_ms INTEGER NOT NULL,
-    words TEXT NOT NULL DEFAULT ''
+    words TEXT NOT NULL DEFAULT '',
+    -- The earliest time at which the order, or any that this ledger does not know as sent, may have
+    -- been sent without an entry in this journal.
+    since_ms INTEGER,
+    CONSTRAINT decision_since CHECK ((since_ms IS NOT NULL)
+        = (kind IN ('IMPORT', 'IMPORT_SUCCESS', 'IMPORT_FAILED', 'RESTORED')))
 ) STRICT;
 
+-- The times since which sends may be missing from this journal.
+CREATE INDEX decision_restored ON decision (since_ms) WHERE kind = 'RESTORED' AND order_id IS NULL;
 CREATE INDEX decision_order ON decision (order_id) WHERE order_id IS NOT NULL;
 
 -- A decision's place in the journal.
@@ -205,8 +220,28 @@ CREATE TABLE lane_head (
 CREATE VIEW job AS
 SELECT order_id, out_request_no, merchant, account, reduction_type, amount_fen, reason, card_no,
     sgn_no, req_scene, content_digest, state, weak, maybe_accepted, first_sent_at_ms, proof_runs,
-    batch_id, deduction_id, resolved_as, generation, ordinal, shown_attempt
+    batch_id, deduction_id, resolved_as, generation, ordinal, shown_attempt, attempts, past
 FROM orders;
+
+CREATE TRIGGER orders_begin_unsent_or_imported
+BEFORE INSERT ON orders
+WHEN NOT (NEW.resolved_as IS NULL AND (((NEW.state = 'PENDING' OR NEW.state = 'HELD') AND NEW.past = '')
+    OR (NEW.state = 'UNKNOWN' AND NEW.past = 'IMPORTED' AND NEW.generation = 1
+        AND NEW.maybe_accepted = 1)))
+BEGIN
+    SELECT RAISE(ABORT, 'L3: an order begins unsent, or imported and unknown');
+END;
+
+CREATE TRIGGER orders_past_is_told_by_a_person
+BEFORE UPDATE OF past ON orders
+WHEN NEW.past <> OLD.past AND (OLD.past <> '' OR NOT EXISTS (
+    SELECT 1 FROM decision
+    WHERE decision_id = (SELECT MAX(decision_id) FROM decision) AND order_id = NEW.order_id
+        AND ((NEW.past = 'RESTORED' AND kind = 'RESTORED')
+            OR (NEW.past = 'IMPORTED' AND kind IN ('IMPORT', 'IMPORT_SUCCESS', 'IMPORT_FAILED')))))
+BEGIN
+    SELECT RAISE(ABORT, 'only a decision tells of sends that the journal does not know');
+END;
 
 CREATE TRIGGER orders_number_stands_for_one_content
 BEFORE UPDATE OF order_id, out_request_no, deduction_id, generation, batch_id, ordinal, merchant,
@@ -329,6 +364,20 @@ BEGIN
     SELECT RAISE(ABORT, 'the ledger is frozen: nothing may be sent');
 END;
 
+-- The first order's age tells: its reissues are as old. 29 days, the time in which a number is
+-- submitted.
+CREATE TRIGGER attempt_of_what_may_have_been_sent_is_no_first_one
+BEFORE INSERT ON attempt
+WHEN NEW.state_before = 'PENDING' AND EXISTS (
+    SELECT 1 FROM decision
+    WHERE kind = 'RESTORED' AND order_id IS NULL AND since_ms + 2505600000 > (
+        SELECT first.created_at_ms FROM orders AS own
+        JOIN orders AS first ON first.deduction_id = own.deduction_id AND first.generation = 1
+        WHERE own.order_id = NEW.order_id))
+BEGIN
+    SELECT RAISE(ABORT, 'L4: it may have been sent before the ledger came back from its backup');
+END;
+
 CREATE TRIGGER attempt_no_submission_of_what_people_resolved
 BEFORE INSERT ON attempt
 WHEN NEW.asked = 'SUBMISSION'
@@ -356,9 +405,9 @@ BEFORE UPDATE OF resolved_as ON orders
 WHEN NOT EXISTS (
     SELECT 1 FROM decision
     WHERE decision_id = (SELECT MAX(decision_id) FROM decision) AND order_id = NEW.order_id
-        AND kind = 'RESOLVE_' || NEW.resolved_as)
+        AND kind IN ('RESOLVE_' || NEW.resolved_as, 'IMPORT_' || NEW.resolved_as))
 BEGIN
-    SELECT RAISE(ABORT, 'only a decision of two people resolves an order');
+    SELECT RAISE(ABORT, 'only a decision of two people, or an import, resolves an order');
 END;
 
 CREATE TRIGGER meta_frozen_by_a_decision

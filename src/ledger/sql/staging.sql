@@ -18,6 +18,10 @@ CREATE TEMP TABLE IF NOT EXISTS staged (
     req_scene TEXT,
     content_digest BLOB,
     hold_key BLOB,
+    -- Of a history alone.
+    first_sent_at_ms INTEGER,
+    outcome TEXT,
+    change_no TEXT,
     -- The number that the row claims. A derived one counts as well, since somebody may have written
     -- it into another row; that of a row which came back does not, since the row belongs to the
     -- order that it names.

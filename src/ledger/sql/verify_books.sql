@@ -23,7 +23,7 @@ FROM orders
 WHERE maybe_accepted <> (
     SELECT COUNT(*) FROM attempt LEFT JOIN reply ON reply.attempt_id = attempt.attempt_id
     WHERE attempt.order_id = orders.order_id AND attempt.asked = 'SUBMISSION'
-        AND COALESCE(reply.maybe_accepted, 1) = 1)
+        AND COALESCE(reply.maybe_accepted, 1) = 1) + (past <> '')
 UNION ALL
 SELECT 'orders that are final without a verified reply', COUNT(*) FROM orders
 WHERE state IN ('SUCCESS', 'FAILED', 'CLOSED_PROVEN') AND NOT EXISTS (
@@ -66,15 +66,37 @@ WHERE NOT EXISTS (
     SELECT 1 FROM decision_link WHERE decision_link.decision_id = decision.decision_id)
 UNION ALL
 SELECT 'orders that are resolved otherwise than people decided', COUNT(*) FROM orders
-WHERE resolved_as IS NOT NULL AND 'RESOLVE_' || resolved_as IS NOT (
-    SELECT kind FROM decision
-    WHERE decision.order_id = orders.order_id AND kind IN ('RESOLVE_SUCCESS', 'RESOLVE_FAILED')
-    ORDER BY decision_id DESC LIMIT 1)
+WHERE resolved_as IS NOT NULL AND NOT EXISTS (
+    SELECT 1 FROM decision
+    WHERE decision_id = (
+        SELECT MAX(decision_id) FROM decision
+        WHERE decision.order_id = orders.order_id AND kind IN (
+            'RESOLVE_SUCCESS', 'RESOLVE_FAILED', 'IMPORT_SUCCESS', 'IMPORT_FAILED'))
+        AND kind IN ('RESOLVE_' || resolved_as, 'IMPORT_' || resolved_as))
 UNION ALL
-SELECT 'decisions of two people that their orders do not show', COUNT(*) FROM decision
-WHERE kind IN ('RESOLVE_SUCCESS', 'RESOLVE_FAILED') AND NOT EXISTS (
+SELECT 'decisions of people that their orders do not show', COUNT(*) FROM decision
+WHERE kind IN ('RESOLVE_SUCCESS', 'RESOLVE_FAILED', 'IMPORT_SUCCESS', 'IMPORT_FAILED')
+    AND NOT EXISTS (
     SELECT 1 FROM orders
     WHERE orders.order_id = decision.order_id AND orders.resolved_as IS NOT NULL)
+UNION ALL
+SELECT 'orders whose earlier sends are not those that people told of', COUNT(*) FROM orders
+WHERE past <> COALESCE((
+    SELECT CASE kind WHEN 'RESTORED' THEN 'RESTORED' ELSE 'IMPORTED' END FROM decision
+    WHERE decision.order_id = orders.order_id
+        AND kind IN ('IMPORT', 'IMPORT_SUCCESS', 'IMPORT_FAILED', 'RESTORED')
+    ORDER BY decision_id LIMIT 1), '')
+UNION ALL
+SELECT 'orders that were sent as never sent, though the ledger had come back from a backup', COUNT(*)
+FROM attempt
+WHERE state_before = 'PENDING' AND EXISTS (
+    -- In this order: there are few restores.
+    SELECT 1 FROM decision CROSS JOIN decision_link USING (decision_id)
+    WHERE kind = 'RESTORED' AND decision.order_id IS NULL AND entry_no < attempt_id
+        AND since_ms + 2505600000 > (
+            SELECT first.created_at_ms FROM orders AS own
+            JOIN orders AS first ON first.deduction_id = own.deduction_id AND first.generation = 1
+            WHERE own.order_id = attempt.order_id))
 UNION ALL
 SELECT 'freezes that the ledger does not follow', COUNT(*) FROM meta
 WHERE frozen_by IS NOT (

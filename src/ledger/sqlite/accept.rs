@@ -3,6 +3,7 @@
 //! Rows are streamed, never collected: a batch of a million takes no more memory than one of ten.
 
 mod decide;
+mod import;
 
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, Row, Transaction, TransactionBehavior, params};
@@ -12,6 +13,7 @@ use crate::clock::WallMs;
 use crate::ledger::{Accepted, Batch, BatchHead, BatchId, DeductionId, LedgerError, LedgerResult};
 use crate::order::State;
 use decide::Decision;
+pub(super) use import::import;
 
 const MS_PER_DAY: i64 = 86_400_000;
 
@@ -43,6 +45,22 @@ pub(super) fn accept_in(
             head.file, batch.id
         )));
     }
+    let (batch, numbered) = begin(tx, head, at)?;
+    // Derived numbers cannot clash among themselves: content and ordinal make them.
+    if numbered > 0 {
+        tx.execute_batch(sql::CLASH_FILL)?;
+    }
+    let mut acceptance = Acceptance::of(tx, batch.id, at, hold_days, numbered > 0);
+    let mut statement = tx.prepare_cached(sql::STAGED_ROWS)?;
+    let mut staged = statement.query([])?;
+    while let Some(row) = staged.next()? {
+        acceptance.row(&Staged::read(row)?)?;
+    }
+    Ok((batch, acceptance.tally))
+}
+
+/// The batch that the staged rows become, and how many of them have a number of their own.
+fn begin(tx: &Transaction<'_>, head: &BatchHead, at: WallMs) -> LedgerResult<(Batch, i64)> {
     let (rows, last, numbered): (i64, i64, i64) = tx.query_row(sql::STAGED_COUNT, [], |row| {
         Ok((row.get(0)?, row.get(1)?, row.get(2)?))
     })?;
@@ -55,25 +73,7 @@ pub(super) fn accept_in(
             head.file
         )));
     }
-    // Derived numbers cannot clash among themselves: content and ordinal make them.
-    if numbered > 0 {
-        tx.execute_batch(sql::CLASH_FILL)?;
-    }
-    let batch = insert_batch(tx, head, rows, at)?;
-    let mut acceptance = Acceptance {
-        tx,
-        batch: batch.id,
-        at,
-        hold_since: hold_since(at, hold_days),
-        may_clash: numbered > 0,
-        tally: Accepted::default(),
-    };
-    let mut statement = tx.prepare_cached(sql::STAGED_ROWS)?;
-    let mut staged = statement.query([])?;
-    while let Some(row) = staged.next()? {
-        acceptance.row(&Staged::read(row)?)?;
-    }
-    Ok((batch, acceptance.tally))
+    Ok((insert_batch(tx, head, rows, at)?, numbered))
 }
 
 /// Settled orders that were created and settled before this hold no other.
@@ -123,6 +123,9 @@ mod column {
     pub const MERCHANT: usize = 8;
     pub const DIGEST: usize = 15;
     pub const HOLD_KEY: usize = 16;
+    pub const FIRST_SENT_AT: usize = 17;
+    pub const OUTCOME: usize = 18;
+    pub const CHANGE_NO: usize = 19;
 }
 
 impl<'r> Staged<'r> {
@@ -166,6 +169,25 @@ struct Acceptance<'t> {
 struct FirstPlace {
     batch: i64,
     line: i64,
+}
+
+impl<'t> Acceptance<'t> {
+    fn of(
+        tx: &'t Transaction<'t>,
+        batch: BatchId,
+        at: WallMs,
+        hold_days: u32,
+        may_clash: bool,
+    ) -> Self {
+        Self {
+            tx,
+            batch,
+            at,
+            hold_since: hold_since(at, hold_days),
+            may_clash,
+            tally: Accepted::default(),
+        }
+    }
 }
 
 impl Acceptance<'_> {

@@ -163,12 +163,12 @@ impl Source<'_> {
         };
         let number: i64 = row.get(0)?;
         self.decision_at = Some(number);
-        let whose = match row.get(8)? {
-            true => Whose::read(row, 9)?,
+        let whose = match row.get(9)? {
+            true => Whose::read(row, 10)?,
             false => Whose::nobody(),
         };
         let mut decision = whose.entry(number, Kind::Decision, bytes(row, 1)?.unwrap_or_default());
-        for column in 2..8 {
+        for column in 2..9 {
             decision.body.optional(bytes(row, column)?.as_deref());
         }
         self.waiting.insert(number, decision);

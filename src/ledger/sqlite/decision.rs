@@ -4,12 +4,12 @@ use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
 use super::accept::one_row;
 use super::journal::{self, Journal};
-use super::{convert, sql};
+use super::{convert, past, sql};
 use crate::clock::WallMs;
 use crate::ledger::{
     Decided, Decision, DecisionKind, Job, LedgerError, LedgerResult, Person, TwoPeople, Words,
 };
-use crate::order::{OrderNo, Resolution};
+use crate::order::{OrderNo, Resolution, State};
 
 /// Writes a decision, and does what it says.
 pub(super) fn decide(
@@ -42,6 +42,7 @@ fn freeze(tx: &Transaction<'_>, by: &Person, reason: &Words, at: WallMs) -> Ledg
         by_second: None,
         at,
         words: reason.as_str().into(),
+        since: None,
     };
     let mut journal = Journal::open(tx)?;
     let id = journal.decision(None, &decided)?;
@@ -61,6 +62,7 @@ fn unfreeze(tx: &Transaction<'_>, by: &Person, at: WallMs) -> LedgerResult<Decid
         by_second: None,
         at,
         words: String::new(),
+        since: None,
     };
     let mut journal = Journal::open(tx)?;
     journal.decision(None, &decided)?;
@@ -88,20 +90,16 @@ fn resolve(
         by_second: Some(second.into()),
         at,
         words: evidence.as_str().into(),
+        since: None,
     };
-    write_down(tx, &job, &decided)?;
+    let mut journal = Journal::open(tx)?;
+    let job = past::as_it_may_stand(tx, &mut journal, job, at)?;
+    journal.decision(Some((job.id, &job.order)), &decided)?;
+    journal.close()?;
     let mut statement = tx.prepare_cached(sql::ORDER_RESOLVE)?;
     let changed = statement.execute(params![job.id.0, resolution.as_str()])?;
     one_row(changed, no.as_str())?;
     Ok(decided)
-}
-
-/// Writes what people decided about an order into the journal; its row's number.
-pub(super) fn write_down(tx: &Transaction<'_>, job: &Job, decided: &Decided) -> LedgerResult<i64> {
-    let mut journal = Journal::open(tx)?;
-    let id = journal.decision(Some((job.id, &job.order)), decided)?;
-    journal.close()?;
-    Ok(id)
 }
 
 /// The order, if people may say what became of it.
@@ -114,7 +112,8 @@ fn resolvable(tx: &Transaction<'_>, no: &OrderNo, resolution: Resolution) -> Led
     };
     let job = convert::job(row)?;
     let state = job.standing.state;
-    if state.is_unsent() {
+    let in_gap = state == State::Pending && past::gap(tx, job.id)?.is_some();
+    if state.is_unsent() && !in_gap {
         return refused(format!(
             "{no} is {state}: it was never sent, so there is nothing to find out. `levy cancel` \
              withdraws it"

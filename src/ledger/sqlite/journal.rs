@@ -171,6 +171,7 @@ impl<'t> Journal<'t> {
                 decided.by_second,
                 decided.at.0,
                 decided.words,
+                decided.since.map(|since| since.0),
             ])?;
         let entry = self.entries + 1;
         let lane = order.map_or(NO_LANE, |(_, order)| order.content.merchant.as_str());
@@ -183,7 +184,8 @@ impl<'t> Journal<'t> {
             .text(&decided.by_first)
             .words(decided.by_second.as_deref())
             .integer(decided.at.0)
-            .text(&decided.words);
+            .text(&decided.words)
+            .number(decided.since.map(|since| since.0));
         let link = self.chain(lane, &body)?;
         self.tx
             .prepare_cached(sql::DECISION_LINK_INSERT)?
@@ -297,5 +299,6 @@ pub(super) fn decided(row: &rusqlite::Row<'_>) -> LedgerResult<Decided> {
         by_second: row.get(2)?,
         at: WallMs(row.get(3)?),
         words: row.get(4)?,
+        since: row.get::<_, Option<i64>>(5)?.map(WallMs),
     })
 }

@@ -13,6 +13,7 @@ mod journal;
 mod listed;
 mod open;
 mod overview;
+mod past;
 mod place;
 mod read;
 mod reconcile;
@@ -37,10 +38,10 @@ pub use verify::{Audit, BadEntry};
 
 use super::{
     Accepted, AttemptId, Batch, BatchHead, BatchId, Beside, Binding, CancelTarget, Cancelled,
-    Compared, Decided, Decision, Expiring, Frozen, Job, JournalHead, LaneWork, Ledger, LedgerError,
-    LedgerResult, ListScope, Only, OrderId, Overview, OverviewAsk, Person, Phase, Planned, Reach,
-    RecentSend, Rehearsal, Rehearsed, Reissued, Released, ResultRow, RunId, Scope, StagedRow,
-    Story, Sum, Totals, Write, Written,
+    Compared, Decided, Decision, Expiring, Frozen, Imported, Job, JournalHead, LaneWork, Ledger,
+    LedgerError, LedgerResult, ListScope, Only, OrderId, Overview, OverviewAsk, Person, Phase,
+    Planned, Reach, RecentSend, Rehearsal, Rehearsed, Reissued, Released, Restored, ResultRow,
+    RunId, Scope, StagedRow, Story, Sum, Totals, Write, Written,
 };
 use crate::clock::WallMs;
 use crate::order::{ContentDigest, Merchant, OrderNo, Proof};
@@ -116,6 +117,23 @@ impl Ledger for SqliteLedger {
         let accepted = accept::accept(&mut self.conn, head, at, hold_days);
         open::cache(&self.conn, open::CACHE_KIB)?;
         accepted
+    }
+
+    fn import(
+        &mut self,
+        head: &BatchHead,
+        by: &Person,
+        at: WallMs,
+        hold_days: u32,
+    ) -> LedgerResult<Imported> {
+        open::cache(&self.conn, open::ACCEPT_CACHE_KIB)?;
+        let imported = accept::import(&mut self.conn, head, by, at, hold_days);
+        open::cache(&self.conn, open::CACHE_KIB)?;
+        imported
+    }
+
+    fn restored(&mut self, since: WallMs, by: &Person, at: WallMs) -> LedgerResult<Restored> {
+        past::restored(&mut self.conn, since, by, at)
     }
 
     fn begin_run(&mut self, at: WallMs) -> LedgerResult<RunId> {

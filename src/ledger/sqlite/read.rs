@@ -50,16 +50,17 @@ pub(super) fn lanes(conn: &Connection, scope: Scope) -> LedgerResult<Vec<LaneWor
     let mut lanes: BTreeMap<Merchant, (u64, u64)> = BTreeMap::new();
     match scope {
         Scope::Batch(BatchId(batch)) => {
-            count(conn, sql::LANES_OPEN_OF_BATCH, [batch], |m, n| {
+            let all = Unsent::All.generation_min();
+            count(conn, sql::LANES_OPEN_OF_BATCH, [batch, all], |m, n| {
                 lanes.entry(m).or_default().0 = n;
             })?;
-            let all = Unsent::All.generation_min();
             count(conn, sql::LANES_PENDING, [batch, all], |m, n| {
                 lanes.entry(m).or_default().1 = n;
             })?;
         }
         Scope::OpenOf(BatchId(batch)) => {
-            count(conn, sql::LANES_OPEN_OF_BATCH, [batch], |m, n| {
+            let reissues = Unsent::Reissues.generation_min();
+            count(conn, sql::LANES_OPEN_OF_BATCH, [batch, reissues], |m, n| {
                 lanes.entry(m).or_default().0 = n;
             })?;
         }
@@ -144,16 +145,19 @@ pub(super) fn deck(
         let params = params![batch.0, merchant, after.0, limit, generation];
         jobs(conn, sql::DECK_PENDING, params)
     };
-    let of_batch =
-        |sql, batch: BatchId| jobs(conn, sql, params![batch.0, merchant, after.0, limit]);
+    let open = |batch: BatchId, unsent: Unsent| {
+        let generation = unsent.generation_min();
+        let params = params![batch.0, merchant, after.0, limit, generation];
+        jobs(conn, sql::DECK_OPEN_OF_BATCH, params)
+    };
     match (scope, phase) {
         (Scope::Batch(batch), Phase::Pending) => pending(batch, Unsent::All),
         (Scope::Rerun(batch, rerun), Phase::Pending) => pending(batch, rerun.unsent()),
-        (Scope::Batch(batch) | Scope::OpenOf(batch), Phase::Open) => {
-            of_batch(sql::DECK_OPEN_OF_BATCH, batch)
-        }
+        (Scope::Batch(batch), Phase::Open) => open(batch, Unsent::All),
+        (Scope::OpenOf(batch), Phase::Open) => open(batch, Unsent::Reissues),
         (Scope::Rerun(batch, rerun), Phase::Open) if rerun.sends_rejected() => {
-            of_batch(sql::DECK_REJECTED_OF_BATCH, batch)
+            let params = params![batch.0, merchant, after.0, limit];
+            jobs(conn, sql::DECK_REJECTED_OF_BATCH, params)
         }
         // Its open orders were asked in the rerun's first half.
         (Scope::Rerun(..), Phase::Open) => Ok(Vec::new()),

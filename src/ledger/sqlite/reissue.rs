@@ -215,6 +215,7 @@ pub(super) fn release(
         by_second: None,
         at,
         words: String::new(),
+        since: None,
     };
     let mut released = Released::default();
     for no in numbers {

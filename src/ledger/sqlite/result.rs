@@ -5,8 +5,8 @@ use rusqlite::{Connection, OptionalExtension, Row};
 use super::{convert, journal, read, sql};
 use crate::clock::WallMs;
 use crate::ledger::{
-    AttemptId, BatchId, DecisionKind, LedgerError, LedgerResult, REISSUE_OF_RESOLVED_MS,
-    ReplyFacts, ResultRow, RowOrder, Totals,
+    AttemptId, BatchId, LedgerError, LedgerResult, REISSUE_OF_RESOLVED_MS, ReplyFacts, ResultRow,
+    RowOrder, Totals,
 };
 use crate::order::{Fate, NextAction, OrderNo, Resolution, State, Status};
 
@@ -243,6 +243,12 @@ fn not_reissued(conn: &Connection, row: &Row<'_>, state: State) -> LedgerResult<
                 "cannot be issued again: the number that it would get, {child}, is taken by {place}"
             )))
         }
+        State::Rejected if row.get::<_, String>("past")? == "RESTORED" => Ok(Some(
+            "it may have been submitted again, and accepted, since the backup that this ledger came back \
+             from: ask for it under its own number (`levy rerun BATCH --only rejected`) before the row is \
+             mended"
+                .into(),
+        )),
         State::Rejected => {
             let mut statement = conn.prepare_cached(sql::ORDER_TWIN)?;
             let twin: Option<i64> = statement
@@ -256,8 +262,19 @@ fn not_reissued(conn: &Connection, row: &Row<'_>, state: State) -> LedgerResult<
             )))
         }
         State::Pending | State::Held | State::Conflict | State::Cancelled => Ok(None),
+        State::Unknown if never_asked(row)? => Ok(Some(
+            "never sent by this ledger, and perhaps since the backup that it came back from: it is asked \
+             for with its own file (or `levy resume --batch`)"
+                .into(),
+        )),
         State::Unknown | State::Processing | State::Success => Ok(None),
     }
+}
+
+/// It may have been sent before the ledger came back from a backup, and was not asked for since.
+fn never_asked(row: &Row<'_>) -> LedgerResult<bool> {
+    let restored = row.get::<_, String>("past")? == "RESTORED";
+    Ok(restored && row.get::<_, u32>("attempts")? == 0)
 }
 
 /// What people found out, and what that allows.
@@ -267,24 +284,21 @@ fn found_out(conn: &Connection, row: &Row<'_>, resolved: Resolution) -> LedgerRe
     let mut latest = None;
     while let Some(decision) = decisions.next()? {
         let decided = journal::decided(decision)?;
-        match decided.kind {
-            DecisionKind::ResolveSuccess | DecisionKind::ResolveFailed => latest = Some(decided),
-            DecisionKind::Release
-            | DecisionKind::Freeze
-            | DecisionKind::Unfreeze
-            | DecisionKind::Import
-            | DecisionKind::Restored => {}
+        if decided.kind.resolution().is_some() {
+            latest = Some(decided);
         }
     }
     let decided =
         latest.ok_or_else(|| LedgerError::Broken("an order resolved by nobody".into()))?;
-    let mut words = format!(
-        "resolved as {resolved} by {} and {} on {}: {}",
-        decided.by_first,
-        decided.by_second.unwrap_or_default(),
-        decided.at.rfc3339(),
-        decided.words
-    );
+    let mut words = match &decided.by_second {
+        Some(second) => format!(
+            "resolved as {resolved} by {} and {second} on {}: {}",
+            decided.by_first,
+            decided.at.rfc3339(),
+            decided.words
+        ),
+        None => decided.to_string(),
+    };
     if let (Resolution::Failed, Some(first)) =
         (resolved, row.get::<_, Option<i64>>("first_sent_at_ms")?)
     {

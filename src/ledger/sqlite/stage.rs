@@ -4,7 +4,7 @@ use rusqlite::{Connection, params};
 
 use super::sql;
 use crate::ledger::{LedgerResult, StagedOrder, StagedRow};
-use crate::order::{CardNo, Reason, ReqScene, SgnNo};
+use crate::order::{CardNo, Reason, ReqScene, Resolution, SgnNo};
 
 /// Makes the staging, if it is not there, and empties it.
 pub(super) fn clear(conn: &Connection) -> LedgerResult<()> {
@@ -44,7 +44,10 @@ pub(super) fn stage(conn: &mut Connection, rows: &[StagedRow]) -> LedgerResult<(
                         None::<&str>,
                         None::<&str>,
                         None::<&[u8]>,
-                        None::<&[u8]>
+                        None::<&[u8]>,
+                        None::<i64>,
+                        None::<&str>,
+                        None::<&str>
                     ])?;
                     continue;
                 }
@@ -53,7 +56,9 @@ pub(super) fn stage(conn: &mut Connection, rows: &[StagedRow]) -> LedgerResult<(
                 no,
                 content,
                 returned,
+                past,
             } = order;
+            let past = past.as_ref();
             let digest = content.digest();
             let derived = match no {
                 Some(_) => None,
@@ -80,6 +85,9 @@ pub(super) fn stage(conn: &mut Connection, rows: &[StagedRow]) -> LedgerResult<(
                 content.req_scene.map(ReqScene::as_str),
                 &digest.0[..],
                 &content.hold_key().0[..],
+                past.map(|past| past.first_sent_at.0),
+                past.and_then(|past| past.outcome).map(Resolution::as_str),
+                past.and_then(|past| past.change_no.as_deref()),
             ])?;
         }
     }

@@ -2,6 +2,7 @@
 
 mod backup;
 mod file;
+mod past;
 mod schema;
 mod size;
 mod tamper;

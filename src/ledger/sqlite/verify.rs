@@ -10,7 +10,7 @@ use rusqlite::Connection;
 use super::{chain, convert, journal, sql};
 use crate::ledger::LedgerResult;
 use crate::ledger::journal::{JournalHead, LaneHead};
-use crate::ledger::replay::{Past, PastReply, replay};
+use crate::ledger::replay::{Past, PastReply, ToldOf, replay};
 use crate::order::{Asked, State};
 
 /// Findings of one kind that are named one by one.
@@ -267,6 +267,7 @@ fn contents(conn: &Connection, audit: &mut Audit) -> LedgerResult<()> {
 fn replayed(conn: &Connection, wrong: &mut Vec<String>) -> LedgerResult<()> {
     let mut orders = conn.prepare(sql::REPLAY_ORDERS)?;
     let mut attempts = conn.prepare(sql::REPLAY_ATTEMPTS)?;
+    let mut decisions = conn.prepare(sql::REPLAY_DECISIONS)?;
     let mut rows = orders.query([])?;
     let mut findings = 0;
     while let Some(row) = rows.next()?
@@ -280,15 +281,26 @@ fn replayed(conn: &Connection, wrong: &mut Vec<String>) -> LedgerResult<()> {
         };
         let first: Option<i64> = row.get(3)?;
         let pasts = pasts(&mut attempts, id)?;
-        let told = pasts
-            .and_then(|pasts| replay(&pasts))
+        let told_of = told_of(&mut decisions, id)?;
+        let agrees = pasts
+            .and_then(|pasts| replay(&pasts, &told_of))
             .and_then(|end| end.agrees(state, first));
-        if let Err(words) = told {
+        if let Err(words) = agrees {
             wrong.push(format!("order {no} {words}"));
             findings += 1;
         }
     }
     Ok(())
+}
+
+fn told_of(decisions: &mut rusqlite::Statement<'_>, order: i64) -> LedgerResult<Vec<ToldOf>> {
+    let told = decisions.query_map([order], |row| {
+        Ok(ToldOf {
+            entry: row.get(0)?,
+            since_ms: row.get(1)?,
+        })
+    })?;
+    Ok(told.collect::<rusqlite::Result<_>>()?)
 }
 
 fn pasts(

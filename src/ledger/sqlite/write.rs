@@ -4,7 +4,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
 use super::accept::one_row;
 use super::journal::Journal;
-use super::{convert, sql};
+use super::{convert, past, sql};
 use crate::clock::WallMs;
 use crate::ledger::{
     Answer, Ask, BatchId, CancelTarget, Cancelled, Claimed, Job, LedgerError, LedgerResult,
@@ -39,12 +39,7 @@ pub(super) fn write(conn: &mut Connection, writes: Vec<Write>) -> LedgerResult<V
 
 fn claim(tx: &Transaction<'_>, journal: &mut Journal<'_>, ask: Ask) -> LedgerResult<Written> {
     let found = job(tx, ask.job.id)?;
-    let Standing {
-        state: before,
-        maybe_accepted: earlier_sends,
-        first_sent_at,
-        ..
-    } = found.standing;
+    let before = found.standing.state;
     if found.order != ask.job.order || before != ask.job.standing.state {
         return Ok(Written::Refused(found.id, found.standing));
     }
@@ -52,13 +47,24 @@ fn claim(tx: &Transaction<'_>, journal: &mut Journal<'_>, ask: Ask) -> LedgerRes
     if found.standing.resolved.is_some() && ask.asked == Asked::Submission {
         return Ok(Written::Refused(found.id, found.standing));
     }
-    let Some(state) = before.next(Event::Claimed(ask.asked)) else {
+    if before.next(Event::Claimed(ask.asked)).is_none() {
         return Ok(Written::Refused(found.id, found.standing));
-    };
+    }
     // While it stood refused it held no other: the debt may have been deducted since.
     if before == State::Rejected && has_twin(tx, found.id)? {
         return Ok(Written::Refused(found.id, found.standing));
     }
+    // Its first send, by this journal, is perhaps not its first.
+    let found = past::as_it_may_stand(tx, journal, found, ask.at)?;
+    let Standing {
+        state: before,
+        maybe_accepted: earlier_sends,
+        first_sent_at,
+        ..
+    } = found.standing;
+    let Some(state) = before.next(Event::Claimed(ask.asked)) else {
+        return Ok(Written::Refused(found.id, found.standing));
+    };
     let attempt = journal.intent(&found, &ask, before)?;
     let mut standing = Standing {
         state,
@@ -159,9 +165,11 @@ fn check_answer(tx: &Transaction<'_>, answer: &Answer) -> LedgerResult<()> {
         {
             wrong("settles it without a verified reply")
         }
-        Event::Claimed(_) | Event::Frozen | Event::Released | Event::Withdrawn => {
-            wrong("is no answer")
-        }
+        Event::Claimed(_)
+        | Event::Frozen
+        | Event::Released
+        | Event::Withdrawn
+        | Event::MaybeSent => wrong("is no answer"),
         Event::NotSent { .. }
         | Event::Succeeded
         | Event::Failed { .. }
@@ -256,6 +264,10 @@ pub(super) fn cancel(
                 cancelled.left.push((no, state));
                 continue;
             };
+            if past::may_have_been_sent(&tx, OrderId(id), state)? {
+                cancelled.maybe_sent.push((no, state));
+                continue;
+            }
             let changed = withdraw.execute(params![id, state.as_str(), next.as_str(), at.0])?;
             one_row(changed, no.as_str())?;
             cancelled
@@ -266,6 +278,7 @@ pub(super) fn cancel(
     if let CancelTarget::Number(no) = target
         && cancelled.withdrawn.is_empty()
         && cancelled.left.is_empty()
+        && cancelled.maybe_sent.is_empty()
     {
         return Err(unknown(&format!("the number {no}")));
     }

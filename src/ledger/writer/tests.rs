@@ -8,9 +8,9 @@ use super::*;
 use crate::clock::WallMs;
 use crate::ledger::{
     Accepted, AttemptId, Batch, BatchHead, BatchId, Beside, CancelTarget, Cancelled, Compared,
-    Decided, Decision, Expiring, Frozen, JournalHead, LaneWork, LedgerError, ListScope, Only,
-    Overview, OverviewAsk, Person, Planned, Reach, RecentSend, Rehearsal, Rehearsed, Reissued,
-    Released, ResultRow, RunId, StagedRow, Story, Sum, Totals,
+    Decided, Decision, Expiring, Frozen, Imported, JournalHead, LaneWork, LedgerError, ListScope,
+    Only, Overview, OverviewAsk, Person, Planned, Reach, RecentSend, Rehearsal, Rehearsed,
+    Reissued, Released, Restored, ResultRow, RunId, StagedRow, Story, Sum, Totals,
 };
 use crate::order::{ContentDigest, OrderNo, Proof};
 
@@ -43,6 +43,8 @@ impl Ledger for Told {
     fn stage_clear(&mut self) -> LedgerResult<()> { unreachable!() }
     fn stage(&mut self, _: &[StagedRow]) -> LedgerResult<()> { unreachable!() }
     fn accept(&mut self, _: &BatchHead, _: WallMs, _: u32) -> LedgerResult<(Batch, Accepted)> { unreachable!() }
+    fn import(&mut self, _: &BatchHead, _: &Person, _: WallMs, _: u32) -> LedgerResult<Imported> { unreachable!() }
+    fn restored(&mut self, _: WallMs, _: &Person, _: WallMs) -> LedgerResult<Restored> { unreachable!() }
     fn begin_run(&mut self, _: WallMs) -> LedgerResult<RunId> { unreachable!() }
     fn lanes(&mut self, _: Scope) -> LedgerResult<Vec<LaneWork>> { unreachable!() }
     fn recent_sends(&mut self, _: WallMs) -> LedgerResult<Vec<RecentSend>> { unreachable!() }

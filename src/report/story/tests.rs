@@ -133,6 +133,7 @@ fn a_window_that_runs_out_and_decisions_are_told() {
         by_second: Some("Wang Fang".into()),
         at: NOW,
         words: "ticket 8812".into(),
+        since: None,
     });
     assert!(human(&open, NOW).contains(
         "decisions:\n  RESOLVE_FAILED by Li Wei and Wang Fang on 2026-09-21T22:13:20.000+08:00: \

@@ -96,6 +96,7 @@ fn row(ordinal: u64, lane: u32) -> StagedRow {
             no: Some(OrderNo::parse(&format!("N{ordinal:06}")).unwrap()),
             content,
             returned: None,
+            past: None,
         }),
     }
 }

@@ -70,6 +70,7 @@ fn ledger() -> (SqliteLedger, Scope) {
             no: Some(OrderNo::parse("N1").unwrap()),
             content,
             returned: None,
+            past: None,
         }),
     };
     ledger.stage(&[row]).unwrap();

@@ -29,6 +29,7 @@ pub fn property(bytes: &[u8]) {
         sandbox_scripts_allowed: bytes.len().is_multiple_of(2),
         accept_digits: bytes.len().is_multiple_of(7),
         encoding: None,
+        history_until: None,
     };
     let whole = read(bytes, rules);
     if bytes.len().is_multiple_of(11) {
@@ -311,6 +312,7 @@ fn refused(bytes: &[u8], fault: &FileFault) {
         | FileFaultKind::WorkbookTooLarge(_)
         | FileFaultKind::TwoSheets(_)
         | FileFaultKind::StrayCell { .. } => panic!("no workbook was there: {words}"),
+        FileFaultKind::ResultAsHistory => panic!("it was given as no history: {words}"),
     }
 }
 

@@ -4,8 +4,8 @@ use rusqlite::{OptionalExtension, Row, params};
 
 use super::{Acceptance, Staged, one_row};
 use crate::clock::WallMs;
-use crate::ledger::sqlite::{convert, sql};
-use crate::ledger::{Admission, DeductionId, LedgerError, LedgerResult};
+use crate::ledger::sqlite::{convert, past, sql};
+use crate::ledger::{Admission, DeductionId, LedgerError, LedgerResult, OrderId};
 use crate::order::{Content, ContentDigest, Event, State};
 
 /// The ordinal under which a changed row that had a number of its own gets a derived one: out of
@@ -30,12 +30,12 @@ pub(super) enum Decision {
 }
 
 /// An order that the ledger has.
-struct Known {
+pub(super) struct Known {
     id: i64,
-    no: String,
-    deduction: DeductionId,
+    pub no: String,
+    pub deduction: DeductionId,
     digest: [u8; 32],
-    state: State,
+    pub state: State,
 }
 
 impl Acceptance<'_> {
@@ -157,6 +157,14 @@ impl Acceptance<'_> {
         }
         let newest = self.newest(old.deduction)?;
         if newest.state.is_unsent() {
+            if self.may_have_been_sent(&newest)? {
+                return Ok(Decision::Conflict(format!(
+                    "the row was changed, but {} may have been sent since the backup that this ledger \
+                     came back from: ask for it with its own file first. If this is another deduction, \
+                     clear the row's levy_ columns and give it another number or none",
+                    newest.no
+                )));
+            }
             // Two rows ask for two deductions: withdrawing the order of one would lose it.
             if newest.state.next(Event::Withdrawn).is_some()
                 && let Some(line) = self.unchanged_line(row, old)?
@@ -209,7 +217,7 @@ impl Acceptance<'_> {
     }
 
     /// Law L2: what the ledger says to this number and content.
-    fn admit(&self, row: &Staged<'_>, known: Option<&Known>) -> LedgerResult<Admission> {
+    pub(super) fn admit(&self, row: &Staged<'_>, known: Option<&Known>) -> LedgerResult<Admission> {
         let Some(known) = known else {
             return Ok(Admission::New);
         };
@@ -237,6 +245,10 @@ impl Acceptance<'_> {
         let Some(frozen) = known.state.next(Event::Frozen) else {
             return Ok(());
         };
+        // It stands for its content, like any that was sent.
+        if self.may_have_been_sent(known)? {
+            return Ok(());
+        }
         let mut statement = self.tx.prepare_cached(sql::ORDER_FREEZE)?;
         let changed = statement.execute(params![
             known.id,
@@ -246,6 +258,11 @@ impl Acceptance<'_> {
             row.ordinal
         ])?;
         one_row(changed, &known.no)
+    }
+
+    /// Since the backup that this ledger came back from.
+    fn may_have_been_sent(&self, known: &Known) -> LedgerResult<bool> {
+        past::may_have_been_sent(self.tx, OrderId(known.id), known.state)
     }
 
     fn withdraw(&self, known: &Known) -> LedgerResult<()> {
@@ -277,7 +294,7 @@ impl Acceptance<'_> {
         Ok((row.get(0)?, convert::content(row, 1, ordinal)?))
     }
 
-    fn by_no(&self, no: &str) -> LedgerResult<Option<Known>> {
+    pub(super) fn by_no(&self, no: &str) -> LedgerResult<Option<Known>> {
         let mut statement = self.tx.prepare_cached(sql::ORDER_BY_NO)?;
         let mut rows = statement.query([no])?;
         rows.next()?.map(known).transpose()
@@ -316,7 +333,7 @@ impl Acceptance<'_> {
     }
 
     /// `FILE:LINE`, where a deduction came first.
-    fn place(&self, deduction: DeductionId) -> LedgerResult<String> {
+    pub(super) fn place(&self, deduction: DeductionId) -> LedgerResult<String> {
         let mut statement = self.tx.prepare_cached(sql::PLACE_OF_DEDUCTION)?;
         Ok(statement.query_row([deduction.0], |row| {
             let (file, line): (String, i64) = (row.get(1)?, row.get(2)?);

@@ -314,3 +314,44 @@ fn a_refused_order_is_submitted_again_by_a_rerun_and_ten_refusals_still_stop_it(
             .all(|asked| *asked == Asked::Query)
     );
 }
+
+#[test]
+fn l4_what_came_in_after_a_restore_is_submitted_for_29_days_from_the_backup_and_then_only_asked_for()
+ {
+    let minute = 60_000;
+    for (age, asked, status) in [
+        (minute, vec![Asked::Submission], "SUCCESS"),
+        (29 * DAY_MS - minute, vec![Asked::Submission], "SUCCESS"),
+        (29 * DAY_MS + minute, vec![Asked::Query], "EXPIRED"),
+        (60 * DAY_MS, vec![Asked::Query], "EXPIRED"),
+    ] {
+        let (mut world, _) = World::new(1, 1, always(Does::Right));
+        let by = crate::ledger::Person::parse("Li Wei").unwrap();
+        let since = world.now.wall;
+        world.pass(Duration::from_millis(1));
+        world.ledger.restored(since, &by, world.now.wall).unwrap();
+        let again = StagedRow {
+            ordinal: 1,
+            ..row(2, 0)
+        };
+        world.ledger.stage_clear().unwrap();
+        world.ledger.stage(&[again]).unwrap();
+        let head = BatchHead {
+            digest: [8; 32],
+            file: "given-again.csv".into(),
+            header: vec!["n".into()],
+            delimiter: b',',
+        };
+        let (batch, _) = world.ledger.accept(&head, world.now.wall, 40).unwrap();
+        world.at(age);
+        let before = world.sends.len();
+        let report = world.run(Scope::Batch(batch.id));
+        assert_eq!(report.stop, None);
+        assert_eq!(world.asked_since(before), asked, "{age}");
+        assert_eq!(
+            world.statuses(batch.id),
+            BTreeMap::from([(status, 1)]),
+            "{age}"
+        );
+    }
+}

@@ -1,0 +1,231 @@
+//! A ledger that came back from a backup: what was never sent may have been, since.
+//!
+//! The journal of the time in between is lost. Three things keep money from moving twice. What was
+//! never sent counts as sent from the backup's moment on. So does what comes into the ledger within
+//! 29 days after that moment, from its first claim on: it may be a file of the lost time that is given
+//! again, under the numbers that it had then. And nothing of all that is withdrawn, replaced or frozen
+//! as if it had never been sent.
+
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+
+use super::accept::one_row;
+use super::journal::Journal;
+use super::{convert, sql};
+use crate::clock::WallMs;
+use crate::ledger::{
+    BatchId, Decided, DecisionKind, Job, LedgerError, LedgerResult, OrderId, Person, Restored,
+};
+use crate::order::{Event, State};
+
+/// Orders that are looked at between two pages of the statement.
+const PAGE: u32 = 1_000;
+
+/// Where an unsent order may have been sent without an entry in this journal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Gap {
+    /// From when on.
+    since: WallMs,
+    /// Who told.
+    by: String,
+}
+
+/// The gap in which an order may have been sent, if there is one. Asked of orders that were never sent.
+pub(super) fn gap(conn: &Connection, order: OrderId) -> LedgerResult<Option<Gap>> {
+    let mut statement = conn.prepare_cached(sql::ORDER_GAP)?;
+    let found = statement.query_row([order.0], |row| {
+        Ok(Gap {
+            since: WallMs(row.get(0)?),
+            by: row.get(1)?,
+        })
+    });
+    Ok(found.optional()?)
+}
+
+/// Whether an order that the books call unsent may have been sent all the same. CONFLICT and CANCELLED
+/// were not: nothing leads from there to a send.
+pub(super) fn may_have_been_sent(
+    conn: &Connection,
+    order: OrderId,
+    state: State,
+) -> LedgerResult<bool> {
+    match state {
+        State::Pending | State::Held => Ok(gap(conn, order)?.is_some()),
+        State::Conflict | State::Cancelled => Ok(false),
+        State::Unknown | State::Processing | State::Closed | State::Rejected => Ok(true),
+        State::Expired | State::Success | State::Failed | State::ClosedProven => Ok(true),
+    }
+}
+
+/// Writes down that an order may have been sent without an entry in this journal; the order as it
+/// stands since. `decided` says since when.
+pub(super) fn maybe_sent(
+    tx: &Transaction<'_>,
+    journal: &mut Journal<'_>,
+    mut job: Job,
+    decided: &Decided,
+) -> LedgerResult<Job> {
+    let before = job.standing.state;
+    let (Some(state), Some(since)) = (before.next(Event::MaybeSent), decided.since) else {
+        return Err(LedgerError::Broken(format!(
+            "{} is {before}, and cannot have been sent since",
+            job.order.no
+        )));
+    };
+    let past = match decided.kind {
+        DecisionKind::Restored => "RESTORED",
+        DecisionKind::Import | DecisionKind::ImportSuccess | DecisionKind::ImportFailed => {
+            "IMPORTED"
+        }
+        DecisionKind::Release
+        | DecisionKind::ResolveSuccess
+        | DecisionKind::ResolveFailed
+        | DecisionKind::Freeze
+        | DecisionKind::Unfreeze => {
+            return Err(LedgerError::Broken(format!(
+                "{} tells of no earlier send",
+                decided.kind
+            )));
+        }
+    };
+    let first = job.standing.first_sent_at;
+    let first = first.map_or(since, |first| first.min(since));
+    journal.decision(Some((job.id, &job.order)), decided)?;
+    let changed = tx.prepare_cached(sql::ORDER_MAYBE_SENT)?.execute(params![
+        job.id.0,
+        before.as_str(),
+        state.as_str(),
+        first.0,
+        past,
+    ])?;
+    one_row(changed, job.order.no.as_str())?;
+    let mut statement = tx.prepare_cached(sql::JOB_BY_ID)?;
+    let mut rows = statement.query([job.id.0])?;
+    let row = rows.next()?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
+    job.standing = convert::job(row)?.standing;
+    Ok(job)
+}
+
+/// An order before its first claim, or before people say what became of it: one in a gap counts as sent
+/// from then on.
+pub(super) fn as_it_may_stand(
+    tx: &Transaction<'_>,
+    journal: &mut Journal<'_>,
+    job: Job,
+    at: WallMs,
+) -> LedgerResult<Job> {
+    if job.standing.state != State::Pending {
+        return Ok(job);
+    }
+    let Some(gap) = gap(tx, job.id)? else {
+        return Ok(job);
+    };
+    let decided = Decided {
+        kind: DecisionKind::Restored,
+        by_first: gap.by,
+        by_second: None,
+        at,
+        words: String::new(),
+        since: Some(gap.since),
+    };
+    maybe_sent(tx, journal, job, &decided)
+}
+
+/// Tells a ledger that it knows nothing of what happened after `since`, until it came back.
+pub(super) fn restored(
+    conn: &mut Connection,
+    since: WallMs,
+    by: &Person,
+    at: WallMs,
+) -> LedgerResult<Restored> {
+    let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    check(&tx, since, at)?;
+    let known = tx.prepare_cached(sql::GAP_KNOWN)?.exists([since.0])?;
+    let mut restored = Restored {
+        known,
+        ..Restored::default()
+    };
+    if !known {
+        let decided = Decided {
+            kind: DecisionKind::Restored,
+            by_first: by.as_str().into(),
+            by_second: None,
+            at,
+            words: String::new(),
+            since: Some(since),
+        };
+        let mut journal = Journal::open(&tx)?;
+        journal.decision(None, &decided)?;
+        every_order(&tx, &mut journal, &decided, since, &mut restored)?;
+        journal.close()?;
+    }
+    tell(&tx, &mut restored)?;
+    tx.commit()?;
+    Ok(restored)
+}
+
+fn check(tx: &Transaction<'_>, since: WallMs, at: WallMs) -> LedgerResult<()> {
+    let refused = |words: String| Err(LedgerError::Refused(words));
+    if since > at {
+        return refused(format!(
+            "{} lies in the future: give the moment at which the backup was made",
+            since.rfc3339()
+        ));
+    }
+    let created: i64 = tx.query_row(sql::META_CREATED_AT, [], |row| row.get(0))?;
+    // A clock that is behind the ledger's own beginning can't tell.
+    if since.0 < created && created <= at.0 {
+        return refused(format!(
+            "{} lies before this ledger was made ({}): give the moment at which the backup was made",
+            since.rfc3339(),
+            WallMs(created).rfc3339()
+        ));
+    }
+    Ok(())
+}
+
+fn every_order(
+    tx: &Transaction<'_>,
+    journal: &mut Journal<'_>,
+    decided: &Decided,
+    since: WallMs,
+    restored: &mut Restored,
+) -> LedgerResult<()> {
+    let mut after = 0_i64;
+    loop {
+        let page = page(tx, after, since)?;
+        let Some(last) = page.last() else {
+            return Ok(());
+        };
+        after = last.id.0;
+        for job in page {
+            let unsent = job.standing.state.is_unsent();
+            restored.unknown += u64::from(unsent);
+            restored.others += u64::from(!unsent);
+            maybe_sent(tx, journal, job, decided)?;
+        }
+    }
+}
+
+fn page(tx: &Transaction<'_>, after: i64, since: WallMs) -> LedgerResult<Vec<Job>> {
+    let mut statement = tx.prepare_cached(sql::RESTORED_ORDERS)?;
+    let mut rows = statement.query(params![after, since.0, PAGE])?;
+    let mut jobs = Vec::new();
+    while let Some(row) = rows.next()? {
+        jobs.push(convert::job(row)?);
+    }
+    Ok(jobs)
+}
+
+fn tell(tx: &Transaction<'_>, restored: &mut Restored) -> LedgerResult<()> {
+    restored.held = tx.query_row(sql::HELD_COUNT, [], |row| row.get::<_, i64>(0))? as u64;
+    let mut statement = tx.prepare_cached(sql::RESTORED_BATCHES)?;
+    let batches = statement.query_map([], |row| {
+        Ok((
+            BatchId(row.get(0)?),
+            row.get(1)?,
+            row.get::<_, i64>(2)? as u64,
+        ))
+    })?;
+    restored.batches = batches.collect::<rusqlite::Result<_>>()?;
+    Ok(())
+}
