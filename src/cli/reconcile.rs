@@ -18,7 +18,8 @@ use super::session::Session;
 use super::target;
 use crate::clock::{Clock, SystemClock, WallMs};
 use crate::ledger::{
-    AttemptId, Batch, Compared, Expiring, JournalHead, Ledger, LedgerError, Reach, Scope,
+    AttemptId, Batch, Compared, Expiring, JournalHead, Ledger, LedgerError, Reach, ReplyFacts,
+    Scope, Trust,
 };
 use crate::order::{NextAction, Status};
 use crate::reconcile::compare::compare;
@@ -344,6 +345,13 @@ fn past_window(session: &mut Session) -> Result<WallMs, Failure> {
     Ok(latest.plus_ms(-WINDOW_MS))
 }
 
+/// A query for it has left the house, as far as is known.
+fn left(compared: &Compared) -> bool {
+    let not_sent = |facts: &ReplyFacts| facts.trust == Trust::NotSent;
+    let asked = compared.asked.as_ref();
+    asked.is_some_and(|asked| !asked.facts.as_ref().is_some_and(not_sent))
+}
+
 /// What the orders add up to.
 struct Tally {
     /// The last attempt before all of it.
@@ -372,7 +380,7 @@ impl Tally {
         }
         for difference in found {
             // Of a run that was stopped, what it did not come to is counted and not listed.
-            let not_asked = difference.kind == Kind::NotAnswered && compared.asked.is_none();
+            let not_asked = difference.kind == Kind::NotAnswered && !left(compared);
             match self.stopped && not_asked {
                 true => paper.count(difference.kind),
                 false => paper.add(&difference)?,

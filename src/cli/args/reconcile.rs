@@ -30,9 +30,9 @@ Examples:
   levy reconcile --against finance.csv --since 2025-08-01 --until 2025-09-01
                                             August; what the list does not name is extra
 
-Asks WeChat Pay again for every order of the period and compares number, merchant, type, amount, state,
-change number and times with the ledger. What is unfinished is brought to its end first, as `levy
-resume` does. What differs goes into a CSV with both sides, which is written always: only its header
+Asks WeChat Pay again for every order of the period and compares number, merchant, type, amount,
+state, change number and times with the ledger. What is unfinished is brought to its end first, as
+`levy resume` does. What differs goes into a CSV with both sides, which is written always: only its header
 means that nothing was found. No order is deducted by this that was never sent, and no final state
 changes. Killed or stopped, give the same command again: it asks again.
 
