@@ -18,7 +18,7 @@ use crate::ledger::{
     Beside, Booked, Found, Ledger, LedgerError, ListScope, ListedRow, StagedOrder, StagedRow, Sum,
 };
 use crate::order::{Fate, Order, Status};
-use crate::worker::intake::STAGED_ROWS_MAX;
+use crate::worker::intake::{STAGED_BYTES_MAX, STAGED_ROWS_MAX};
 use fields::Columns;
 
 /// Differences that are told in words; all of them are in their file.
@@ -120,15 +120,18 @@ pub fn compare(
     told.compared = columns.named();
     let result = reader.is_result();
     let mut chunk = Vec::with_capacity(STAGED_ROWS_MAX);
+    let mut bytes = 0;
     while let Some((row, cells)) = reader.next_row()? {
         told.rows += 1;
         let Some(staged) = told.listed(row, cells, result) else {
             continue;
         };
+        bytes += staged.cells.iter().map(String::len).sum::<usize>();
         chunk.push(staged);
-        if chunk.len() == STAGED_ROWS_MAX {
+        if chunk.len() == STAGED_ROWS_MAX || bytes >= STAGED_BYTES_MAX {
             ledger.stage(&chunk)?;
             chunk.clear();
+            bytes = 0;
         }
     }
     ledger.stage(&chunk)?;
