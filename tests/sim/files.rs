@@ -341,7 +341,11 @@ fn derived(content: &Content, ordinal: u32) -> String {
     }
     let mut second = Sha256::digest(&bytes).to_vec();
     second.extend(ordinal.to_be_bytes());
-    let hash = Sha256::digest(&second);
+    thirty_letters(&Sha256::digest(&second))
+}
+
+/// `LV` and the first thirty letters of base32.
+pub fn thirty_letters(hash: &[u8]) -> String {
     let letters = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
     let mut no = String::from("LV");
     for at in 0..30 {

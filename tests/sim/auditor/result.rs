@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use levy::ledger::Totals;
 
-use super::{Auditor, SECRETS};
+use super::{Auditor, Held, SECRETS};
 use crate::csv;
 use crate::files::Due;
 
@@ -46,6 +46,13 @@ impl Auditor {
         self.accepted = files.len();
     }
 
+    /// The order that a row shows: its chain's newest. Chains begin with what the file asked for.
+    fn newest(&self, no: &str) -> Held {
+        let mut chain = self.chain(no);
+        assert_eq!(chain[0].no, no, "L7: {no} does not begin its chain");
+        chain.pop().expect("it is in its own chain")
+    }
+
     /// L7: every input row stands in the result once, in input order, as what it must come to; rows
     /// add up by status, money by order.
     pub fn result(&mut self, file: usize, bytes: &[u8], totals: &Totals, rows: u64) {
@@ -76,7 +83,9 @@ impl Auditor {
                 Due::Invalid => assert_eq!(told[status], "INVALID", "L7: row {}", i + 1),
                 Due::Conflict => assert_eq!(told[status], "CONFLICT", "L2: row {}", i + 1),
                 Due::Order { no, .. } => {
-                    assert_eq!(&told[number], no, "L2: row {}", i + 1);
+                    let newest = self.newest(no);
+                    assert_eq!(told[number], newest.no, "L2: row {}", i + 1);
+                    assert_eq!(told[status], shown(&newest), "L7: row {}", i + 1);
                     let amount = row.content.as_ref().map_or(0, |content| content.amount);
                     let before = orders.insert(no, (&told[status], amount));
                     let same = before.is_none_or(|b| b == (told[status].as_str(), amount));
@@ -105,5 +114,14 @@ impl Auditor {
         assert_eq!(totals.deducted_fen, sum(&|s| s == "SUCCESS"), "L7: money");
         let told = totals.deducted_fen + totals.open_fen + totals.dead_fen;
         assert_eq!(told, sum(&|_| true), "L7: money does not add up by order");
+    }
+}
+
+/// The status of a row that shows this order.
+fn shown(order: &Held) -> String {
+    match (order.state.as_str(), &order.resolved) {
+        ("CLOSED_PROVEN", _) => "CLOSED".into(),
+        ("SUCCESS" | "FAILED", _) | (_, None) => order.state.clone(),
+        (_, Some(outcome)) => outcome.clone(),
     }
 }
