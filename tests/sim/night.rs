@@ -199,7 +199,13 @@ fn command(world: &mut World, errand: Errand, start: Start) -> Ended {
         process::make_ledger(&dir);
         world.auditor.looks_at(&dir);
     }
+    let frozen = world.auditor.is_frozen();
+    let sends = !matches!(errand, Errand::Cancel(_) | Errand::Decide(_));
     let ended = process::run(world, errand, start);
+    assert!(
+        !(frozen && sends && matches!(ended, Ended::Itself(Ok(_)))),
+        "a frozen ledger begins a run"
+    );
     let now = (world.now(), world.clock.error_ms());
     let died = matches!(ended, Ended::Died);
     world.auditor.scans(&world.gateway.books, died, now);
@@ -341,6 +347,14 @@ fn heal(world: &mut World, terms: &Terms, dice: &mut Dice) -> u64 {
     if !reruns {
         return rounds;
     }
+    // What was refused goes again while its window is open, unless its debt was deducted since.
+    const REFUSED: &[OnlyDead] = &[OnlyDead::Rejected];
+    let refused = [
+        Errand::Rerun(0, REFUSED),
+        Errand::Rerun(1, REFUSED),
+        Errand::Resume,
+    ];
+    let rounds = rounds + quiet(world, terms, &refused, dice);
     // Whatever people have called dead is beyond use by then.
     let now = world.now();
     world.until(now + 33 * DAY);

@@ -219,10 +219,7 @@ impl Process<'_> {
     /// As `cli::resume` does it.
     fn resume(&mut self, ledger: &mut dyn Ledger) -> Result<Option<RunReport>, String> {
         let mut outcome = Outcome::default();
-        let mut hands = Hands {
-            process: self,
-            ledger,
-        };
+        let mut hands = Hands::new(self, ledger);
         let done = errand::resume(&mut hands, &mut outcome);
         done.map(|()| outcome.report).map_err(|e| e.to_string())
     }
@@ -248,10 +245,7 @@ impl Process<'_> {
             hold_days: HOLD_DAYS,
         };
         let mut outcome = Outcome::default();
-        let mut hands = Hands {
-            process: &mut *self,
-            ledger: &mut *ledger,
-        };
+        let mut hands = Hands::new(&mut *self, &mut *ledger);
         let done = errand::rerun(&mut hands, &again, &mut outcome, |hands| {
             hands.process.step();
             Ok(())
@@ -289,10 +283,7 @@ impl Process<'_> {
         let path = self.path(file);
         let batch = self.taken_in(ledger, &path)?;
         self.step();
-        let mut hands = Hands {
-            process: &mut *self,
-            ledger: &mut *ledger,
-        };
+        let mut hands = Hands::new(&mut *self, &mut *ledger);
         let (report, failed) = match hands.go(Scope::Batch(batch.id)) {
             Ok(report) => (report, None),
             Err(e) => (None, Some(e.to_string())),
@@ -424,12 +415,25 @@ fn rules() -> Rules {
 struct Hands<'a, 'w> {
     process: &'a mut Process<'w>,
     ledger: &'a mut dyn Ledger,
+    /// A run of it was stopped: nothing more is issued or driven.
+    halted: bool,
+}
+
+impl<'a, 'w> Hands<'a, 'w> {
+    fn new(process: &'a mut Process<'w>, ledger: &'a mut dyn Ledger) -> Self {
+        Self {
+            process,
+            ledger,
+            halted: false,
+        }
+    }
 }
 
 impl Drive for Hands<'_, '_> {
     type Fault = LedgerError;
 
     fn ledger(&mut self) -> Result<&mut dyn Ledger, LedgerError> {
+        assert!(!self.halted, "a command that was stopped goes on");
         Ok(&mut *self.ledger)
     }
 
@@ -445,6 +449,7 @@ impl Drive for Hands<'_, '_> {
 
     /// As `cli::drive` does it.
     fn go(&mut self, scope: Scope) -> Result<Option<RunReport>, LedgerError> {
+        assert!(!self.halted, "a command that was stopped goes on");
         let process = &mut *self.process;
         let lanes = self.ledger.lanes(scope)?;
         let open: u64 = lanes.iter().map(|lane| lane.open).sum();
@@ -455,6 +460,7 @@ impl Drive for Hands<'_, '_> {
         let settings = process.settings(self.ledger, scope)?;
         let fresh_before = process.world.auditor.fresh_sends;
         let report = process.drive(self.ledger, scope, settings)?;
+        self.halted = report.stop.is_some();
         if let Some(limit) = process.start.limit {
             let fresh = process.world.auditor.fresh_sends - fresh_before;
             assert!(
