@@ -136,3 +136,56 @@ fn join(first: Option<RunReport>, second: Option<RunReport>) -> Option<RunReport
     joined.clock_skew_ms = second.clock_skew_ms.or(joined.clock_skew_ms);
     Some(joined)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::Unsent;
+    use crate::worker::Stop;
+
+    /// Its first run is stopped, by itself or by a signal that came too late for it.
+    struct Stopped(Option<Stop>, Vec<Scope>);
+
+    impl Drive for Stopped {
+        type Fault = LedgerError;
+
+        fn ledger(&mut self) -> Result<&mut dyn Ledger, LedgerError> {
+            panic!("nothing is asked of the ledger after a stop");
+        }
+
+        fn now(&self) -> WallMs {
+            WallMs(0)
+        }
+
+        fn stopped(&self) -> bool {
+            self.0.is_none()
+        }
+
+        fn go(&mut self, scope: Scope) -> Result<Option<RunReport>, LedgerError> {
+            self.1.push(scope);
+            Ok(Some(RunReport {
+                stop: self.0.clone(),
+                ..RunReport::default()
+            }))
+        }
+    }
+
+    #[test]
+    fn l5_nothing_is_issued_after_the_run_that_fetches_the_proofs_was_stopped() {
+        for stop in [Some(Stop::Until), Some(Stop::Frozen), None] {
+            let mut desk = Stopped(stop, Vec::new());
+            let again = Again {
+                batch: BatchId(1),
+                only: Only::Dead,
+                rerun: Rerun::Issued(Unsent::Reissues),
+                hold_days: 40,
+            };
+            let mut outcome = Outcome::default();
+            let done = rerun(&mut desk, &again, &mut outcome, |_| {
+                panic!("nothing was issued")
+            });
+            assert!(done.is_ok() && outcome.report.is_some() && outcome.reissued.is_none());
+            assert_eq!(desk.1, [Scope::OpenOf(BatchId(1))]);
+        }
+    }
+}

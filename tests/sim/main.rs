@@ -220,14 +220,16 @@ fn told(nights: &[Figures]) -> BTreeMap<&'static str, u64> {
     let days = sum(&|n| n.simulated_us / 1_000_000) / 86_400;
     println!(
         "{} nights, {} orders, {} requests, {} commands, {} deaths, {days} days, {} checks, \
-         quiet after {} rounds at most",
+         quiet after {} rounds at most, clocks up to {} s ahead and {} s behind",
         nights.len(),
         sum(&|n| n.orders),
         sum(&|n| n.sent),
         sum(&|n| n.commands),
         sum(&|n| n.deaths),
         sum(&|n| n.checks),
-        nights.iter().map(|n| n.rounds).max().unwrap_or(0)
+        nights.iter().map(|n| n.rounds).max().unwrap_or(0),
+        nights.iter().map(|n| n.ahead_s).max().unwrap_or(0),
+        nights.iter().map(|n| n.behind_s).max().unwrap_or(0)
     );
     println!("{met:?}");
     met

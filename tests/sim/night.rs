@@ -40,6 +40,9 @@ pub struct Figures {
     pub rounds: u64,
     pub checks: u64,
     pub simulated_us: u64,
+    /// How far this machine's clock was ahead of the gateway's at a command, and behind; seconds.
+    pub ahead_s: i64,
+    pub behind_s: i64,
     pub met: Vec<(&'static str, u64)>,
 }
 
@@ -139,6 +142,8 @@ fn night(world: &mut World, terms: &Terms, dice: &mut Dice) -> Figures {
         rounds,
         checks: world.auditor.checks,
         simulated_us: world.now(),
+        ahead_s: world.off_s.1,
+        behind_s: -world.off_s.0,
         met,
     }
 }
@@ -199,6 +204,8 @@ fn command(world: &mut World, errand: Errand, start: Start) -> Ended {
         process::make_ledger(&dir);
         world.auditor.looks_at(&dir);
     }
+    let off_s = world.clock.error_ms() / 1_000;
+    world.off_s = (world.off_s.0.min(off_s), world.off_s.1.max(off_s));
     let frozen = world.auditor.is_frozen();
     let sends = !matches!(errand, Errand::Cancel(_) | Errand::Decide(_));
     let ended = process::run(world, errand, start);
