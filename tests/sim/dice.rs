@@ -171,6 +171,8 @@ knobs! {
     // People.
     /// A command is a rerun.
     reruns: 300 500;
+    /// It is one of a result that came back, with rows deleted and amounts corrected.
+    comes_back: 300 600;
     /// It dies, or its disk fails, at the very reissue, release or decision, before it or after its
     /// commit.
     dies_at_the_deed: 300 800;

@@ -177,7 +177,7 @@ fn errand(world: &mut World, dice: &mut Dice) -> Errand {
     {
         return Errand::Decide(deed);
     }
-    if dice.strikes(knobs.reruns) && world.auditor.has_batch(file) {
+    if dice.strikes(knobs.reruns) && world.auditor.dues(file).is_some() {
         use OnlyDead::{Closed, Failed, Rejected};
         let only: &[&[OnlyDead]] = &[
             &[Closed, Failed],
@@ -187,7 +187,12 @@ fn errand(world: &mut World, dice: &mut Dice) -> Errand {
             &[Closed],
             &[Failed],
         ];
-        return Errand::Rerun(file, dice.pick(only));
+        let only = dice.pick(only);
+        let file = match dice.strikes(knobs.comes_back) {
+            true => people::edits(world, dice, file).unwrap_or(file),
+            false => file,
+        };
+        return Errand::Rerun(file, only);
     }
     match dice.below(10) {
         0..=3 => Errand::Run(0),
@@ -345,32 +350,24 @@ fn heal(world: &mut World, terms: &Terms, dice: &mut Dice) -> u64 {
     if world.auditor.is_frozen() {
         calmly(world, terms, Errand::Decide(Deed::Unfreeze));
     }
-    let rounds = quiet(
-        world,
-        terms,
-        &[Errand::Run(0), Errand::Run(1), Errand::Resume],
-        dice,
-    );
+    let files = world.auditor.sheets.len();
+    let each = |errand: &dyn Fn(usize) -> Errand| -> Vec<Errand> {
+        let all = (0..files).map(errand);
+        all.chain([Errand::Resume]).collect()
+    };
+    let rounds = quiet(world, terms, &each(&Errand::Run), dice);
     if !reruns {
         return rounds;
     }
     // What was refused goes again while its window is open, unless its debt was deducted since.
     const REFUSED: &[OnlyDead] = &[OnlyDead::Rejected];
-    let refused = [
-        Errand::Rerun(0, REFUSED),
-        Errand::Rerun(1, REFUSED),
-        Errand::Resume,
-    ];
+    let refused = each(&|file| Errand::Rerun(file, REFUSED));
     let rounds = rounds + quiet(world, terms, &refused, dice);
     // Whatever people have called dead is beyond use by then.
     let now = world.now();
     world.until(now + 33 * DAY);
     const DEAD: &[OnlyDead] = &[OnlyDead::Closed, OnlyDead::Failed];
-    let all = [
-        Errand::Rerun(0, DEAD),
-        Errand::Rerun(1, DEAD),
-        Errand::Resume,
-    ];
+    let all = each(&|file| Errand::Rerun(file, DEAD));
     let rounds = rounds + quiet(world, terms, &all, dice);
     world.auditor.all_live();
     // Given once more, it finds nothing to do.

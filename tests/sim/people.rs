@@ -10,7 +10,9 @@ use levy::order::{OrderNo, Resolution};
 use levy::worker::RunReport;
 
 use super::clock::SECOND;
+use super::csv;
 use super::dice::Dice;
+use super::files::{Due, Sheet};
 use super::gateway::Fate;
 use super::world::{World, note};
 
@@ -89,6 +91,77 @@ pub fn resolves(world: &World, dice: &mut Dice, running: bool) -> Option<Deed> {
         None => Resolution::Failed,
     };
     Some(Deed::Resolve(no.into(), resolution))
+}
+
+/// A person opens a file's result, deletes rows, corrects amounts, and saves it under another name;
+/// which file it is since. Once a night for each file; what is no order of ours is deleted.
+pub fn edits(world: &mut World, dice: &mut Dice, file: usize) -> Option<usize> {
+    let name = ["a.back.csv", "b.back.csv"][file];
+    if let Some(at) = world
+        .auditor
+        .sheets
+        .iter()
+        .position(|sheet| sheet.name == name)
+    {
+        return Some(at);
+    }
+    let dues = world.auditor.dues(file)?.clone();
+    let sheet = world.auditor.sheets[file].clone();
+    let result = world.dir.join(sheet.name).with_extension("result.csv");
+    let table = csv::read(&std::fs::read(result).ok()?, sheet.delimiter);
+    let column = |names: &[&str]| {
+        table[0]
+            .iter()
+            .position(|cell| names.contains(&cell.as_str()))
+    };
+    let number = column(&["levy_out_request_no"])?;
+    let repeats = column(&["levy_duplicate_of"])?;
+    let amount = column(&["amount", "减额金额(分)"])?;
+    let mut back = Sheet {
+        name,
+        rows: Vec::new(),
+        bytes: Vec::new(),
+        returned: None,
+        ..sheet.clone()
+    };
+    let mut bytes = "\u{feff}".as_bytes().to_vec();
+    bytes.extend(back.line(&table[0], "\r\n"));
+    let mut returned = Vec::new();
+    let mut line = 2;
+    for (i, told) in table.iter().enumerate().skip(1) {
+        let (row, due) = (&sheet.rows[i - 1], &dues[i - 1]);
+        let Due::Order { no, .. } = due else { continue };
+        if told[number].is_empty() || !told[repeats].is_empty() || dice.below(2) == 0 {
+            continue;
+        }
+        let (mut row, mut cells) = (row.clone(), told.clone());
+        row.line = line;
+        let due = match (dice.below(4), &mut row.content) {
+            (0, Some(content)) => {
+                content.amount += 11;
+                cells[amount] = content.amount.to_string();
+                row.cells[amount] = cells[amount].clone();
+                Due::Changed { old: no.clone() }
+            }
+            _ => Due::Order {
+                no: no.clone(),
+                first: false,
+            },
+        };
+        let text = back.line(&cells, "\r\n");
+        line += text.iter().filter(|b| **b == b'\n').count() as u64;
+        bytes.extend(text);
+        back.rows.push(row);
+        returned.push(due);
+    }
+    if back.rows.is_empty() {
+        return None;
+    }
+    std::fs::write(world.dir.join(name), &bytes).expect("the disk holds a file");
+    note!(world, "people: {name} with {} rows", back.rows.len());
+    back.returned = Some(returned);
+    world.auditor.sheets.push(back);
+    Some(world.auditor.sheets.len() - 1)
 }
 
 /// Numbers that a person releases: held ones, now and then one that is not.

@@ -15,7 +15,7 @@ use levy::clock::{Clock, WallMs};
 use levy::gateway::{PlatformKey, PlatformKeys, Protocol, Signer};
 use levy::ledger::{
     Batch, Binding, CancelTarget, Environment, Ledger, LedgerError, OpenOptions, OrderId, Person,
-    Scope, SqliteLedger,
+    Scope, SqliteLedger, Unsent,
 };
 use levy::order::OrderNo;
 use levy::report::result::{self, Place};
@@ -124,7 +124,7 @@ pub fn run(world: &mut World, errand: Errand, start: Start) -> Ended {
     world.inbox.clear();
     world.clock.boot();
     let began = world.now();
-    let typed = Typed::of(&errand, &start.release);
+    let typed = Typed::of(&errand, &start.release, &world.auditor.sheets);
     world.auditor.starts(world.generation, began, typed);
     note!(world, "process {}: {errand:?}", world.generation);
     let primitive = keys::Platform(Mutex::new(world.dice.fork()));
@@ -224,7 +224,7 @@ impl Process<'_> {
         done.map(|()| outcome.report).map_err(|e| e.to_string())
     }
 
-    /// As `cli::rerun` does it, for a batch that the ledger knows.
+    /// As `cli::rerun` does it.
     fn rerun(
         &mut self,
         ledger: &mut dyn Ledger,
@@ -235,7 +235,10 @@ impl Process<'_> {
         let target = path.to_str().expect("a path of ours");
         let (batch, unsent) = match asked(ledger, target, rules()).map_err(|e| e.to_string())? {
             Asked::Known(batch, unsent) => (batch, unsent),
-            Asked::CameBack(_) => panic!("{target} has none of levy's columns"),
+            Asked::CameBack(path) => {
+                self.world.count("a result came back");
+                (self.taken_in(ledger, &path)?, Unsent::All)
+            }
         };
         self.step();
         let again = Again {

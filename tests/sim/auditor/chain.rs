@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::{Auditor, Held};
 use crate::clock::{DAY, MS, Us, true_ms};
-use crate::files::thirty_letters;
+use crate::files::{Due, Sheet, thirty_letters};
 use crate::gateway::{Entry, Fate};
 use crate::process::Errand;
 
@@ -32,7 +32,7 @@ pub struct Typed {
 }
 
 impl Typed {
-    pub fn of(errand: &Errand, releases: &[String]) -> Self {
+    pub fn of(errand: &Errand, releases: &[String], sheets: &[Sheet]) -> Self {
         let mut typed = Self {
             releases: releases.iter().cloned().collect(),
             ..Self::default()
@@ -44,6 +44,8 @@ impl Typed {
             }
             Errand::Rerun(file, only) => {
                 typed.reissues_of = Some(*file);
+                // The changed rows of a result are new deductions of that very file.
+                typed.rows_of = sheets[*file].returned.as_ref().map(|_| *file);
                 typed.issues = only.iter().any(|only| *only != OnlyDead::Rejected);
                 typed.rejected = only.contains(&OnlyDead::Rejected);
             }
@@ -74,7 +76,7 @@ pub struct Chains {
 }
 
 impl Chains {
-    fn meet(&mut self, what: &'static str, times: u64) {
+    pub fn meet(&mut self, what: &'static str, times: u64) {
         *self.met.entry(what).or_default() += times;
     }
 }
@@ -102,9 +104,9 @@ impl Auditor {
         frozen.and_then(Result::ok).unwrap_or(false)
     }
 
-    /// The file is a batch already.
-    pub fn has_batch(&self, file: usize) -> bool {
-        self.dues.contains_key(&file)
+    /// What a file's rows must come to, if it is a batch already.
+    pub fn dues(&self, file: usize) -> Option<&Vec<Due>> {
+        self.dues.get(&file)
     }
 
     /// Nobody has submitted it for so long.
@@ -185,6 +187,10 @@ impl Auditor {
         assert!(
             self.chains.typed.issues,
             "L5: {no} was issued by a command that issues nothing"
+        );
+        assert!(
+            !order.superseded,
+            "L5: {no} was issued, and another deduction took its place"
         );
         let parent = self.before(order);
         assert_eq!(
@@ -313,6 +319,11 @@ impl Auditor {
             if books.get(no).is_some_and(|entry| !entry.debits.is_empty()) {
                 let other = debited.insert(order.deduction, no);
                 assert!(other.is_none(), "L5: {no} and {other:?} were debited");
+                let replaced = order.superseded;
+                assert!(
+                    !replaced,
+                    "L5: {no} was debited, and another took its place"
+                );
             }
             if let Some(outcome) = &order.resolved {
                 let said = self.chains.said.get(no);
@@ -342,9 +353,9 @@ impl Auditor {
             let dead = ["FAILED", "CLOSED_PROVEN"].contains(&newest.state.as_str())
                 || newest.resolved.as_deref() == Some("FAILED") && newest.state != "SUCCESS";
             assert!(
-                !dead,
-                "L5: {} was rerun, and {} is dead",
-                order.no, newest.no
+                !dead || newest.superseded,
+                "L5: {} was rerun, and is dead: {newest:?}",
+                order.no
             );
         }
     }

@@ -49,6 +49,8 @@ pub struct Held {
     /// It was held when it was created.
     pub was_held: bool,
     pub resolved: Option<String>,
+    /// Another deduction took the place of its own.
+    pub superseded: bool,
     /// The file whose batch it belongs to.
     pub file: String,
 }
@@ -443,8 +445,10 @@ impl Auditor {
 }
 
 const ORDER: &str = "SELECT o.out_request_no, o.state, o.settled_at_ms, o.created_at_ms,
-        o.first_sent_at_ms, o.deduction_id, o.generation, o.held_by IS NOT NULL, o.resolved_as, b.file
-    FROM orders AS o JOIN batch AS b ON b.batch_id = o.batch_id";
+        o.first_sent_at_ms, o.deduction_id, o.generation, o.held_by IS NOT NULL, o.resolved_as, b.file,
+        d.superseded_by IS NOT NULL
+    FROM orders AS o JOIN batch AS b ON b.batch_id = o.batch_id
+        JOIN deduction AS d ON d.deduction_id = o.deduction_id";
 
 fn held(row: &rusqlite::Row<'_>) -> rusqlite::Result<Held> {
     Ok(Held {
@@ -458,5 +462,6 @@ fn held(row: &rusqlite::Row<'_>) -> rusqlite::Result<Held> {
         was_held: row.get(7)?,
         resolved: row.get(8)?,
         file: row.get(9)?,
+        superseded: row.get(10)?,
     })
 }
