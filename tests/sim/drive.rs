@@ -72,7 +72,7 @@ impl Process<'_> {
     /// What people decide on the same ledger while this runs.
     fn meanwhile(&mut self) {
         let due = self.start.meanwhile.as_ref();
-        if !due.is_some_and(|(at, _)| *at <= self.world.now()) {
+        if due.is_none_or(|(at, _)| *at > self.world.now()) {
             return;
         }
         let Some((_, deed)) = self.start.meanwhile.take() else {
