@@ -13,8 +13,8 @@ use crate::process::Errand;
 
 /// For how long a number can be submitted again at the gateway.
 const REENTRY_MS: i64 = (31 * DAY / MS) as i64;
-/// What a clock may have drifted, and a signed time been off, where 31 days are measured.
-const SLACK_MS: i64 = 3_600_000 + 600_000;
+/// What a clock may have drifted where 31 days are measured.
+const SLACK_MS: i64 = 600_000;
 
 /// What was typed: what a process may do, and no other.
 #[derive(Clone, Debug, Default)]
