@@ -15,7 +15,7 @@ use crate::ledger::{Environment, Expiring, Ledger, LedgerError, LedgerResult, Or
 use crate::order::yuan;
 use crate::report::progress::{Screen, Voice, say};
 use crate::report::summary::grouped;
-use crate::worker::limits::WINDOW_QUIET_MS;
+use crate::worker::errand::{self, quiet_before};
 use crate::worker::{self, RunReport, RunSettings};
 
 /// Orders near their window's end that are named.
@@ -199,32 +199,38 @@ impl Driver<'_> {
     }
 }
 
-/// Open orders first sent before this moment come to the end of their window soon, or have come to
-/// it. Age is measured as the run measures it: by the later of local and signed time.
-pub fn quiet_before(ledger: &mut dyn Ledger, now: WallMs) -> LedgerResult<WallMs> {
-    let latest = ledger.latest_signed_at()?.map_or(now, |at| at.max(now));
-    Ok(latest.plus_ms(-WINDOW_QUIET_MS))
+/// The hands of a command that drives several scopes.
+pub struct Hands<'a, 'd> {
+    /// What drives.
+    pub driver: &'a mut Driver<'d>,
+    /// With what.
+    pub session: &'a mut Session,
+}
+
+impl errand::Drive for Hands<'_, '_> {
+    type Fault = Failure;
+
+    fn ledger(&mut self) -> Result<&mut dyn Ledger, Failure> {
+        at_hand(&mut self.session.ledger)
+    }
+
+    fn now(&self) -> WallMs {
+        self.session.clock.wall()
+    }
+
+    fn stopped(&self) -> bool {
+        *self.session.stop.borrow()
+    }
+
+    fn go(&mut self, scope: Scope) -> Result<Option<RunReport>, Failure> {
+        self.driver.go(self.session, scope)
+    }
 }
 
 /// The ledger's orders whose window comes to its end.
 pub fn expiring(ledger: &mut dyn Ledger, now: WallMs) -> LedgerResult<Expiring> {
     let before = quiet_before(ledger, now)?;
     ledger.expiring(before, EXPIRING_NAMED_MAX)
-}
-
-/// Two runs of one command, as one.
-pub fn join(first: Option<RunReport>, second: Option<RunReport>) -> Option<RunReport> {
-    let (mut joined, second) = match (first, second) {
-        (Some(first), Some(second)) => (first, second),
-        (one, other) => return one.or(other),
-    };
-    joined.stop = joined.stop.or(second.stop);
-    joined.stopped_lanes.extend(second.stopped_lanes);
-    joined.alerts.extend(second.alerts);
-    joined.attempts += second.attempts;
-    joined.intents += second.intents;
-    joined.clock_skew_ms = second.clock_skew_ms.or(joined.clock_skew_ms);
-    Some(joined)
 }
 
 /// The ledger, unless a run lost it.

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use super::against::against;
 use super::args::{Moment, ReconcileArgs};
-use super::drive::{Driver, at_hand, expiring, join, quiet_before};
+use super::drive::{Driver, at_hand, expiring};
 use super::export::sandbox_directory;
 use super::failure::{Exit, Failure};
 use super::run::{print, until};
@@ -28,6 +28,7 @@ use crate::reconcile::summary::{self, Summary};
 use crate::report::progress::say;
 use crate::report::result::{Place, ResultFault};
 use crate::report::summary::{grouped, windows};
+use crate::worker::errand::{join, quiet_before};
 use crate::worker::limits::WINDOW_MS;
 use crate::worker::{RunReport, may_be_queried};
 

@@ -9,7 +9,7 @@ mod plan;
 use std::path::{Path, PathBuf};
 
 use super::args::{OnlyDead, RerunArgs};
-use super::drive::{Driver, Work, at_hand, join};
+use super::drive::{Driver, Hands, Work, at_hand};
 use super::export::sandbox_directory;
 use super::failure::{Exit, Failure};
 use super::run::{Told, driver, refuse, tell};
@@ -19,15 +19,13 @@ use super::target;
 use crate::batch::{ControlTotals, Reader, Rules};
 use crate::clock::{Clock, SystemClock};
 use crate::ledger::{
-    Batch, Ledger, LedgerResult, Only, Rehearsal, RehearsedOf, Rerun, Scope, Tally, Totals, Unsent,
+    Batch, Ledger, LedgerResult, Only, Rehearsal, RehearsedOf, Rerun, Totals, Unsent,
 };
 use crate::order::Status;
 use crate::report::progress::say;
 use crate::report::result::{self, Place};
 use crate::report::summary::{grouped, table};
-
-/// Deductions that are issued again in one transaction.
-const REISSUED_AT_ONCE: u32 = 1_000;
+use crate::worker::errand::{self, Again, Outcome};
 
 /// Reruns, or says what a rerun would do.
 pub fn rerun(args: &RerunArgs) -> Exit {
@@ -70,7 +68,7 @@ pub fn rerun(args: &RerunArgs) -> Exit {
 }
 
 /// What was asked for.
-enum Asked {
+pub enum Asked {
     /// A batch that the ledger has, and what of its unsent orders goes out.
     Known(Batch, Unsent),
     /// A result that came back, and that is no batch yet.
@@ -101,7 +99,7 @@ fn open(args: &RerunArgs) -> Result<Opened<'_>, Failure> {
 }
 
 /// A batch by its number, its digest or its file; or a file with levy's columns, which becomes one.
-fn asked(ledger: &mut dyn Ledger, text: &str, rules: Rules) -> Result<Asked, Failure> {
+pub fn asked(ledger: &mut dyn Ledger, text: &str, rules: Rules) -> Result<Asked, Failure> {
     let path = Path::new(text);
     let came_back = || Ok::<_, Failure>(Reader::open(path, rules)?.head().returned);
     match target::find(ledger, text)? {
@@ -147,7 +145,7 @@ fn place(
 }
 
 /// Which dead orders are issued again.
-fn only(asked: &[OnlyDead]) -> Only {
+pub fn only(asked: &[OnlyDead]) -> Only {
     let closed = asked.contains(&OnlyDead::Closed);
     let failed = asked.contains(&OnlyDead::Failed);
     match (closed, failed) {
@@ -159,7 +157,7 @@ fn only(asked: &[OnlyDead]) -> Only {
 }
 
 /// What is sent in the end.
-fn second_half(asked: &[OnlyDead], unsent: Unsent) -> Rerun {
+pub fn second_half(asked: &[OnlyDead], unsent: Unsent) -> Rerun {
     match asked.contains(&OnlyDead::Rejected) {
         true => Rerun::IssuedAndRejected(unsent),
         false => Rerun::Issued(unsent),
@@ -198,41 +196,29 @@ impl Desk<'_> {
             say("nothing was issued again, and nothing was sent");
             return Ok(());
         }
-        ended.report = self.driver.go(session, Scope::OpenOf(batch.id))?;
-        ended.take_alerts();
-        if ended.report.as_ref().is_some_and(|r| r.stop.is_some()) || *session.stop.borrow() {
-            return Ok(());
-        }
-        let tally = self.issue(session, &batch)?;
-        let totals = at_hand(&mut session.ledger)?.totals(batch.id)?;
-        for line in stays(&totals, &self.args.only) {
-            self.driver.note(&line);
-        }
-        ended.reissued = Some(tally);
-        let report = self.driver.go(session, Scope::Rerun(batch.id, rerun))?;
-        ended.report = join(ended.report.take(), report);
-        ended.take_alerts();
-        Ok(())
-    }
-
-    /// Everything that is proven dead by now, in chunks; each is whole or not there.
-    fn issue(&self, session: &mut Session, batch: &Batch) -> Result<Tally, Failure> {
-        let only = only(&self.args.only);
-        let at = session.clock.wall();
-        let ledger = at_hand(&mut session.ledger)?;
-        let mut tally = Tally::default();
-        let mut after = 0;
-        loop {
-            let page = ledger.proofs(batch.id, only, after, REISSUED_AT_ONCE, at)?;
-            let Some((last, _)) = page.last() else {
-                return Ok(tally);
-            };
-            after = *last;
-            let proofs = page.into_iter().map(|(_, proof)| proof).collect();
-            for reissued in ledger.reissue(batch.id, proofs, at, self.hold_days)? {
-                tally.add(&reissued);
+        let again = Again {
+            batch: batch.id,
+            only: only(&self.args.only),
+            rerun,
+            hold_days: self.hold_days,
+        };
+        let mut outcome = Outcome::default();
+        let mut hands = Hands {
+            driver: &mut self.driver,
+            session,
+        };
+        let asked = &self.args.only;
+        let done = errand::rerun(&mut hands, &again, &mut outcome, |hands| {
+            let totals = at_hand(&mut hands.session.ledger)?.totals(batch.id)?;
+            for line in stays(&totals, asked) {
+                hands.driver.note(&line);
             }
-        }
+            Ok(())
+        });
+        ended.report = outcome.report;
+        ended.reissued = outcome.reissued;
+        ended.take_alerts();
+        done
     }
 
     fn may_send(

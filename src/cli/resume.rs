@@ -3,18 +3,19 @@
 use std::path::{Path, PathBuf};
 
 use super::args::ResumeArgs;
-use super::drive::{Driver, at_hand, expiring, join, quiet_before};
+use super::drive::{Driver, Hands, at_hand, expiring};
 use super::export::sandbox_directory;
 use super::failure::{Exit, Failure};
 use super::run::{Told, driver, refuse, tell};
 use super::run_file::{Ended, afterwards};
 use super::session::Session;
 use super::target::{self, Found};
-use crate::clock::{Clock, SystemClock, WallMs};
+use crate::clock::{Clock, SystemClock};
 use crate::ledger::{Ledger, Scope};
 use crate::report::progress::say;
 use crate::report::result::Place;
 use crate::report::summary::{grouped, table};
+use crate::worker::errand::{self, Outcome};
 
 /// Resumes, and tells what became of it.
 pub fn resume(args: &ResumeArgs) -> Exit {
@@ -127,10 +128,7 @@ fn everything(
     session: &mut Session,
     ended: &mut Ended,
 ) -> Result<(), Failure> {
-    let now = session.clock.wall();
-    let ledger = at_hand(&mut session.ledger)?;
-    let before = ledger.last_attempt()?;
-    let cut = quiet_before(ledger, now)?;
+    let before = at_hand(&mut session.ledger)?.last_attempt()?;
     let work = driver.work(session, Scope::Open)?;
     let words = |_: &mut dyn Ledger| {
         Ok(format!(
@@ -141,16 +139,14 @@ fn everything(
     if !driver.idle(work) && !driver.may_send(session, words)? {
         say("nothing was sent");
     } else {
-        for scope in [
-            Scope::FirstSent(WallMs(i64::MIN), cut),
-            Scope::FirstSent(cut, WallMs(i64::MAX)),
-        ] {
-            let report = driver.go(session, scope)?;
-            ended.report = join(ended.report.take(), report);
-            if ended.report.as_ref().is_some_and(|r| r.stop.is_some()) {
-                break;
-            }
-        }
+        let mut outcome = Outcome::default();
+        let mut hands = Hands {
+            driver: &mut *driver,
+            session: &mut *session,
+        };
+        let done = errand::resume(&mut hands, &mut outcome);
+        ended.report = outcome.report;
+        done?;
         ended.take_alerts();
     }
     let now = session.clock.wall();

@@ -2,8 +2,10 @@
 //!
 //! `engine` decides: a synchronous function from an event and a time to actions, without threads,
 //! sockets or clocks of its own. `run` is the loop around it, `send` the only place that submits.
+//! `errand` is what a command does between its runs.
 
 pub mod engine;
+pub mod errand;
 pub mod intake;
 pub mod limits;
 

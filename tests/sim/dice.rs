@@ -167,6 +167,25 @@ knobs! {
     untils: 100 200;
     /// Never-sent orders are withdrawn.
     cancels: 50 100;
+
+    // People.
+    /// A command is a rerun.
+    reruns: 300 500;
+    /// It is one of a result that came back, with rows deleted and amounts corrected.
+    comes_back: 300 600;
+    /// It dies, or its disk fails, at the very reissue, release or decision, before it or after its
+    /// commit.
+    dies_at_the_deed: 300 800;
+    /// The same command is given by a second person, at once.
+    given_twice: 100 500;
+    /// Held orders are released by name.
+    releases: 100 300;
+    /// Two people find out what became of an order.
+    resolves: 100 300;
+    /// All sending is stopped for a while.
+    freezes: 50 150;
+    /// People decide while a run goes on.
+    meanwhile: 50 200;
 }
 
 impl Knobs {

@@ -2,8 +2,8 @@
 //! the operation or after it was done and committed.
 
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
 
 use levy::clock::WallMs;
 use levy::ledger::{
@@ -36,6 +36,10 @@ pub struct Fuse {
     /// The disk has failed: every operation does, from then on.
     failed: AtomicBool,
     pub operations: AtomicU64,
+    /// It burns down at this operation, whatever came before.
+    aim: Option<&'static str>,
+    /// The named operation at which it struck.
+    struck: Mutex<Option<&'static str>>,
 }
 
 impl Fuse {
@@ -45,7 +49,37 @@ impl Fuse {
             blow,
             failed: AtomicBool::new(false),
             operations: AtomicU64::new(0),
+            aim: None,
+            struck: Mutex::default(),
         })
+    }
+
+    /// One that burns down at the first operation of this name.
+    pub fn at(aim: &'static str, blow: Blow) -> Arc<Self> {
+        let mut fuse = Self::new(None, blow);
+        Arc::get_mut(&mut fuse).expect("nobody has it yet").aim = Some(aim);
+        fuse
+    }
+
+    /// Where it struck, if that has a name.
+    pub fn struck(&self) -> Option<(&'static str, Blow)> {
+        let struck = *self.struck.lock().unwrap();
+        struck.map(|name| (name, self.blow))
+    }
+
+    /// An operation that has a name.
+    fn named<T>(
+        &self,
+        name: &'static str,
+        operation: impl FnOnce() -> LedgerResult<T>,
+    ) -> LedgerResult<T> {
+        if self.aim == Some(name) && self.struck().is_none() {
+            self.left.store(0, SeqCst);
+        }
+        if self.left.load(SeqCst) == 0 {
+            *self.struck.lock().unwrap() = Some(name);
+        }
+        self.operate(operation)
     }
 
     fn operate<T>(&self, operation: impl FnOnce() -> LedgerResult<T>) -> LedgerResult<T> {
@@ -213,8 +247,9 @@ impl<L: Ledger> Ledger for Mortal<L> {
         at: WallMs,
         hold_days: u32,
     ) -> LedgerResult<Vec<Reissued>> {
-        self.fuse
-            .operate(|| self.ledger.reissue(batch, proofs, at, hold_days))
+        self.fuse.named("reissue", || {
+            self.ledger.reissue(batch, proofs, at, hold_days)
+        })
     }
 
     fn rehearse(
@@ -226,7 +261,8 @@ impl<L: Ledger> Ledger for Mortal<L> {
     }
 
     fn release(&mut self, numbers: &[OrderNo], by: &Person, at: WallMs) -> LedgerResult<Released> {
-        self.fuse.operate(|| self.ledger.release(numbers, by, at))
+        self.fuse
+            .named("release", || self.ledger.release(numbers, by, at))
     }
 
     fn expiring(&mut self, before: WallMs, limit: u32) -> LedgerResult<Expiring> {
@@ -242,7 +278,8 @@ impl<L: Ledger> Ledger for Mortal<L> {
     }
 
     fn decide(&mut self, decision: &Decision, at: WallMs) -> LedgerResult<Decided> {
-        self.fuse.operate(|| self.ledger.decide(decision, at))
+        self.fuse
+            .named("decide", || self.ledger.decide(decision, at))
     }
 
     fn frozen(&mut self) -> LedgerResult<Option<Frozen>> {

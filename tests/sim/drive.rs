@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use levy::clock::{Clock, WallMs};
 use levy::gateway::reply::{Checked, Lost};
 use levy::gateway::{Host, Outgoing, ReplyHeaders};
-use levy::ledger::{Ledger, LedgerError, OrderId, Phase, Scope, Write};
+use levy::ledger::{Ledger, LedgerError, OrderId, Phase, Scope, Write, Written};
 use levy::order::{Asked, Merchant};
 use levy::worker::engine::{Action, Engine, Event, Reply, Sent};
 use levy::worker::{RunReport, RunSettings, Stop, prepare};
@@ -15,7 +15,8 @@ use super::clock::{MS, SECOND, Us};
 use super::disk::die;
 use super::mood::Mood;
 use super::net::{End, Flight, wire};
-use super::process::Process;
+use super::people;
+use super::process::{self, Process};
 use super::world::note;
 
 /// Turns of a process's loop; more, and it does not end.
@@ -44,9 +45,10 @@ impl Process<'_> {
         let until = settings.until;
         let mut engine = prepare(ledger, scope, settings, self.world.clock.now())?;
         let mut desk = Desk::default();
-        let mut signal = self.start.signal.map(|after| self.began + after);
+        let mut signal = self.signal;
         for _ in 0..TURNS_MAX {
             self.step();
+            self.meanwhile();
             if signal.is_some_and(|at| at <= self.world.now()) {
                 signal = None;
                 note!(self.world, "a signal");
@@ -65,6 +67,22 @@ impl Process<'_> {
             self.take_written(&mut engine, &mut desk, ledger, scope)?;
         }
         panic!("L9: a run does not end");
+    }
+
+    /// What people decide on the same ledger while this runs.
+    fn meanwhile(&mut self) {
+        let due = self.start.meanwhile.as_ref();
+        if due.is_none_or(|(at, _)| *at > self.world.now()) {
+            return;
+        }
+        let Some((_, deed)) = self.start.meanwhile.take() else {
+            return;
+        };
+        let ledger = process::open(&self.world.dir);
+        let mut ledger = ledger.expect("L9: another process can open the ledger");
+        if people::decides(self.world, &mut ledger, &deed).is_ok() {
+            self.world.count("decided while a run went on");
+        }
     }
 
     /// A step of the loop: here the process may die.
@@ -151,7 +169,10 @@ impl Process<'_> {
         let attempt = sent.attempt.0;
         let error_ms = world.clock.error_ms();
         let now = world.clock.true_now();
-        world.auditor.leaves(attempt, &bytes, now, error_ms);
+        let books = &world.gateway.books;
+        world
+            .auditor
+            .leaves(attempt, &bytes, (now, error_ms), books);
         let mood = Mood::drawn(&mut world.dice, &world.gateway.knobs);
         let flight = Flight::new(world.generation, names, bytes, now, (sent, outgoing), mood);
         world.count("sent");
@@ -246,6 +267,10 @@ impl Process<'_> {
             note!(self.world, "commits {} writes", group.len());
             let written = ledger.write(group)?;
             self.world.auditor.committed(&written);
+            if written.iter().any(|one| matches!(one, Written::Frozen(_))) {
+                self.world.count("frozen while it ran");
+                self.world.auditor.quiet_from(self.world.clock.true_now());
+            }
             for written in written {
                 self.step();
                 engine.on(Event::Written(written), self.world.clock.now());

@@ -29,6 +29,8 @@ pub struct Sheet {
     pub header: Vec<String>,
     pub rows: Vec<Row>,
     pub bytes: Vec<u8>,
+    /// It is a result that came back; what its rows must come to.
+    pub returned: Option<Vec<Due>>,
 }
 
 /// The deductions that both files choose from.
@@ -177,6 +179,7 @@ impl Sheet {
             header: shuffled(&header),
             rows: Vec::new(),
             bytes: Vec::new(),
+            returned: None,
         };
         let mut line = 1;
         let end = dice.pick(&["\n", "\r\n"]);
@@ -197,7 +200,8 @@ impl Sheet {
         sheet
     }
 
-    fn line(&self, cells: &[String], end: &str) -> Vec<u8> {
+    /// A line of it.
+    pub fn line(&self, cells: &[String], end: &str) -> Vec<u8> {
         let quoted = |cell: &String| {
             let special =
                 |c: char| c == '"' || c == '\n' || c == '\r' || c == self.delimiter as char;
@@ -260,6 +264,10 @@ pub enum Due {
     Order {
         no: String,
         first: bool,
+    },
+    /// A new deduction in place of the one that this number began, or a conflict.
+    Changed {
+        old: String,
     },
 }
 
@@ -341,7 +349,11 @@ fn derived(content: &Content, ordinal: u32) -> String {
     }
     let mut second = Sha256::digest(&bytes).to_vec();
     second.extend(ordinal.to_be_bytes());
-    let hash = Sha256::digest(&second);
+    thirty_letters(&Sha256::digest(&second))
+}
+
+/// `LV` and the first thirty letters of base32.
+pub fn thirty_letters(hash: &[u8]) -> String {
     let letters = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
     let mut no = String::from("LV");
     for at in 0..30 {

@@ -18,6 +18,7 @@ mod keys;
 mod mood;
 mod net;
 mod night;
+mod people;
 mod process;
 mod world;
 
@@ -148,7 +149,7 @@ fn nine_laws_hold_whatever_happens_and_it_becomes_quiet() {
 }
 
 /// What so many nights must have met; a fault that never strikes proves nothing.
-const MET: [&str; 37] = [
+const MET: [&str; 58] = [
     "401",
     "403 NO_AUTH",
     "429",
@@ -159,17 +160,29 @@ const MET: [&str; 37] = [
     "NOT_ENOUGH",
     "PROCESSING",
     "SUCCESS",
+    "a reissue on a failed disk",
+    "a result came back",
     "accepted",
     "arrived twice",
     "bad signature",
+    "changed rows took their orders' places",
     "clock step",
     "cursed",
     "days passed",
     "death",
+    "death after a decision's commit",
+    "death after a reissue's commit",
+    "death after a reissue, before its send",
+    "death after a release's commit",
     "death at a step",
+    "death between the proofs and their reissue",
+    "decided while a run went on",
     "disk failed",
     "forged close",
     "forged success",
+    "frozen",
+    "frozen while it ran",
+    "given by two people in a row",
     "header missing",
     "intercepted",
     "lingered",
@@ -181,8 +194,17 @@ const MET: [&str; 37] = [
     "query of an unknown number: 404",
     "query that lags",
     "refused",
+    "refused, submitted again, accepted",
+    "refused: frozen",
+    "reissued",
+    "reissued and held",
+    "reissued what people resolved",
+    "released",
     "repeated submission",
     "replayed",
+    "rerun until all live",
+    "resolved as FAILED",
+    "resolved as SUCCESS",
     "stale",
     "unknown serial",
     "unsigned success",
@@ -200,14 +222,16 @@ fn told(nights: &[Figures]) -> BTreeMap<&'static str, u64> {
     let days = sum(&|n| n.simulated_us / 1_000_000) / 86_400;
     println!(
         "{} nights, {} orders, {} requests, {} commands, {} deaths, {days} days, {} checks, \
-         quiet after {} rounds at most",
+         quiet after {} rounds at most, clocks up to {} s ahead and {} s behind",
         nights.len(),
         sum(&|n| n.orders),
         sum(&|n| n.sent),
         sum(&|n| n.commands),
         sum(&|n| n.deaths),
         sum(&|n| n.checks),
-        nights.iter().map(|n| n.rounds).max().unwrap_or(0)
+        nights.iter().map(|n| n.rounds).max().unwrap_or(0),
+        nights.iter().map(|n| n.ahead_s).max().unwrap_or(0),
+        nights.iter().map(|n| n.behind_s).max().unwrap_or(0)
     );
     println!("{met:?}");
     met

@@ -1,14 +1,17 @@
-//! A night: two files that overlap, run, run again and resumed in any order through deaths, faults
-//! and days; then the weather clears, and it must become quiet and right.
+//! A night: two files that overlap, run, run again, rerun and resumed in any order through deaths,
+//! faults, days and people's decisions; then the weather clears, and it must become quiet and right.
 
 use std::path::Path;
 
+use levy::cli::args::OnlyDead;
+
 use super::auditor::Auditor;
-use super::clock::{DAY, MS, SECOND};
+use super::clock::{DAY, MS, SECOND, Us};
 use super::dice::{Dice, Knobs};
 use super::disk::{Blow, Fuse};
 use super::files::{Pool, Sheet};
 use super::gateway::Gateway;
+use super::people::{self, Deed};
 use super::process::{self, Ended, Errand, Start};
 use super::world::{World, note};
 
@@ -37,6 +40,9 @@ pub struct Figures {
     pub rounds: u64,
     pub checks: u64,
     pub simulated_us: u64,
+    /// How far this machine's clock was ahead of the gateway's at a command, and behind; seconds.
+    pub ahead_s: i64,
+    pub behind_s: i64,
     pub met: Vec<(&'static str, u64)>,
 }
 
@@ -92,12 +98,7 @@ fn night(world: &mut World, terms: &Terms, dice: &mut Dice) -> Figures {
         }
         commands += 1;
         between(world, dice);
-        let errand = match dice.below(10) {
-            0..=3 => Errand::Run(0),
-            4..=6 => Errand::Run(1),
-            7 if dice.strikes(world.knobs.cancels) => Errand::Cancel(dice.below(2) as usize),
-            _ => Errand::Resume,
-        };
+        let errand = errand(world, dice);
         // A night in which nothing dies by itself is helped.
         let helped = commands > least || dice.below(3) == 0;
         let must_die = match deaths < DEATHS_MIN && helped {
@@ -105,8 +106,21 @@ fn night(world: &mut World, terms: &Terms, dice: &mut Dice) -> Figures {
             true if commands > least + 4 => Some(2),
             true => Some(dice.pick(&[3, 40, 900])),
         };
-        let start = stormy(world, terms, must_die, dice);
-        command(world, errand, start);
+        let mut twice = dice.strikes(world.knobs.given_twice);
+        loop {
+            let mut start = stormy(world, terms, must_die, dice);
+            if dice.strikes(world.knobs.dies_at_the_deed)
+                && let Some(aim) = deed(&errand, &start)
+            {
+                let blows = [Blow::DiesBefore, Blow::DiesAfter, Blow::FailsAfter];
+                start.fuse = Fuse::at(aim, dice.pick(&blows));
+            }
+            command(world, errand.clone(), start);
+            if !std::mem::take(&mut twice) {
+                break;
+            }
+            world.count("given by two people in a row");
+        }
     }
     let stormy = world.tally.get("sent").copied().unwrap_or(0);
     world.tally.insert("sent in the storm", stormy);
@@ -117,6 +131,7 @@ fn night(world: &mut World, terms: &Terms, dice: &mut Dice) -> Figures {
     assert!(orders >= 100, "a night is of 100 orders at least: {orders}");
     let mut met: Vec<(&str, u64)> = world.gateway.met.iter().map(|(k, n)| (*k, *n)).collect();
     met.extend(world.tally.iter().map(|(k, n)| (*k, *n)));
+    met.extend(world.auditor.chains.met.iter().map(|(k, n)| (*k, *n)));
     let count = |what: &str| world.tally.get(what).copied().unwrap_or(0);
     Figures {
         digest: world.trace.digest(),
@@ -127,7 +142,62 @@ fn night(world: &mut World, terms: &Terms, dice: &mut Dice) -> Figures {
         rounds,
         checks: world.auditor.checks,
         simulated_us: world.now(),
+        ahead_s: world.off_s.1,
+        behind_s: -world.off_s.0,
         met,
+    }
+}
+
+/// The operation of the ledger for which a command was given, where it has a name.
+fn deed(errand: &Errand, start: &Start) -> Option<&'static str> {
+    match errand {
+        Errand::Rerun(..) => Some("reissue"),
+        Errand::Decide(_) => Some("decide"),
+        Errand::Run(_) | Errand::Resume if !start.release.is_empty() => Some("release"),
+        Errand::Run(_) | Errand::Resume | Errand::Cancel(_) => None,
+    }
+}
+
+/// What somebody types next.
+fn errand(world: &mut World, dice: &mut Dice) -> Errand {
+    let knobs = world.knobs.clone();
+    let file = dice.below(2) as usize;
+    if dice.strikes(knobs.cancels) {
+        return Errand::Cancel(file);
+    }
+    if world.auditor.is_frozen() && dice.below(2) == 0 {
+        return Errand::Decide(Deed::Unfreeze);
+    }
+    if dice.strikes(knobs.freezes) {
+        return Errand::Decide(Deed::Freeze);
+    }
+    if dice.strikes(knobs.resolves)
+        && !world.auditor.is_blind()
+        && let Some(deed) = people::resolves(world, dice, false)
+    {
+        return Errand::Decide(deed);
+    }
+    if dice.strikes(knobs.reruns) && world.auditor.dues(file).is_some() {
+        use OnlyDead::{Closed, Failed, Rejected};
+        let only: &[&[OnlyDead]] = &[
+            &[Closed, Failed],
+            &[Closed, Failed],
+            &[Closed, Failed, Rejected],
+            &[Rejected],
+            &[Closed],
+            &[Failed],
+        ];
+        let only = dice.pick(only);
+        let file = match dice.strikes(knobs.comes_back) {
+            true => people::edits(world, dice, file).unwrap_or(file),
+            false => file,
+        };
+        return Errand::Rerun(file, only);
+    }
+    match dice.below(10) {
+        0..=3 => Errand::Run(0),
+        4..=6 => Errand::Run(1),
+        _ => Errand::Resume,
     }
 }
 
@@ -139,8 +209,18 @@ fn command(world: &mut World, errand: Errand, start: Start) -> Ended {
         process::make_ledger(&dir);
         world.auditor.looks_at(&dir);
     }
+    let off_s = world.clock.error_ms() / 1_000;
+    world.off_s = (world.off_s.0.min(off_s), world.off_s.1.max(off_s));
+    let frozen = world.auditor.is_frozen();
+    let sends = !matches!(errand, Errand::Cancel(_) | Errand::Decide(_));
     let ended = process::run(world, errand, start);
-    world.auditor.scans(&world.gateway.books);
+    assert!(
+        !(frozen && sends && matches!(ended, Ended::Itself(Ok(_)))),
+        "a frozen ledger begins a run"
+    );
+    let now = (world.now(), world.clock.error_ms());
+    let died = matches!(ended, Ended::Died);
+    world.auditor.scans(&world.gateway.books, died, now);
     ended
 }
 
@@ -230,7 +310,25 @@ fn stormy(world: &World, terms: &Terms, must_die: Option<u64>, dice: &mut Dice) 
         wait_seconds: dice.below(130),
         outage_seconds: dice.pick(&[30, 120, 600]),
         standby: terms.standby,
+        release: match dice.strikes(knobs.releases) && !world.auditor.is_blind() {
+            true => people::releases(world, dice),
+            false => Vec::new(),
+        },
+        meanwhile: meanwhile(world, dice),
     }
+}
+
+/// What people decide in the middle of a run.
+fn meanwhile(world: &World, dice: &mut Dice) -> Option<(Us, Deed)> {
+    let knobs = &world.knobs;
+    if !dice.strikes(knobs.meanwhile) || world.auditor.is_blind() {
+        return None;
+    }
+    let deed = match dice.below(3) {
+        0 if knobs.freezes > 0 => Deed::Freeze,
+        _ => people::resolves(world, dice, true)?,
+    };
+    Some((world.now() + dice.below(10 * SECOND), deed))
 }
 
 /// Faults stop; both files are run and what is open resumed until nothing is left to do.
@@ -242,32 +340,58 @@ fn heal(world: &mut World, terms: &Terms, dice: &mut Dice) -> u64 {
         world.auditor.steps_forward.push(now);
     }
     world.clock.set_right();
+    let reruns = world.knobs.reruns > 0;
     world.knobs = Knobs::calm();
     world.net.main_down_until = 0;
     let now = world.now();
     world.until(now + 100 * SECOND);
     let now = world.now();
     world.gateway.heal(1_000, now);
+    if world.auditor.is_frozen() {
+        calmly(world, terms, Errand::Decide(Deed::Unfreeze));
+    }
+    let files = world.auditor.sheets.len();
+    let each = |errand: &dyn Fn(usize) -> Errand| -> Vec<Errand> {
+        let all = (0..files).map(errand);
+        all.chain([Errand::Resume]).collect()
+    };
+    let rounds = quiet(world, terms, &each(&Errand::Run), dice);
+    if !reruns {
+        return rounds;
+    }
+    // What was refused goes again while its window is open, unless its debt was deducted since.
+    const REFUSED: &[OnlyDead] = &[OnlyDead::Rejected];
+    let refused = each(&|file| Errand::Rerun(file, REFUSED));
+    let rounds = rounds + quiet(world, terms, &refused, dice);
+    // Whatever people have called dead is beyond use by then.
+    let now = world.now();
+    world.until(now + 33 * DAY);
+    const DEAD: &[OnlyDead] = &[OnlyDead::Closed, OnlyDead::Failed];
+    let all = each(&|file| Errand::Rerun(file, DEAD));
+    let rounds = rounds + quiet(world, terms, &all, dice);
+    world.auditor.all_live();
+    // Given once more, it finds nothing to do.
+    let orders = world.auditor.orders().len();
+    let sent = world.tally.get("sent").copied();
+    for errand in &all {
+        calmly(world, terms, errand.clone());
+    }
+    let now = (
+        world.auditor.orders().len(),
+        world.tally.get("sent").copied(),
+    );
+    assert_eq!(now, (orders, sent), "L9: a rerun of what is all live");
+    world.count("rerun until all live");
+    rounds
+}
+
+/// The commands are repeated until nothing is left to do.
+fn quiet(world: &mut World, terms: &Terms, errands: &[Errand], dice: &mut Dice) -> u64 {
     for round in 1..=ROUNDS_MAX {
-        for errand in [Errand::Run(0), Errand::Run(1), Errand::Resume] {
+        for errand in errands {
             let now = world.now();
             world.until(now + dice.below(100 * SECOND));
-            let start = Start {
-                fuse: Fuse::new(None, Blow::DiesBefore),
-                steps: None,
-                signal: None,
-                limit: None,
-                until_ms: None,
-                qps: terms.qps,
-                max_in_flight: terms.max_in_flight,
-                wait_seconds: 120,
-                outage_seconds: 600,
-                standby: terms.standby,
-            };
-            match command(world, errand, start) {
-                Ended::Itself(Ok(_)) => {}
-                other => panic!("L9: {errand:?} after the storm: {other:?}"),
-            }
+            calmly(world, terms, errand.clone());
         }
         if world.auditor.unfinished().is_empty() {
             let now = world.now();
@@ -277,4 +401,26 @@ fn heal(world: &mut World, terms: &Terms, dice: &mut Dice) -> u64 {
     }
     let left = world.auditor.unfinished();
     panic!("L9: still not quiet after {ROUNDS_MAX} rounds: {left:?}");
+}
+
+/// A command after the storm. Nothing goes wrong with it.
+fn calmly(world: &mut World, terms: &Terms, errand: Errand) {
+    let start = Start {
+        fuse: Fuse::new(None, Blow::DiesBefore),
+        steps: None,
+        signal: None,
+        limit: None,
+        until_ms: None,
+        qps: terms.qps,
+        max_in_flight: terms.max_in_flight,
+        wait_seconds: 120,
+        outage_seconds: 600,
+        standby: terms.standby,
+        release: Vec::new(),
+        meanwhile: None,
+    };
+    match command(world, errand.clone(), start) {
+        Ended::Itself(Ok(_)) => {}
+        other => panic!("L9: {errand:?} after the storm: {other:?}"),
+    }
 }

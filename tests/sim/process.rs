@@ -1,5 +1,5 @@
-//! One process of levy, from its start to its end or its death: the real parts of `levy run` and
-//! `levy resume`, put together as `cli` and `worker::run` do it, but for threads, sockets and clocks.
+//! One process of levy, from its start to its end or its death: the real parts of its commands, put
+//! together as `cli` and `worker::run` do it, but for threads, sockets and clocks.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
@@ -7,22 +7,33 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use levy::batch::{InputRow, Rules, digest_of};
-use levy::clock::Clock;
+use levy::cli;
+use levy::cli::args::OnlyDead;
+use levy::cli::freeze::refuse_frozen;
+use levy::cli::rerun::{Asked, asked, second_half};
+use levy::clock::{Clock, WallMs};
 use levy::gateway::{PlatformKey, PlatformKeys, Protocol, Signer};
 use levy::ledger::{
-    Batch, Binding, CancelTarget, Environment, Ledger, LedgerError, OpenOptions, OrderId, Scope,
-    SqliteLedger,
+    Batch, Binding, CancelTarget, Environment, Ledger, LedgerError, OpenOptions, OrderId, Person,
+    Scope, SqliteLedger, Unsent,
 };
+use levy::order::OrderNo;
 use levy::report::result::{self, Place};
 use levy::report::summary::{self, Summary};
+use levy::worker::errand::{self, Again, Drive, Outcome};
 use levy::worker::intake::{Terms, Watcher, take_in};
 use levy::worker::{RunReport, RunSettings};
 
+use super::auditor::Typed;
 use super::clock::Us;
-use super::disk::{Death, Fuse, Mortal};
+use super::disk::{Blow, Death, Fuse, Mortal};
 use super::keys;
 use super::net::TIMEOUT;
+use super::people::{self, Deed};
 use super::world::{World, note};
+
+/// Days within which another order for the same debt holds a new one.
+const HOLD_DAYS: u32 = 40;
 
 /// How a process is started.
 #[derive(Clone, Debug)]
@@ -40,10 +51,14 @@ pub struct Start {
     pub wait_seconds: u64,
     pub outage_seconds: u64,
     pub standby: bool,
+    /// `--release NO…`, of `run`, `resume` and `rerun`.
+    pub release: Vec<String>,
+    /// What people decide while it runs, after this time.
+    pub meanwhile: Option<(Us, Deed)>,
 }
 
 /// What it is told to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Errand {
     /// `levy run FILE`.
     Run(usize),
@@ -51,9 +66,10 @@ pub enum Errand {
     Resume,
     /// `levy cancel BATCH`.
     Cancel(usize),
-    // PLACE FOR RERUN: a reissue under a new number, after proof. What is to be done for it: an arm
-    // in `Process::errand`, a share of the dice in `night`, and in the auditor `a_new_number` knows
-    // already that a second number needs the first one's FAILED.
+    /// `levy rerun FILE --only …`.
+    Rerun(usize, &'static [OnlyDead]),
+    /// `levy freeze`, `levy unfreeze`, `levy resolve NO …`.
+    Decide(Deed),
 }
 
 /// How it ended.
@@ -69,7 +85,8 @@ pub struct Process<'w> {
     pub world: &'w mut World,
     pub start: Start,
     pub protocol: Protocol,
-    pub began: Us,
+    /// When the signal comes.
+    pub signal: Option<Us>,
     pub steps: u64,
 }
 
@@ -85,7 +102,7 @@ impl Watcher for Told {
     }
 }
 
-fn open(dir: &Path) -> Result<SqliteLedger, LedgerError> {
+pub fn open(dir: &Path) -> Result<SqliteLedger, LedgerError> {
     SqliteLedger::open(&OpenOptions {
         path: dir.join("levy.db"),
         binding: Binding {
@@ -107,7 +124,8 @@ pub fn run(world: &mut World, errand: Errand, start: Start) -> Ended {
     world.inbox.clear();
     world.clock.boot();
     let began = world.now();
-    world.auditor.starts(world.generation, began);
+    let typed = Typed::of(&errand, &start.release, &world.auditor.sheets);
+    world.auditor.starts(world.generation, began, typed);
     note!(world, "process {}: {errand:?}", world.generation);
     let primitive = keys::Platform(Mutex::new(world.dice.fork()));
     let caller = keys::Caller(Mutex::new(world.dice.fork()));
@@ -115,17 +133,21 @@ pub fn run(world: &mut World, errand: Errand, start: Start) -> Ended {
     let signer = Signer::standing_in(keys::CALLER, keys::CALLER_SERIAL, Box::new(caller));
     let clock = Arc::new(world.clock.clone());
     let generation = world.generation;
+    let fuse = Arc::clone(&start.fuse);
     let mut process = Process {
         protocol: Protocol::new(signer, PlatformKeys::new(key), clock),
         world,
+        signal: start.signal.map(|after| began + after),
         start,
-        began,
         steps: 0,
     };
     let ended = catch_unwind(AssertUnwindSafe(|| process.errand(errand)));
     let now = world.now();
     world.hangs_up(generation, now);
     world.inbox.clear();
+    if let Some(what) = fuse.struck().and_then(struck) {
+        world.count(what);
+    }
     match ended {
         Ok(result) => {
             if let Err(words) = &result {
@@ -154,6 +176,18 @@ pub fn run(world: &mut World, errand: Errand, start: Start) -> Ended {
     }
 }
 
+/// Where it hurts most, by name.
+fn struck((operation, blow): (&str, Blow)) -> Option<&'static str> {
+    Some(match (operation, blow) {
+        ("reissue", Blow::DiesBefore) => "death between the proofs and their reissue",
+        ("reissue", Blow::DiesAfter) => "death after a reissue's commit",
+        ("reissue", Blow::FailsBefore | Blow::FailsAfter) => "a reissue on a failed disk",
+        ("release", Blow::DiesAfter) => "death after a release's commit",
+        ("decide", Blow::DiesAfter) => "death after a decision's commit",
+        _ => return None,
+    })
+}
+
 impl Process<'_> {
     fn errand(&mut self, errand: Errand) -> Result<Option<RunReport>, String> {
         let ledger = open(&self.world.dir).map_err(|e| e.to_string())?;
@@ -163,15 +197,67 @@ impl Process<'_> {
         };
         self.step();
         match errand {
-            Errand::Run(file) => self.file(&mut ledger, file),
-            Errand::Resume => {
-                let settings = self.settings(&mut ledger, None);
-                let settings = settings.map_err(|e| e.to_string())?;
-                let run = self.drive(&mut ledger, Scope::Open, settings);
-                run.map(Some).map_err(|e| e.to_string())
-            }
-            Errand::Cancel(file) => self.cancel(&mut ledger, file),
+            Errand::Cancel(file) => return self.cancel(&mut ledger, file),
+            Errand::Decide(deed) => return people::decides(self.world, &mut ledger, &deed),
+            Errand::Run(_) | Errand::Resume | Errand::Rerun(..) => {}
         }
+        if let Err(failure) = refuse_frozen(&mut ledger) {
+            let words = failure.to_string();
+            if words.contains("frozen") {
+                self.world.count("refused: frozen");
+            }
+            return Err(words);
+        }
+        self.release(&mut ledger)?;
+        match errand {
+            Errand::Run(file) => self.file(&mut ledger, file),
+            Errand::Rerun(file, only) => self.rerun(&mut ledger, file, only),
+            Errand::Resume | Errand::Cancel(_) | Errand::Decide(_) => self.resume(&mut ledger),
+        }
+    }
+
+    /// As `cli::resume` does it.
+    fn resume(&mut self, ledger: &mut dyn Ledger) -> Result<Option<RunReport>, String> {
+        let mut outcome = Outcome::default();
+        let mut hands = Hands::new(self, ledger);
+        let done = errand::resume(&mut hands, &mut outcome);
+        done.map(|()| outcome.report).map_err(|e| e.to_string())
+    }
+
+    /// As `cli::rerun` does it.
+    fn rerun(
+        &mut self,
+        ledger: &mut dyn Ledger,
+        file: usize,
+        only: &[OnlyDead],
+    ) -> Result<Option<RunReport>, String> {
+        let path = self.path(file);
+        let target = path.to_str().expect("a path of ours");
+        let (batch, unsent) = match asked(ledger, target, rules()).map_err(|e| e.to_string())? {
+            Asked::Known(batch, unsent) => (batch, unsent),
+            Asked::CameBack(path) => {
+                self.world.count("a result came back");
+                (self.taken_in(ledger, &path)?, Unsent::All)
+            }
+        };
+        self.step();
+        let again = Again {
+            batch: batch.id,
+            only: cli::rerun::only(only),
+            rerun: second_half(only, unsent),
+            hold_days: HOLD_DAYS,
+        };
+        let mut outcome = Outcome::default();
+        let mut hands = Hands::new(&mut *self, &mut *ledger);
+        let done = errand::rerun(&mut hands, &again, &mut outcome, |hands| {
+            hands.process.step();
+            Ok(())
+        });
+        if let Some(tally) = &outcome.reissued {
+            self.world.auditor.issued(tally.issued, tally.held);
+        }
+        let failed = done.err().map(|e| e.to_string());
+        self.afterwards(ledger, file, &batch, outcome, failed)
     }
 
     fn path(&self, file: usize) -> PathBuf {
@@ -198,29 +284,46 @@ impl Process<'_> {
     /// As `cli::run_file` does it.
     fn file(&mut self, ledger: &mut dyn Ledger, file: usize) -> Result<Option<RunReport>, String> {
         let path = self.path(file);
-        let place = Place::look(&result::beside(&path), &[&path]).map_err(|e| e.to_string())?;
         let batch = self.taken_in(ledger, &path)?;
         self.step();
-        let scope = Scope::Batch(batch.id);
-        let (mut report, mut failed) = (None, None);
-        match self.drive_batch(ledger, &batch, scope) {
-            Ok(done) => report = done,
-            Err(e) => failed = Some(e.to_string()),
-        }
+        let mut hands = Hands::new(&mut *self, &mut *ledger);
+        let (report, failed) = match hands.go(Scope::Batch(batch.id)) {
+            Ok(report) => (report, None),
+            Err(e) => (None, Some(e.to_string())),
+        };
+        let outcome = Outcome {
+            report,
+            reissued: None,
+        };
+        self.afterwards(ledger, file, &batch, outcome, failed)
+    }
+
+    /// Sums, result and words of a batch.
+    fn afterwards(
+        &mut self,
+        ledger: &mut dyn Ledger,
+        file: usize,
+        batch: &Batch,
+        outcome: Outcome,
+        mut failed: Option<String>,
+    ) -> Result<Option<RunReport>, String> {
+        let path = self.path(file);
+        let place = Place::look(&result::beside(&path), &[&path]).map_err(|e| e.to_string())?;
+        let Outcome { report, reissued } = outcome;
         let totals = ledger.totals(batch.id);
         let totals = totals.map_err(|e| failed.get_or_insert(e.to_string()).clone());
         self.step();
-        let written = result::write(ledger, &batch, &place);
+        let written = result::write(ledger, batch, &place);
         self.step();
         if let Err(e) = &written {
             failed.get_or_insert(e.to_string());
         }
         let summary = Summary {
             file: Some(&path),
-            batch: Some(&batch),
+            batch: Some(batch),
             totals: totals.as_ref().ok(),
             report: report.as_ref(),
-            reissued: None,
+            reissued: reissued.as_ref(),
             expiring: None,
             journal_head: ledger.journal_head().ok(),
             alerts: report.as_ref().map_or(&[], |r| &r.alerts),
@@ -239,15 +342,37 @@ impl Process<'_> {
         failed.map_or(Ok(report), Err)
     }
 
+    /// As `cli::drive` does it.
+    fn release(&mut self, ledger: &mut dyn Ledger) -> Result<(), String> {
+        let named = std::mem::take(&mut self.start.release);
+        if named.is_empty() {
+            return Ok(());
+        }
+        let numbers: Vec<OrderNo> = named
+            .iter()
+            .map(|no| OrderNo::parse(no).expect("a number of the ledger's"))
+            .collect();
+        let by = Person::parse("Li Wei").expect("a name");
+        let done = ledger.release(&numbers, &by, self.world.clock.wall());
+        if let Ok(released) = &done {
+            let released = released.released.len();
+            note!(self.world, "{released} released of {named:?}");
+            if released > 0 {
+                self.world.count("released");
+            }
+        }
+        done.map(drop).map_err(|e| e.to_string())
+    }
+
     fn taken_in(&mut self, ledger: &mut dyn Ledger, path: &Path) -> Result<Batch, String> {
         let digest = digest_of(path).map_err(|e| e.to_string())?;
         if let Some(batch) = ledger.find_batch(&digest).map_err(|e| e.to_string())? {
             return Ok(batch);
         }
         let terms = Terms {
-            rules: Rules::default(),
+            rules: rules(),
             expected: Default::default(),
-            hold_days: 40,
+            hold_days: HOLD_DAYS,
             at: self.world.clock.wall(),
         };
         let mut told = Told {
@@ -257,41 +382,16 @@ impl Process<'_> {
         taken.map(|taken| taken.batch).map_err(|e| e.to_string())
     }
 
-    fn drive_batch(
-        &mut self,
-        ledger: &mut dyn Ledger,
-        batch: &Batch,
-        scope: Scope,
-    ) -> Result<Option<RunReport>, LedgerError> {
-        let lanes = ledger.lanes(scope)?;
-        let open: u64 = lanes.iter().map(|lane| lane.open).sum();
-        let pending: u64 = lanes.iter().map(|lane| lane.pending).sum();
-        if open + pending == 0 || (open == 0 && self.start.limit == Some(0)) {
-            return Ok(None);
-        }
-        let settings = self.settings(ledger, Some(batch))?;
-        let fresh_before = self.world.auditor.fresh_sends;
-        let report = self.drive(ledger, scope, settings)?;
-        if let Some(limit) = self.start.limit {
-            let fresh = self.world.auditor.fresh_sends - fresh_before;
-            assert!(
-                fresh <= limit,
-                "--limit {limit}: {fresh} orders were sent first"
-            );
-        }
-        Ok(Some(report))
-    }
-
     fn settings(
         &mut self,
         ledger: &mut dyn Ledger,
-        batch: Option<&Batch>,
+        scope: Scope,
     ) -> Result<RunSettings, LedgerError> {
         let now = self.world.clock.wall();
-        let last_fresh = match (self.start.limit, batch) {
-            (None, _) | (_, None) => None,
-            (Some(0), _) => Some(OrderId(0)),
-            (Some(limit), Some(batch)) => ledger.nth_pending(batch.id, limit)?,
+        let last_fresh = match self.start.limit {
+            None => None,
+            Some(0) => Some(OrderId(0)),
+            Some(limit) => ledger.nth_unsent(scope, limit)?,
         };
         Ok(RunSettings {
             per_merchant_qps: self.start.qps,
@@ -305,5 +405,70 @@ impl Process<'_> {
             run: ledger.begin_run(now)?,
             seed: self.world.dice.next(),
         })
+    }
+}
+
+fn rules() -> Rules {
+    Rules::default()
+}
+
+/// A command's hands: the process and its ledger.
+struct Hands<'a, 'w> {
+    process: &'a mut Process<'w>,
+    ledger: &'a mut dyn Ledger,
+    /// A run of it was stopped: nothing more is issued or driven.
+    halted: bool,
+}
+
+impl<'a, 'w> Hands<'a, 'w> {
+    fn new(process: &'a mut Process<'w>, ledger: &'a mut dyn Ledger) -> Self {
+        Self {
+            process,
+            ledger,
+            halted: false,
+        }
+    }
+}
+
+impl Drive for Hands<'_, '_> {
+    type Fault = LedgerError;
+
+    fn ledger(&mut self) -> Result<&mut dyn Ledger, LedgerError> {
+        assert!(!self.halted, "a command that was stopped goes on");
+        Ok(&mut *self.ledger)
+    }
+
+    fn now(&self) -> WallMs {
+        self.process.world.clock.wall()
+    }
+
+    fn stopped(&self) -> bool {
+        self.process
+            .signal
+            .is_some_and(|at| at <= self.process.world.now())
+    }
+
+    /// As `cli::drive` does it.
+    fn go(&mut self, scope: Scope) -> Result<Option<RunReport>, LedgerError> {
+        assert!(!self.halted, "a command that was stopped goes on");
+        let process = &mut *self.process;
+        let lanes = self.ledger.lanes(scope)?;
+        let open: u64 = lanes.iter().map(|lane| lane.open).sum();
+        let pending: u64 = lanes.iter().map(|lane| lane.pending).sum();
+        if open + pending == 0 || (open == 0 && process.start.limit == Some(0)) {
+            return Ok(None);
+        }
+        let settings = process.settings(self.ledger, scope)?;
+        let fresh_before = process.world.auditor.fresh_sends;
+        let report = process.drive(self.ledger, scope, settings)?;
+        self.halted = report.stop.is_some();
+        if let Some(limit) = process.start.limit {
+            let fresh = process.world.auditor.fresh_sends - fresh_before;
+            assert!(
+                fresh <= limit,
+                "--limit {limit}: {fresh} orders were sent first"
+            );
+        }
+        Ok(Some(report))
     }
 }

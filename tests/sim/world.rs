@@ -67,6 +67,8 @@ pub struct World {
     /// Ends that the process has not looked at yet.
     pub inbox: VecDeque<(u64, End)>,
     pub tally: BTreeMap<&'static str, u64>,
+    /// How far the wall clock was off at a command, at its least and its most, in seconds.
+    pub off_s: (i64, i64),
 }
 
 impl World {
@@ -94,6 +96,7 @@ impl World {
             dir,
             inbox: VecDeque::new(),
             tally: BTreeMap::new(),
+            off_s: (0, 0),
         }
     }
 

@@ -402,3 +402,34 @@ pub(in crate::ledger) fn l5_what_two_people_resolved_as_failed_is_issued_again_3
     let pending: Vec<_> = want.iter().map(ToString::to_string).collect();
     assert_eq!(desk.numbers(asks, Phase::Pending), pending);
 }
+
+/// A signed reply of weeks ago that somebody puts in place of ours makes an order older for its
+/// window. It must not make it old enough for a new number on people's word.
+pub(in crate::ledger) fn l5_a_reply_of_weeks_ago_does_not_shorten_the_31_days(engine: &dyn Engine) {
+    use super::fixture::Came;
+    use crate::ledger::Trust;
+    use crate::order::{Asked, Resolution};
+    let mut desk = Desk::new(engine);
+    let (batch, _) = desk.file("one.csv", vec![numbered("A", "a", 1)]);
+    let job = desk.find(batch, "A").unwrap();
+    let (attempt, job) = desk.claim(&job, Asked::Submission);
+    let mut answer = desk.answer(
+        (attempt, &job),
+        Asked::Submission,
+        State::Pending,
+        Came::Lost,
+    );
+    let weeks_ago = START.plus_ms(-30 * DAY_MS);
+    answer.facts.trust = Trust::Stale;
+    answer.facts.signed_at = Some(weeks_ago);
+    assert_eq!(desk.record(answer).first_sent_at, Some(weeks_ago));
+    resolve(&mut desk, "A", Resolution::Failed).unwrap();
+    desk.now = START.plus_ms(31 * DAY_MS - 1);
+    assert_eq!(desk.rerun(batch), [], "30 days of it are somebody's word");
+    for reissued in desk.reissue(batch, vec![Proof::of_failed(no("A"))]) {
+        let kept = Reissue::Kept(Kept::NoProof(State::Unknown));
+        assert_eq!(reissued.outcome, kept);
+    }
+    desk.now = START.plus_ms(31 * DAY_MS);
+    assert_eq!(desk.rerun(batch).len(), 1);
+}

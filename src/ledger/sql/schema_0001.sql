@@ -276,9 +276,13 @@ WHEN NEW.generation > 1 AND NOT EXISTS (
     WHERE deduction_id = NEW.deduction_id AND generation = NEW.generation - 1
         AND content_digest = NEW.content_digest
         AND (state IN ('FAILED', 'CLOSED_PROVEN')
-            -- Two people found it dead, and it can't be submitted again: 31 days since its first send.
+            -- Two people found it dead, and it can't be submitted again: 31 days since its first send,
+            -- and since its first intent, which no reply of long ago makes older.
             OR (state NOT IN ('SUCCESS', 'FAILED', 'CLOSED_PROVEN') AND resolved_as = 'FAILED'
-                AND NEW.created_at_ms >= first_sent_at_ms + 2678400000)))
+                AND NEW.created_at_ms >= first_sent_at_ms + 2678400000
+                AND NEW.created_at_ms >= 2678400000 + COALESCE((
+                    SELECT MIN(claimed_at_ms) FROM attempt
+                    WHERE attempt.order_id = orders.order_id AND asked = 'SUBMISSION'), 0))))
 BEGIN
     SELECT RAISE(ABORT, 'L5: a new number needs the proof that the one before is dead');
 END;

@@ -89,6 +89,7 @@ struct Parent {
     hold_key: [u8; 16],
     settled_by_verified: bool,
     row: Option<i64>,
+    first_intent_at: Option<i64>,
 }
 
 impl Desk<'_> {
@@ -110,7 +111,7 @@ impl Desk<'_> {
     fn kept(&self, parent: &Parent) -> LedgerResult<Option<Kept>> {
         let standing = parent.job.standing;
         let unproven = standing.state.is_final() && !parent.settled_by_verified;
-        if unproven || !standing.may_be_reissued(self.at) {
+        if unproven || !standing.may_be_reissued(self.at) || self.too_early(parent) {
             return Ok(Some(Kept::NoProof(standing.state)));
         }
         let mut statement = self.tx.prepare_cached(sql::ORDER_NEWEST)?;
@@ -123,6 +124,14 @@ impl Desk<'_> {
         let mut statement = self.tx.prepare_cached(sql::DEDUCTION_SUPERSEDED_BY)?;
         let by: Option<i64> = statement.query_row([parent.deduction], |row| row.get(0))?;
         Ok(by.map(|_| Kept::Superseded))
+    }
+
+    /// People's word counts 31 days after the first intent too: a signed reply of long ago that
+    /// somebody puts in place of ours makes the first send older, and no intent.
+    fn too_early(&self, parent: &Parent) -> bool {
+        let before = self.at.plus_ms(-REISSUE_OF_RESOLVED_MS).0;
+        let fresh = parent.first_intent_at.is_some_and(|at| at > before);
+        fresh && !parent.job.standing.state.is_final()
     }
 
     fn issue(&self, proof: &Proof, parent: &Parent) -> LedgerResult<Reissue> {
@@ -196,6 +205,7 @@ impl Desk<'_> {
             hold_key: row.get("hold_key")?,
             settled_by_verified: row.get("settled_by_verified")?,
             row: row.get("shown_at")?,
+            first_intent_at: row.get("first_intent_at")?,
         })
     }
 }

@@ -9,21 +9,27 @@ use crate::clock::{DAY, Us, true_ms};
 use crate::gateway::{Entry, Fate};
 use crate::http::Content;
 
+/// States that never change.
+const FINAL: [&str; 3] = ["SUCCESS", "FAILED", "CLOSED_PROVEN"];
+
 impl Auditor {
     /// L3: after each commit, what it recorded.
     pub fn committed(&mut self, written: &[Written]) {
         for one in written {
-            let Written::Recorded(id, _) = one else {
-                continue;
+            let id = match one {
+                Written::Recorded(id, _) => *id,
+                Written::Claimed(claimed) => claimed.job().id,
+                Written::Refused(..) | Written::Frozen(_) | Written::Noted(_) => continue,
             };
+            let sql = format!("{ORDER} WHERE o.order_id = ?1");
             let order = {
-                let mut statement = self
-                    .conn()
-                    .prepare_cached(&format!("{ORDER} WHERE order_id = ?1"))
-                    .unwrap();
+                let mut statement = self.conn().prepare_cached(&sql).unwrap();
                 statement.query_row([id.0], held).unwrap()
             };
-            self.order_holds(&order);
+            match one {
+                Written::Claimed(_) => self.is_claimed(&order.no),
+                _ => self.order_holds(&order),
+            }
         }
     }
 
@@ -46,7 +52,7 @@ impl Auditor {
         if let Some(before) = self.finals.get(no) {
             assert_eq!(before, state, "L3: {no} was final");
         }
-        if ["SUCCESS", "FAILED", "CLOSED_PROVEN"].contains(&state.as_str()) {
+        if FINAL.contains(&state.as_str()) {
             self.finals.insert(no.clone(), state.clone());
         }
         let unsent = ["PENDING", "HELD", "CONFLICT", "CANCELLED"].contains(&state.as_str());
@@ -58,12 +64,14 @@ impl Auditor {
     }
 
     /// After each command: the whole ledger, against what was heard and the books.
-    pub fn scans(&mut self, books: &BTreeMap<String, Entry>) {
+    pub fn scans(&mut self, books: &BTreeMap<String, Entry>, died: bool, now: (Us, i64)) {
         if self.db.is_none() {
             return;
         }
         self.learn();
-        for order in self.orders() {
+        let orders = self.orders();
+        self.chains_hold(&orders, died, now, books);
+        for order in orders {
             self.order_holds(&order);
             if let Some(entry) = books.get(&order.no) {
                 let truth = entry.fate == Fate::Success;
@@ -110,15 +118,13 @@ impl Auditor {
             for pair in debits.windows(2) {
                 let apart = pair[1].1 - pair[0].1;
                 let mask = &content.account[..4];
-                assert!(apart >= 39 * DAY, "L5: {mask}… was debited twice: {pair:?}");
+                let released = pair.iter().any(|(no, _)| self.was_released(no));
+                assert!(
+                    apart >= 39 * DAY || released,
+                    "L5: {mask}… was debited twice: {pair:?}"
+                );
             }
         }
-    }
-
-    pub fn orders(&self) -> Vec<Held> {
-        let mut statement = self.conn().prepare_cached(ORDER).unwrap();
-        let rows = statement.query_map([], held).unwrap();
-        rows.map(Result::unwrap).collect()
     }
 
     /// L9: when all is quiet, every order whose truth is decided is settled like it.
@@ -128,12 +134,23 @@ impl Auditor {
                 no,
                 state,
                 first_ms,
+                resolved,
                 ..
             } = order;
+            if let (Some(outcome), false) = (resolved, FINAL.contains(&state.as_str())) {
+                let paid = books.get(&no).is_some_and(|e| e.fate == Fate::Success);
+                assert_eq!(paid, outcome == "SUCCESS", "{no}: people said {outcome}");
+                continue;
+            }
             let sent = self.sends.contains_key(&no);
             // An intent counts as sent, so it ages from there, by the clock of then.
             let old = first_ms.is_some_and(|ms| true_ms(now) - ms > WINDOW_MS - 86_400_000);
-            let wanted: &[&str] = match books.get(&no).map(|entry| &entry.fate) {
+            // What was refused and came past its window is only asked for, which may close a number that
+            // never came in: it stands refused, and rightly.
+            let entry = books.get(&no);
+            let never_came = entry.is_some_and(|entry| entry.content.is_none());
+            let wanted: &[&str] = match entry.map(|entry| &entry.fate) {
+                Some(_) if never_came && old => &["REJECTED", "EXPIRED", "FAILED", "CLOSED_PROVEN"],
                 None if old => &["REJECTED", "EXPIRED"],
                 None if sent => &["REJECTED"],
                 None => &["HELD", "CONFLICT", "CANCELLED", "REJECTED"],
@@ -154,7 +171,8 @@ impl Auditor {
     pub fn unfinished(&self) -> Vec<String> {
         let mut orders = self.orders();
         orders.retain(|order| {
-            ["PENDING", "UNKNOWN", "PROCESSING", "CLOSED"].contains(&order.state.as_str())
+            let open = ["PENDING", "UNKNOWN", "PROCESSING", "CLOSED"];
+            open.contains(&order.state.as_str()) && order.resolved.is_none()
         });
         let words = |order: Held| format!("{} {}", order.no, order.state);
         orders.into_iter().map(words).collect()

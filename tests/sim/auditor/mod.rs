@@ -4,6 +4,7 @@
 //! Each claim is named after its law. What the specification leaves to the gateway or to a right
 //! clock is written down where the claim is made.
 
+mod chain;
 mod ledger;
 mod result;
 
@@ -14,9 +15,11 @@ use rusqlite::{Connection, OpenFlags};
 
 use crate::clock::{SECOND, Us, true_ms};
 use crate::files::{Due, Expected, Sheet};
-use crate::gateway::Answer;
+use crate::gateway::{Answer, Entry};
 use crate::http::{self, Asks, Content};
 use crate::net::Flight;
+use chain::Chains;
+pub use chain::Typed;
 
 /// From the first send on, a number may be submitted for so long (law L4: 31 days less 48 hours).
 const WINDOW_MS: i64 = 29 * 24 * 3_600_000;
@@ -41,6 +44,15 @@ pub struct Held {
     pub first_ms: Option<i64>,
     pub settled_ms: Option<i64>,
     pub created_ms: i64,
+    pub deduction: i64,
+    pub generation: i64,
+    /// It was held when it was created.
+    pub was_held: bool,
+    pub resolved: Option<String>,
+    /// Another deduction took the place of its own.
+    pub superseded: bool,
+    /// The file whose batch it belongs to.
+    pub file: String,
 }
 
 pub struct Auditor {
@@ -70,6 +82,7 @@ pub struct Auditor {
     /// Numbers that were submitted for the first time.
     pub fresh_sends: u64,
     pub checks: u64,
+    pub chains: Chains,
 }
 
 impl Auditor {
@@ -95,10 +108,12 @@ impl Auditor {
             accepted: 0,
             fresh_sends: 0,
             checks: 0,
+            chains: Chains::default(),
         }
     }
 
-    pub fn starts(&mut self, generation: u64, at: Us) {
+    pub fn starts(&mut self, generation: u64, at: Us, typed: Typed) {
+        self.types(typed);
         self.generation = generation;
         self.starts.insert(generation, at);
         self.signatures.clear();
@@ -148,7 +163,13 @@ impl Auditor {
     }
 
     /// L1, L2, L4, L5: a request leaves the process.
-    pub fn leaves(&mut self, attempt: i64, bytes: &[u8], now: Us, error_ms: i64) {
+    pub fn leaves(
+        &mut self,
+        attempt: i64,
+        bytes: &[u8],
+        (now, error_ms): (Us, i64),
+        books: &BTreeMap<String, Entry>,
+    ) {
         let request = http::read(bytes).unwrap_or_else(|e| panic!("L2: {e}"));
         assert!(!self.stopped, "a request leaves after a stop");
         self.checks += 1;
@@ -171,7 +192,8 @@ impl Auditor {
             }
         }
         self.inside_window(no, now, error_ms);
-        self.a_new_number(no, content);
+        self.may_leave(attempt, no, (now, error_ms), books);
+        self.a_new_number(attempt, no, content);
         self.sends
             .entry(no.clone())
             .or_default()
@@ -287,27 +309,38 @@ impl Auditor {
     }
 
     /// L5: a second number for the same debt leaves only if the first is proven dead, was refused,
-    /// or was settled so long ago that it holds nothing.
-    fn a_new_number(&mut self, no: &str, content: &Content) {
+    /// or was settled so long ago that it holds nothing; or if a person has released one of them by
+    /// its name. What was refused goes again under the same rule.
+    fn a_new_number(&mut self, attempt: i64, no: &str, content: &Content) {
         let debt = Content {
             card: String::new(),
             ..content.clone()
         };
         let numbers = self.by_debt.entry(debt).or_default();
-        if !numbers.insert(no.into()) || numbers.len() == 1 {
+        let known = !numbers.insert(no.into());
+        if numbers.len() == 1 {
             return;
         }
         let numbers = numbers.clone();
-        let created = self.order(no).expect("L1").created_ms;
+        let again = "SELECT state_before = 'REJECTED' FROM attempt WHERE attempt_id = ?1";
+        let refused = || self.conn().query_row(again, [attempt], |row| row.get(0));
+        if known && !refused().unwrap_or(false) || self.was_released(no) {
+            return;
+        }
+        let own = self.order(no).expect("L1");
         for other in numbers.iter().filter(|other| *other != no) {
             let held = self.order(other).expect("L1");
+            let dead_to_people = held.resolved.as_deref() == Some("FAILED");
             let over = match held.state.as_str() {
                 "FAILED" | "CLOSED_PROVEN" | "REJECTED" => true,
-                "SUCCESS" | "EXPIRED" => created - held.settled_ms.unwrap_or(created) >= HOLD_MS,
+                _ if held.deduction == own.deduction && dead_to_people => true,
+                "SUCCESS" | "EXPIRED" if !known => {
+                    own.created_ms - held.settled_ms.unwrap_or(own.created_ms) >= HOLD_MS
+                }
                 _ => false,
             };
             assert!(
-                over,
+                over || self.was_released(other),
                 "L5: {no} is sent while {other} ({}) is the same debt",
                 held.state
             );
@@ -315,11 +348,18 @@ impl Auditor {
     }
 
     pub fn order(&self, no: &str) -> Option<Held> {
-        let mut statement = self
-            .conn()
-            .prepare_cached(&format!("{ORDER} WHERE out_request_no = ?1"))
-            .unwrap();
-        statement.query_row([no], held).ok()
+        self.orders_where("o.out_request_no = ?1", no).pop()
+    }
+
+    pub fn orders(&self) -> Vec<Held> {
+        self.orders_where("?1 = ''", "")
+    }
+
+    fn orders_where(&self, condition: &str, value: &str) -> Vec<Held> {
+        let sql = format!("{ORDER} WHERE {condition}");
+        let mut statement = self.conn().prepare_cached(&sql).unwrap();
+        let rows = statement.query_map([value], held).unwrap();
+        rows.map(Result::unwrap).collect()
     }
 
     /// The connection was never made, and levy knows it.
@@ -404,8 +444,11 @@ impl Auditor {
     }
 }
 
-const ORDER: &str = "SELECT out_request_no, state, settled_at_ms, created_at_ms, first_sent_at_ms
-    FROM orders";
+const ORDER: &str = "SELECT o.out_request_no, o.state, o.settled_at_ms, o.created_at_ms,
+        o.first_sent_at_ms, o.deduction_id, o.generation, o.held_by IS NOT NULL, o.resolved_as, b.file,
+        d.superseded_by IS NOT NULL
+    FROM orders AS o JOIN batch AS b ON b.batch_id = o.batch_id
+        JOIN deduction AS d ON d.deduction_id = o.deduction_id";
 
 fn held(row: &rusqlite::Row<'_>) -> rusqlite::Result<Held> {
     Ok(Held {
@@ -414,5 +457,11 @@ fn held(row: &rusqlite::Row<'_>) -> rusqlite::Result<Held> {
         settled_ms: row.get(2)?,
         created_ms: row.get(3)?,
         first_ms: row.get(4)?,
+        deduction: row.get(5)?,
+        generation: row.get(6)?,
+        was_held: row.get(7)?,
+        resolved: row.get(8)?,
+        file: row.get(9)?,
+        superseded: row.get(10)?,
     })
 }

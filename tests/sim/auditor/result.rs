@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use levy::ledger::Totals;
 
-use super::{Auditor, SECRETS};
+use super::{Auditor, Held, SECRETS};
 use crate::csv;
-use crate::files::Due;
+use crate::files::{Due, Row};
 
 impl Auditor {
     /// L8: words for people.
@@ -40,10 +40,50 @@ impl Auditor {
                 !self.dues.contains_key(&file),
                 "L9: a file was accepted twice"
             );
-            let due = self.expected.accept(&self.sheets[file]);
+            let due = match &self.sheets[file].returned {
+                Some(due) => due.clone(),
+                None => self.expected.accept(&self.sheets[file]),
+            };
             self.dues.insert(file, due);
         }
         self.accepted = files.len();
+    }
+
+    /// The order that a row shows: its chain's newest. Chains begin with what the file asked for.
+    fn newest(&self, no: &str) -> Held {
+        let mut chain = self.chain(no);
+        assert_eq!(chain[0].no, no, "L7: {no} does not begin its chain");
+        chain.pop().expect("it is in its own chain")
+    }
+
+    /// The order of a row that was changed: of this very content, and in place of one that is dead
+    /// or was never sent; none if the row is in conflict.
+    fn replaced(&self, old: &str, no: &str, row: &Row) -> Option<Held> {
+        if no.is_empty() {
+            return None;
+        }
+        let before = self.newest(old);
+        let gone = ["CANCELLED", "FAILED", "CLOSED_PROVEN"].contains(&before.state.as_str());
+        assert!(
+            before.superseded && gone,
+            "L5: {no} took the place of {}, which is {}",
+            before.no,
+            before.state
+        );
+        let sql = "SELECT merchant, account, amount_fen FROM orders WHERE out_request_no = ?1";
+        let held: (String, String, i64) = self
+            .conn()
+            .query_row(sql, [no], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+            .expect("L7: a number of the ledger's");
+        let asked = row.content.as_ref().expect("a changed row is valid");
+        let asked = (
+            asked.mchid.clone(),
+            asked.account.clone(),
+            asked.amount as i64,
+        );
+        assert_eq!(held, asked, "L2: {no}");
+        let mut chain = self.chain(no);
+        chain.pop()
     }
 
     /// L7: every input row stands in the result once, in input order, as what it must come to; rows
@@ -64,6 +104,7 @@ impl Auditor {
             ["levy_line", "levy_status", "levy_out_request_no"].map(column);
         assert_eq!(table.len() - 1, sheet.rows.len(), "L7: rows");
         assert_eq!(rows, sheet.rows.len() as u64, "L7: rows");
+        let mut replaced = 0;
         let mut by_status: BTreeMap<&str, u64> = BTreeMap::new();
         let mut orders: BTreeMap<&str, (&str, u64)> = BTreeMap::new();
         for (i, row) in sheet.rows.iter().enumerate() {
@@ -75,8 +116,20 @@ impl Auditor {
             match &self.dues[&file][i] {
                 Due::Invalid => assert_eq!(told[status], "INVALID", "L7: row {}", i + 1),
                 Due::Conflict => assert_eq!(told[status], "CONFLICT", "L2: row {}", i + 1),
+                Due::Changed { old } => {
+                    let Some(newest) = self.replaced(old, &told[number], row) else {
+                        assert_eq!(told[status], "CONFLICT", "L2: row {}", i + 1);
+                        continue;
+                    };
+                    assert_eq!(told[status], shown(&newest), "L7: row {}", i + 1);
+                    replaced += 1;
+                    let amount = row.content.as_ref().map_or(0, |content| content.amount);
+                    orders.insert(&told[number], (&told[status], amount));
+                }
                 Due::Order { no, .. } => {
-                    assert_eq!(&told[number], no, "L2: row {}", i + 1);
+                    let newest = self.newest(no);
+                    assert_eq!(told[number], newest.no, "L2: row {}", i + 1);
+                    assert_eq!(told[status], shown(&newest), "L7: row {}", i + 1);
                     let amount = row.content.as_ref().map_or(0, |content| content.amount);
                     let before = orders.insert(no, (&told[status], amount));
                     let same = before.is_none_or(|b| b == (told[status].as_str(), amount));
@@ -84,6 +137,8 @@ impl Auditor {
                 }
             }
         }
+        self.chains
+            .meet("changed rows took their orders' places", replaced);
         for row in &table[1..] {
             row[width..].iter().for_each(|cell| {
                 let lower = cell.to_ascii_lowercase();
@@ -105,5 +160,14 @@ impl Auditor {
         assert_eq!(totals.deducted_fen, sum(&|s| s == "SUCCESS"), "L7: money");
         let told = totals.deducted_fen + totals.open_fen + totals.dead_fen;
         assert_eq!(told, sum(&|_| true), "L7: money does not add up by order");
+    }
+}
+
+/// The status of a row that shows this order.
+fn shown(order: &Held) -> String {
+    match (order.state.as_str(), &order.resolved) {
+        ("CLOSED_PROVEN", _) => "CLOSED".into(),
+        ("SUCCESS" | "FAILED", _) | (_, None) => order.state.clone(),
+        (_, Some(outcome)) => outcome.clone(),
     }
 }
