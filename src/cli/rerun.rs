@@ -260,7 +260,8 @@ fn stays(totals: &Totals, asked: &[OnlyDead]) -> Vec<String> {
         let why = match status {
             Status::Success | Status::Cancelled | Status::Pending => return None,
             Status::Failed if asked.contains(&OnlyDead::Failed) => {
-                "replaced, or its new number is taken: levy_note says by what"
+                "replaced, its new number is taken, or people found it out and its old one may still be \
+                 used: levy_note says which"
             }
             Status::Closed if asked.contains(&OnlyDead::Closed) => {
                 "no verified answer has proven the close yet, or it was replaced: levy_note says which"
