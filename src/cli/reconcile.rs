@@ -19,7 +19,7 @@ use super::target;
 use crate::clock::{Clock, SystemClock, WallMs};
 use crate::ledger::{
     AttemptId, Batch, Compared, Expiring, JournalHead, Ledger, LedgerError, Reach, ReplyFacts,
-    Scope, Trust,
+    Scope, Trust, Unsent,
 };
 use crate::order::{NextAction, Status};
 use crate::reconcile::compare::compare;
@@ -262,7 +262,7 @@ impl Desk<'_> {
     fn unfinished(&self, session: &mut Session) -> Result<Vec<Scope>, Failure> {
         let now = session.clock.wall();
         Ok(match self.reach {
-            Reach::Of(batch) => vec![Scope::OpenOf(batch)],
+            Reach::Of(batch) => vec![Scope::OpenOf(batch, Unsent::Nothing)],
             Reach::Between(from, to) => {
                 let cut = quiet_before(at_hand(&mut session.ledger)?, now)?;
                 let cut = cut.clamp(from, to.max(from));

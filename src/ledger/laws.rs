@@ -75,6 +75,7 @@ macro_rules! contract_suite {
                 a_child_belongs_to_the_batch_that_was_asked_for,
                 only_the_dead_that_were_asked_for_are_issued_again,
                 l5_what_two_people_resolved_as_failed_is_issued_again_31_days_on_and_once,
+                l5_what_was_called_paid_after_all_is_deducted_under_no_other_number,
                 l5_a_reply_of_weeks_ago_does_not_shorten_the_31_days,;
             rerun:
                 a_refused_order_is_dealt_only_to_a_rerun_that_asks_for_it,

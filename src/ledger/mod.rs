@@ -420,8 +420,9 @@ pub enum Scope {
     /// The open orders of the ledger that were first sent at or after the one moment and before the
     /// other; nothing that was never sent.
     FirstSent(WallMs, WallMs),
-    /// A rerun's first half: the open orders of one batch's rows; nothing that was never sent.
-    OpenOf(BatchId),
+    /// The open orders of one batch's rows; nothing that was never sent. What may have been sent
+    /// without this ledger's knowledge counts as unsent.
+    OpenOf(BatchId, Unsent),
     /// A rerun's second half: what it has issued, and what else it was asked for.
     Rerun(BatchId, Rerun),
     /// A reconciliation: orders that were sent, final ones too, each to be queried once. Only those

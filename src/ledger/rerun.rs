@@ -36,6 +36,8 @@ pub enum Unsent {
     All,
     /// The reissues alone. What was never sent at all goes only with its own file.
     Reissues,
+    /// None.
+    Nothing,
 }
 
 impl Unsent {
@@ -44,6 +46,7 @@ impl Unsent {
         match self {
             Self::All => 1,
             Self::Reissues => 2,
+            Self::Nothing => i64::MAX,
         }
     }
 }

@@ -7,7 +7,9 @@
 use super::RunReport;
 use super::limits::WINDOW_QUIET_MS;
 use crate::clock::WallMs;
-use crate::ledger::{BatchId, Ledger, LedgerError, LedgerResult, Only, Rerun, Scope, Tally};
+use crate::ledger::{
+    BatchId, Ledger, LedgerError, LedgerResult, Only, Rerun, Scope, Tally, Unsent,
+};
 
 /// Deductions that are issued again in one transaction.
 const REISSUED_AT_ONCE: u32 = 1_000;
@@ -68,7 +70,7 @@ pub fn rerun<D: Drive>(
     outcome: &mut Outcome,
     issued: impl FnOnce(&mut D) -> Result<(), D::Fault>,
 ) -> Result<(), D::Fault> {
-    outcome.report = desk.go(Scope::OpenOf(again.batch))?;
+    outcome.report = desk.go(Scope::OpenOf(again.batch, Unsent::Reissues))?;
     if outcome.is_stopped() || desk.stopped() {
         return Ok(());
     }
@@ -140,7 +142,6 @@ pub fn join(first: Option<RunReport>, second: Option<RunReport>) -> Option<RunRe
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ledger::Unsent;
     use crate::worker::Stop;
 
     /// Its first run is stopped, by itself or by a signal that came too late for it.
@@ -185,7 +186,7 @@ mod tests {
                 panic!("nothing was issued")
             });
             assert!(done.is_ok() && outcome.report.is_some() && outcome.reissued.is_none());
-            assert_eq!(desk.1, [Scope::OpenOf(BatchId(1))]);
+            assert_eq!(desk.1, [Scope::OpenOf(BatchId(1), Unsent::Reissues)]);
         }
     }
 }

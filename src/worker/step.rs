@@ -51,7 +51,7 @@ impl Goal {
         match scope {
             Scope::Sent(..) => Self::Compare,
             Scope::Batch(_) | Scope::Open | Scope::FirstSent(..) => Self::Settle,
-            Scope::OpenOf(_) | Scope::Rerun(..) => Self::Settle,
+            Scope::OpenOf(..) | Scope::Rerun(..) => Self::Settle,
         }
     }
 

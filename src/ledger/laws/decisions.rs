@@ -4,7 +4,7 @@ use super::fixture::{Came, DAY_MS, Desk, Engine, START, blank, no, numbered};
 use crate::clock::WallMs;
 use crate::ledger::{
     BatchId, Decided, Decision, DecisionKind, Job, LedgerError, LedgerResult, OrderId, OverviewAsk,
-    Person, Phase, Scope, TwoPeople, Words, Write, Written,
+    Person, Phase, Scope, TwoPeople, Unsent, Words, Write, Written,
 };
 use crate::order::{Asked, NextAction, Resolution, State, Status};
 
@@ -268,7 +268,7 @@ pub(in crate::ledger) fn a_resolved_order_is_driven_by_no_run_and_submitted_by_n
     for scope in [
         Scope::Batch(batch),
         Scope::Open,
-        Scope::OpenOf(batch),
+        Scope::OpenOf(batch, Unsent::Reissues),
         Scope::FirstSent(early, late),
     ] {
         let lanes = desk.ledger.lanes(scope).unwrap();

@@ -3,8 +3,8 @@
 use super::decisions::resolve;
 use super::fixture::{DAY_MS, Desk, Engine, MERCHANT, START, blank, no, numbered};
 use crate::ledger::{
-    BatchId, CancelTarget, HOLD_DAYS_DEFAULT, Job, Kept, LedgerError, Only, OrderId, Phase,
-    Reissue, Reissued, Rerun, Scope, Unsent,
+    BatchId, CancelTarget, HOLD_DAYS_DEFAULT, Job, Kept, LedgerError, Only, OrderId, Phase, Reach,
+    Reissue, Reissued, Rerun, Scope, Unsent, Written,
 };
 use crate::order::{Merchant, OrderNo, Proof, State, Status};
 
@@ -281,7 +281,10 @@ pub(in crate::ledger) fn a_child_belongs_to_the_batch_that_was_asked_for(engine:
     let came_back = Scope::Rerun(two, Rerun::Issued(Unsent::All));
     assert_eq!(desk.numbers(came_back, Phase::Pending), ["C", &child]);
     assert!(desk.numbers(reissues(one), Phase::Pending).is_empty());
-    assert!(desk.numbers(Scope::OpenOf(two), Phase::Pending).is_empty());
+    assert!(
+        desk.numbers(Scope::OpenOf(two, Unsent::Reissues), Phase::Pending)
+            .is_empty()
+    );
     let lanes = |desk: &mut Desk, scope| -> u64 {
         let lanes = desk.ledger.lanes(scope).unwrap();
         lanes.iter().map(|lane| lane.pending).sum()
@@ -432,4 +435,39 @@ pub(in crate::ledger) fn l5_a_reply_of_weeks_ago_does_not_shorten_the_31_days(en
     }
     desk.now = START.plus_ms(31 * DAY_MS);
     assert_eq!(desk.rerun(batch).len(), 1);
+}
+
+/// An answer that contradicts the proof takes it away, and what was issued on it stays at home.
+pub(in crate::ledger) fn l5_what_was_called_paid_after_all_is_deducted_under_no_other_number(
+    engine: &dyn Engine,
+) {
+    use crate::order::{Asked, Resolution};
+    let mut desk = Desk::new(engine);
+    let rows = ["A", "B", "C"].map(|name| numbered(name, name, 1));
+    let (batch, _) = desk.file("one.csv", rows.to_vec());
+    // People called A dead, the gateway B and C; A and B are issued again.
+    desk.bring(batch, "A", State::Unknown);
+    resolve(&mut desk, "A", Resolution::Failed).unwrap();
+    desk.bring(batch, "B", State::Failed);
+    desk.now = START.plus_ms(31 * DAY_MS);
+    let issued = desk.rerun(batch);
+    let children: Vec<_> = issued.iter().filter_map(child).collect();
+    assert_eq!(children, [no("A").reissued(2), no("B").reissued(2)]);
+    desk.bring(batch, "C", State::ClosedProven);
+    let reconciled = Scope::Sent(Reach::Of(batch), desk.now);
+    for job in desk.deck(reconciled, Phase::Open) {
+        desk.exchange(&job, Asked::Query, super::fixture::Came::Success);
+    }
+    assert!(desk.rerun(batch).is_empty(), "C is called paid as well");
+    let forged = desk.reissue(batch, vec![Proof::of_failed(no("C"))]);
+    assert_eq!(
+        forged[0].outcome,
+        Reissue::Kept(Kept::NoProof(State::ClosedProven))
+    );
+    for child in children {
+        let job = desk.find(batch, child.as_str()).unwrap();
+        let ask = desk.ask(&job, Asked::Submission);
+        let written = desk.write(ask);
+        assert!(matches!(written, Written::Refused(..)), "{written:?}");
+    }
 }

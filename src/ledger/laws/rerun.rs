@@ -27,7 +27,7 @@ pub(in crate::ledger) fn a_refused_order_is_dealt_only_to_a_rerun_that_asks_for_
     for (scope, open, pending) in [
         (Scope::Batch(batch), vec!["B"], vec!["C"]),
         (Scope::Open, vec!["B"], vec![]),
-        (Scope::OpenOf(batch), vec!["B"], vec![]),
+        (Scope::OpenOf(batch, Unsent::Reissues), vec!["B"], vec![]),
         (asks, vec!["A"], vec![]),
         (does_not, vec![], vec!["C"]),
     ] {

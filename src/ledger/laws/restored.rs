@@ -97,7 +97,11 @@ pub(in crate::ledger) fn l4_what_was_never_sent_counts_as_sent_from_the_backup_o
     let own = deck(&mut desk, Scope::Batch(batch), Phase::Open);
     assert_eq!(names(own), ["A", "B"]);
     let (other, _) = desk.file("other.csv", vec![numbered("A", "a", 1)]);
-    for scope in [Scope::Batch(other), Scope::OpenOf(batch)] {
+    for scope in [
+        Scope::Batch(other),
+        Scope::OpenOf(batch, Unsent::Reissues),
+        Scope::OpenOf(batch, Unsent::Nothing),
+    ] {
         let jobs = names(deck(&mut desk, scope, Phase::Open));
         assert!(!jobs.contains(&"A".to_owned()), "{scope:?}: {jobs:?}");
         let lanes = desk.ledger.lanes(scope).unwrap();

@@ -17,6 +17,10 @@ WHERE r.batch_id = ?1 AND r.ordinal > ?2
         SELECT 1 FROM reply JOIN attempt ON attempt.attempt_id = reply.attempt_id
         WHERE reply.attempt_id = o.shown_attempt AND attempt.order_id = o.order_id
             AND reply.trust = 'VERIFIED'))
+    -- It was called paid since, whatever it shows.
+    AND NOT EXISTS (
+        SELECT 1 FROM attempt JOIN reply ON reply.attempt_id = attempt.attempt_id
+        WHERE attempt.order_id = o.order_id AND reply.trust = 'VERIFIED' AND reply.meaning = 'SUCCESS')
     AND NOT EXISTS (
         SELECT 1 FROM batch_row AS earlier
         WHERE earlier.deduction_id = r.deduction_id AND earlier.batch_id = r.batch_id

@@ -39,6 +39,8 @@ CREATE TABLE deduction (
         CONSTRAINT deduction_supersedes_another CHECK (superseded_by <> deduction_id)
 ) STRICT;
 
+CREATE INDEX deduction_superseding ON deduction (superseded_by) WHERE superseded_by IS NOT NULL;
+
 CREATE TABLE batch_row (
     batch_id INTEGER NOT NULL REFERENCES batch (batch_id),
     ordinal INTEGER NOT NULL CONSTRAINT batch_row_ordinal CHECK (ordinal > 0),
@@ -275,6 +277,11 @@ WHEN NEW.generation > 1 AND NOT EXISTS (
     SELECT 1 FROM orders
     WHERE deduction_id = NEW.deduction_id AND generation = NEW.generation - 1
         AND content_digest = NEW.content_digest
+        -- Nothing is proven by one answer that another has contradicted.
+        AND NOT EXISTS (
+            SELECT 1 FROM attempt JOIN reply ON reply.attempt_id = attempt.attempt_id
+            WHERE attempt.order_id = orders.order_id AND reply.trust = 'VERIFIED'
+                AND reply.meaning = 'SUCCESS')
         AND (state IN ('FAILED', 'CLOSED_PROVEN')
             -- Two people found it dead, and it can't be submitted again: 31 days since its first send,
             -- and since its first intent, which no reply of long ago makes older.

@@ -58,11 +58,16 @@ pub(super) fn lanes(conn: &Connection, scope: Scope) -> LedgerResult<Vec<LaneWor
                 lanes.entry(m).or_default().1 = n;
             })?;
         }
-        Scope::OpenOf(BatchId(batch)) => {
-            let reissues = Unsent::Reissues.generation_min();
-            count(conn, sql::LANES_OPEN_OF_BATCH, [batch, reissues], |m, n| {
-                lanes.entry(m).or_default().0 = n;
-            })?;
+        Scope::OpenOf(BatchId(batch), unsent) => {
+            let generation = unsent.generation_min();
+            count(
+                conn,
+                sql::LANES_OPEN_OF_BATCH,
+                [batch, generation],
+                |m, n| {
+                    lanes.entry(m).or_default().0 = n;
+                },
+            )?;
         }
         Scope::Rerun(BatchId(batch), rerun) => {
             if rerun.sends_rejected() {
@@ -106,7 +111,7 @@ pub(super) fn lanes(conn: &Connection, scope: Scope) -> LedgerResult<Vec<LaneWor
 fn first_sent(scope: Scope) -> (i64, i64) {
     match scope {
         Scope::FirstSent(WallMs(from), WallMs(to)) => (from, to),
-        Scope::Open | Scope::Batch(_) | Scope::OpenOf(_) => (i64::MIN, i64::MAX),
+        Scope::Open | Scope::Batch(_) | Scope::OpenOf(..) => (i64::MIN, i64::MAX),
         Scope::Rerun(..) | Scope::Sent(..) => (i64::MIN, i64::MAX),
     }
 }
@@ -154,7 +159,7 @@ pub(super) fn deck(
         (Scope::Batch(batch), Phase::Pending) => pending(batch, Unsent::All),
         (Scope::Rerun(batch, rerun), Phase::Pending) => pending(batch, rerun.unsent()),
         (Scope::Batch(batch), Phase::Open) => open(batch, Unsent::All),
-        (Scope::OpenOf(batch), Phase::Open) => open(batch, Unsent::Reissues),
+        (Scope::OpenOf(batch, unsent), Phase::Open) => open(batch, unsent),
         (Scope::Rerun(batch, rerun), Phase::Open) if rerun.sends_rejected() => {
             let params = params![batch.0, merchant, after.0, limit];
             jobs(conn, sql::DECK_REJECTED_OF_BATCH, params)
@@ -175,7 +180,7 @@ pub(super) fn deck(
             jobs(conn, sql::DECK_SENT_OF_BATCH, params)
         }
         // What was never sent goes only with its own file.
-        (Scope::Open | Scope::FirstSent(..) | Scope::OpenOf(_), Phase::Pending) => Ok(Vec::new()),
+        (Scope::Open | Scope::FirstSent(..) | Scope::OpenOf(..), Phase::Pending) => Ok(Vec::new()),
         (Scope::Sent(..), Phase::Pending) => Ok(Vec::new()),
     }
 }
@@ -215,7 +220,9 @@ pub(super) fn nth_unsent(conn: &Connection, scope: Scope, n: u64) -> LedgerResul
     let (batch, unsent) = match scope {
         Scope::Batch(batch) => (batch, Unsent::All),
         Scope::Rerun(batch, rerun) => (batch, rerun.unsent()),
-        Scope::Open | Scope::FirstSent(..) | Scope::OpenOf(_) | Scope::Sent(..) => return Ok(None),
+        Scope::Open | Scope::FirstSent(..) | Scope::OpenOf(..) | Scope::Sent(..) => {
+            return Ok(None);
+        }
     };
     let n = i64::try_from(n.max(1)).unwrap_or(i64::MAX);
     let mut statement = conn.prepare_cached(sql::NTH_PENDING)?;

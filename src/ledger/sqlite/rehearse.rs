@@ -33,7 +33,7 @@ pub(super) fn rehearse(
     tx.execute_batch("SAVEPOINT before_reissues")?;
     let (issued, tally) = issue(&tx, &batch, rehearsal)?;
     let lanes = read::lanes(&tx, Scope::Rerun(batch.id, rehearsal.rerun))?;
-    let open = read::lanes(&tx, Scope::OpenOf(batch.id))?;
+    let open = read::lanes(&tx, Scope::OpenOf(batch.id, Unsent::Reissues))?;
     let unsent = read::unsent(&tx, batch.id, rehearsal.rerun.unsent())?;
     // The rows are shown as they stand before: they can be given back like that.
     tx.execute_batch("ROLLBACK TO before_reissues")?;

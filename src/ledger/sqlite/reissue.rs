@@ -111,6 +111,11 @@ impl Desk<'_> {
     fn kept(&self, parent: &Parent) -> LedgerResult<Option<Kept>> {
         let standing = parent.job.standing;
         let unproven = standing.state.is_final() && !parent.settled_by_verified;
+        let called_paid = self
+            .tx
+            .prepare_cached(sql::ORDER_CALLED_PAID)?
+            .exists([parent.job.id.0])?;
+        let unproven = unproven || called_paid;
         if unproven || !standing.may_be_reissued(self.at) || self.too_early(parent) {
             return Ok(Some(Kept::NoProof(standing.state)));
         }

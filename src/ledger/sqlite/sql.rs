@@ -104,6 +104,8 @@ statements! {
     ORDER_RELEASE = "order_release",
     ORDER_REISSUED = "order_reissued",
     ORDER_RESOLVE = "order_resolve",
+    ORDER_CALLED_PAID = "order_called_paid",
+    ORDER_PAID_BEFORE = "order_paid_before",
     ORDER_TWIN = "order_twin",
     ORDER_WAITING = "order_waiting",
     ORDER_WITHDRAW = "order_withdraw",

@@ -54,6 +54,10 @@ fn claim(tx: &Transaction<'_>, journal: &mut Journal<'_>, ask: Ask) -> LedgerRes
     if before == State::Rejected && has_twin(tx, found.id)? {
         return Ok(Written::Refused(found.id, found.standing));
     }
+    // What an earlier number of it turned out to have deducted is not deducted again.
+    if ask.asked == Asked::Submission && was_paid_before(tx, found.id)? {
+        return Ok(Written::Refused(found.id, found.standing));
+    }
     // Its first send, by this journal, is perhaps not its first.
     let found = past::as_it_may_stand(tx, journal, found, ask.at)?;
     let Standing {
@@ -93,6 +97,11 @@ fn claim(tx: &Transaction<'_>, journal: &mut Journal<'_>, ask: Ask) -> LedgerRes
 
 fn has_twin(tx: &Transaction<'_>, order: OrderId) -> LedgerResult<bool> {
     let mut statement = tx.prepare_cached(sql::ORDER_TWIN)?;
+    Ok(statement.exists([order.0])?)
+}
+
+fn was_paid_before(tx: &Transaction<'_>, order: OrderId) -> LedgerResult<bool> {
+    let mut statement = tx.prepare_cached(sql::ORDER_PAID_BEFORE)?;
     Ok(statement.exists([order.0])?)
 }
 

@@ -177,6 +177,12 @@ impl Acceptance<'_> {
                 )));
             }
             self.withdraw(&newest)?;
+        } else if self.was_called_paid(&newest)? {
+            return Ok(Decision::Conflict(format!(
+                "the row was changed, but a verified answer has called {} paid as well: see `levy show \
+                 {}`, and ask the gateway's operator which holds",
+                newest.no, newest.no
+            )));
         } else if !newest.state.is_proven_dead() {
             return Ok(Decision::Conflict(format!(
                 "the row was changed, but {} is {}: only what was never sent or is proven to have \
@@ -263,6 +269,13 @@ impl Acceptance<'_> {
     /// Since the backup that this ledger came back from.
     fn may_have_been_sent(&self, known: &Known) -> LedgerResult<bool> {
         past::may_have_been_sent(self.tx, OrderId(known.id), known.state)
+    }
+
+    fn was_called_paid(&self, known: &Known) -> LedgerResult<bool> {
+        let mut statement = self.tx.prepare_cached(sql::ORDER_CALLED_PAID)?;
+        Ok(known.state.is_final()
+            && known.state.is_proven_dead()
+            && statement.exists([known.id])?)
     }
 
     fn withdraw(&self, known: &Known) -> LedgerResult<()> {
