@@ -7,11 +7,10 @@ use serde_json::json;
 
 use super::args::ReconcileArgs;
 use super::failure::{Exit, Failure};
-use super::reconcile::here;
+use super::reconcile::period;
 use super::status::print;
 use super::store::{Store, sandbox_beside};
 use super::target;
-use crate::clock::WallMs;
 use crate::ledger::ListScope;
 use crate::reconcile::against::{AgainstFault, compare, words};
 use crate::reconcile::difference::Paper;
@@ -36,7 +35,12 @@ pub fn against(args: &ReconcileArgs, list: &Path) -> Result<Exit, Failure> {
 
 fn compared(args: &ReconcileArgs, list: &Path) -> Result<Exit, Failure> {
     let drive = &args.drive;
-    let (since, before) = period(args)?;
+    let ((since, before), no_send_after) = period(args)?;
+    if no_send_after.is_some() {
+        let words =
+            "--against sends nothing, so that --until takes a date with it, not a time of day";
+        return Err(Failure::Usage(words.into()));
+    }
     let store = match drive.sandbox {
         true => Store::sandbox(&drive.at, &sandbox_beside(list))?,
         false => Store::real(&drive.at)?,
@@ -82,26 +86,6 @@ fn compared(args: &ReconcileArgs, list: &Path) -> Result<Exit, Failure> {
         print(&words::json(&summary));
     }
     Ok(exit)
-}
-
-/// From when on, and before when.
-fn period(args: &ReconcileArgs) -> Result<(Option<WallMs>, Option<WallMs>), Failure> {
-    let (until, no_send_after) = args.ends().map_err(Failure::Usage)?;
-    if no_send_after.is_some() {
-        let words =
-            "--against sends nothing, so that --until takes a date with it, not a time of day";
-        return Err(Failure::Usage(words.into()));
-    }
-    let period = (
-        args.since.map(here).transpose()?,
-        until.map(here).transpose()?,
-    );
-    match period {
-        (Some(since), Some(before)) if since >= before => Err(Failure::Usage(
-            "--until must be after --since: what was first sent then is not in the period".into(),
-        )),
-        period => Ok(period),
-    }
 }
 
 /// `NAME.diff.csv` beside the list.

@@ -9,7 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::against::against;
-use super::args::{Moment, ReconcileArgs};
+use super::args::{Moment, ReconcileArgs, TimeOfDay};
 use super::drive::{Driver, at_hand, expiring};
 use super::export::sandbox_directory;
 use super::failure::{Exit, Failure};
@@ -188,13 +188,12 @@ struct Desk<'a> {
 }
 
 fn open<'a>(args: &'a ReconcileArgs, ended: &mut Ended) -> Result<(Session, Desk<'a>), Failure> {
-    let (period_ends, sending_ends) = args.ends().map_err(Failure::Usage)?;
-    if args.batch.is_some() && (args.since.is_some() || period_ends.is_some()) {
+    let ((since, before), sending_ends) = period(args)?;
+    if args.batch.is_some() && (since.is_some() || before.is_some()) {
         let words = "--batch is about all of a batch: give it without --since and --until DATE";
         return Err(Failure::Usage(words.into()));
     }
-    ended.since = args.since.map(here).transpose()?;
-    ended.until = period_ends.map(here).transpose()?;
+    (ended.since, ended.until) = (since, before);
     let dir = sandbox_directory(args.batch.as_deref().unwrap_or_default());
     let mut session = Session::open(&args.drive, false, &dir)?;
     let driver = Driver {
@@ -228,7 +227,23 @@ fn open<'a>(args: &'a ReconcileArgs, ended: &mut Ended) -> Result<(Session, Desk
     Ok((session, desk))
 }
 
-pub(super) fn here(moment: Moment) -> Result<WallMs, Failure> {
+/// From when on, and before when.
+type Period = (Option<WallMs>, Option<WallMs>);
+
+/// The period; and the time of day after which nothing is sent.
+pub(super) fn period(args: &ReconcileArgs) -> Result<(Period, Option<TimeOfDay>), Failure> {
+    let (until, sending_ends) = args.ends().map_err(Failure::Usage)?;
+    let since = args.since.map(here).transpose()?;
+    let before = until.map(here).transpose()?;
+    match since.zip(before) {
+        Some((since, before)) if since >= before => Err(Failure::Usage(
+            "--until must be after --since: what was first sent then is not in the period".into(),
+        )),
+        _ => Ok(((since, before), sending_ends)),
+    }
+}
+
+fn here(moment: Moment) -> Result<WallMs, Failure> {
     let words = || format!("{}: this machine's clock skips this time", moment.0);
     moment.here().ok_or_else(|| Failure::Usage(words()))
 }

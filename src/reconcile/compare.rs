@@ -6,6 +6,7 @@
 use chrono::DateTime;
 
 use super::difference::{Difference, Kind};
+use crate::batch::shown_cell;
 use crate::ledger::{Compared, ReplyFacts, Told};
 use crate::order::{Echo, Resolution, State};
 
@@ -22,29 +23,31 @@ const ECHOED: [(&str, Kind); 6] = [
 /// `fail_reason` of a number that the gateway had never seen when it was asked for.
 const NEVER_SEEN: &str = "RECEIPT_NOT_EXIST_CLOSED";
 
-/// What the ledger knows of an order's state, apart from what this very query has told it.
+/// `http_status` of "accepted, and being processed".
+const ACCEPTED: u16 = 202;
+
+/// What the ledger knows of an order's state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Known {
-    /// A verified reply said so, before.
+    /// A verified reply said so.
     ByReply(&'static str),
     /// Two people found it out.
     ByPeople(&'static str),
-    /// Nothing: it is unfinished, or was until now.
+    /// Nothing: it is unfinished.
     Nothing,
 }
 
 /// What is to be told of an order; nothing if both sides agree. `askable`: it may be queried.
 pub fn compare(compared: &Compared, askable: bool) -> Vec<Difference> {
     let Some(Told {
-        attempt,
         meaning: Some(meaning),
         facts: Some(told),
+        ..
     }) = &compared.told
     else {
         return vec![unasked(compared, askable)];
     };
-    let settled_by_it = compared.shown == Some(*attempt);
-    let known = known(compared, settled_by_it);
+    let known = known(compared);
     if meaning == "OTHER_NUMBER" {
         let echo = echo(told);
         let theirs = echo.get("out_request_no").unwrap_or_default();
@@ -54,22 +57,18 @@ pub fn compare(compared: &Compared, askable: bool) -> Vec<Difference> {
         found.note = "a signed answer for this order names another number".into();
         return vec![found];
     }
-    let never_seen = told.fail_reason.as_deref() == Some(NEVER_SEEN);
+    let word = word(told);
+    let never_seen = word != "PROCESSING" && told.fail_reason.as_deref() == Some(NEVER_SEEN);
     if meaning == "REFUSED" || (never_seen && known.word() != Some("FAILED")) {
         return unknown_there(compared, known, told);
     }
     let mut found = contents(compared, told);
-    // A 202 may come without a body.
-    let word = match (told.state.as_deref(), meaning.as_str()) {
-        (None, "PROCESSING") => "PROCESSING",
-        (word, _) => word.unwrap_or_default(),
-    };
     match known.word() {
-        None if !compared.job.standing.state.is_final() => {
-            found.push(unsettled(compared, &format!("the gateway says {word}")));
+        None => found.push(unsettled(compared, &format!("the gateway says {word}"))),
+        Some(ours) if ours == word => {
+            found.extend(besides(compared, known, ours));
+            found.extend(facts(compared, told));
         }
-        None => {}
-        Some(ours) if ours == word => found.extend(facts(compared, told)),
         Some(ours) => found.push(state(compared, known, ours, word)),
     }
     found
@@ -84,7 +83,15 @@ impl Known {
     }
 }
 
-fn known(compared: &Compared, settled_by_it: bool) -> Known {
+/// What the answer says of the state: a 202 says PROCESSING, whatever its body does.
+fn word(told: &ReplyFacts) -> &str {
+    match told.http_status {
+        Some(ACCEPTED) => "PROCESSING",
+        _ => told.state.as_deref().unwrap_or_default(),
+    }
+}
+
+fn known(compared: &Compared) -> Known {
     let standing = compared.job.standing;
     let people = match standing.resolved {
         Some(Resolution::Success) => Known::ByPeople("SUCCESS"),
@@ -92,7 +99,6 @@ fn known(compared: &Compared, settled_by_it: bool) -> Known {
         None => Known::Nothing,
     };
     match standing.state {
-        _ if settled_by_it && standing.state.is_final() => people,
         State::Success => Known::ByReply("SUCCESS"),
         State::Failed | State::ClosedProven => Known::ByReply("FAILED"),
         _ if people != Known::Nothing => people,
@@ -167,8 +173,6 @@ fn unknown_there(compared: &Compared, known: Known, told: &ReplyFacts) -> Vec<Di
         }
         // Nothing was deducted: both say so.
         (Known::ByPeople(_), _) | (Known::Nothing, State::Rejected) => Vec::new(),
-        // Settled by it: the ledger calls it dead for this very reason.
-        (Known::Nothing, state) if state.is_final() => Vec::new(),
         (Known::Nothing, _) => vec![unsettled(compared, "the gateway does not know this number")],
     }
 }
@@ -189,11 +193,18 @@ fn contents(compared: &Compared, told: &ReplyFacts) -> Vec<Difference> {
             "mchid" => content.merchant.to_string(),
             "reduction_type" => content.reduction_type.to_string(),
             "amount" => content.amount.get().to_string(),
-            "reason" => content.reason.as_ref().map_or("", |r| r.as_str()).into(),
-            "sgn_no" => content.sgn_no.as_ref().map_or("", |s| s.as_str()).into(),
+            "reason" => shown_cell(content.reason.as_ref().map_or("", |r| r.as_str())),
+            "sgn_no" => shown_cell(content.sgn_no.as_ref().map_or("", |s| s.as_str())),
             _ => content.req_scene.map_or("", |s| s.as_str()).into(),
         };
-        found.theirs = theirs.into();
+        // People write accounts and cards into them.
+        found.theirs = match field {
+            "reason" | "sgn_no" => shown_cell(theirs),
+            _ => theirs.into(),
+        };
+        if found.ours == found.theirs {
+            found.note = "they differ where they are not shown".into();
+        }
         Some(found)
     };
     ECHOED.into_iter().filter_map(differs).collect()
@@ -218,6 +229,19 @@ fn state(compared: &Compared, known: Known, ours: &str, theirs: &str) -> Differe
     found
 }
 
+/// The states agree; but people had found out otherwise (whichever answer settled it), or another
+/// order of the deduction has succeeded as well.
+fn besides(compared: &Compared, known: Known, word: &str) -> Option<Difference> {
+    let standing = compared.job.standing;
+    let resolved = standing.resolved.filter(|r| r.contradicts(standing.state));
+    if let Some(resolved) = resolved {
+        let ours = resolved.as_str();
+        return Some(state(compared, Known::ByPeople(ours), ours, word));
+    }
+    let found = state(compared, known, word, word);
+    (found.kind == Kind::Double).then_some(found)
+}
+
 fn deducted_twice(other: &str) -> String {
     format!("{other}, which took its place, has succeeded too: the amount was deducted twice")
 }
@@ -225,15 +249,6 @@ fn deducted_twice(other: &str) -> String {
 /// The states agree: change number, times, and why it failed.
 fn facts(compared: &Compared, told: &ReplyFacts) -> Vec<Difference> {
     let mut found = Vec::new();
-    if let Some(other) = &compared.twice
-        && told.state.as_deref() == Some("SUCCESS")
-    {
-        let mut twice = of(compared, Kind::Double, "state");
-        twice.ours = "SUCCESS".into();
-        twice.theirs = "SUCCESS".into();
-        twice.note = deducted_twice(other.as_str());
-        found.push(twice);
-    }
     let nothing = ReplyFacts::bare(told.trust, None);
     let ours = compared.ours.as_ref().unwrap_or(&nothing);
     let change_no = (&ours.quota_change_no, &told.quota_change_no);
@@ -270,9 +285,10 @@ fn pair(compared: &Compared, kind: Kind, field: &'static str, sides: Pair<'_>) -
     found
 }
 
-/// What the ledger was never told cannot differ.
+/// What the ledger was never told cannot differ; an empty text tells nothing.
 fn same(ours: &Option<String>, theirs: &Option<String>) -> bool {
-    ours.is_none() || ours == theirs
+    let said = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+    said(ours).is_none_or(|ours| said(theirs) == Some(ours))
 }
 
 /// One moment may be written in more than one way.

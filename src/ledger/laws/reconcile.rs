@@ -182,7 +182,7 @@ pub(in crate::ledger) fn l3_a_final_order_shows_what_settled_it_and_what_it_was_
 
 pub(in crate::ledger) fn what_was_deducted_or_numbered_twice_names_the_other(engine: &dyn Engine) {
     let mut desk = Desk::new(engine);
-    let rows = ["A", "B", "C", "D"].map(|n| numbered(n, &n.to_lowercase(), 1));
+    let rows = ["A", "B", "C", "D", "E", "F"].map(|n| numbered(n, &n.to_lowercase(), 1));
     let (batch, _) = desk.file("one.csv", rows.to_vec());
     desk.bring(batch, "A", State::Failed);
     let proofs = desk
@@ -195,7 +195,7 @@ pub(in crate::ledger) fn what_was_deducted_or_numbered_twice_names_the_other(eng
         .collect();
     desk.ledger.reissue(batch, proofs, desk.now, 40).unwrap();
     let child = no("A").reissued(2).to_string();
-    for number in [child.as_str(), "B", "C", "D"] {
+    for number in [child.as_str(), "B", "C", "D", "E", "F"] {
         desk.bring(batch, number, State::Success);
     }
     let after = desk.ledger.last_attempt().unwrap();
@@ -205,6 +205,9 @@ pub(in crate::ledger) fn what_was_deducted_or_numbered_twice_names_the_other(eng
     desk.queried("C", Came::Success, change_no("3"));
     desk.queried("B", Came::Success, change_no("3"));
     desk.queried("D", Came::Success, |_| {});
+    // An empty one is none.
+    desk.queried("E", Came::Success, change_no(""));
+    desk.queried("F", Came::Success, change_no(""));
     let told = desk.compared(ALL, after);
     let told: Vec<(String, Option<String>, Option<String>)> = told
         .iter()
@@ -225,6 +228,8 @@ pub(in crate::ledger) fn what_was_deducted_or_numbered_twice_names_the_other(eng
             plain("B"),
             ("C".into(), None, Some("B".into())),
             plain("D"),
+            plain("E"),
+            plain("F"),
             plain(&child),
         ]
     );

@@ -18,7 +18,8 @@ shared AS (
     JOIN reply AS told ON told.attempt_id = answer.attempt_id
     JOIN orders ON orders.order_id = answer.order_id
     LEFT JOIN reply AS shown ON shown.attempt_id = orders.shown_attempt
-    WHERE told.quota_change_no IS NOT NULL AND told.meaning <> 'OTHER_NUMBER'
+    -- An empty one is none.
+    WHERE told.quota_change_no <> '' AND told.meaning <> 'OTHER_NUMBER'
     GROUP BY told.quota_change_no HAVING COUNT(*) > 1)
 SELECT o.*, batch.file, batch_row.line, answer.attempt_id AS told_attempt,
     (SELECT MAX(attempt_id) FROM attempt

@@ -3,9 +3,12 @@
 use std::sync::Arc;
 
 use super::*;
+use crate::batch::shown_cell;
 use crate::clock::WallMs;
 use crate::ledger::{AttemptId, Job, OrderId, Standing, Trust};
-use crate::order::{Account, Content, Fen, Merchant, Order, OrderNo, Reason, ReductionType, Weak};
+use crate::order::{
+    Account, Content, Fen, Merchant, Order, OrderNo, Reason, ReductionType, SgnNo, Weak,
+};
 
 const ASKED: AttemptId = AttemptId(9);
 
@@ -288,6 +291,95 @@ const CASES: &[Case] = &[
         &["STATE state FAILED SUCCESS"],
     ),
     (
+        "settled by an answer before, against what two people had found out",
+        |c| c.job.standing.resolved = Some(Resolution::Failed),
+        &["STATE state FAILED SUCCESS"],
+    ),
+    (
+        "the same, with another change number",
+        |c| {
+            c.job.standing.resolved = Some(Resolution::Failed);
+            told(c, "SUCCESS", |f| f.quota_change_no = Some("C2".into()));
+        },
+        &[
+            "STATE state FAILED SUCCESS",
+            "CHANGE_NO quota_change_no C1 C2",
+        ],
+    ),
+    (
+        "the same, and the order in its place has succeeded too",
+        |c| {
+            c.job.standing.resolved = Some(Resolution::Failed);
+            c.twice = Some(OrderNo::parse("N7").unwrap());
+        },
+        &["DOUBLE state FAILED SUCCESS"],
+    ),
+    (
+        "two people said that it failed, the signed answer that it did not, and now that it did",
+        |c| {
+            c.job.standing.resolved = Some(Resolution::Failed);
+            told(c, "FAILED", |f| failed(f, "TIME_OUT_CLOSED"));
+        },
+        &["STATE state SUCCESS FAILED"],
+    ),
+    (
+        "settled by it, with the change number of another order",
+        |c| {
+            c.shown = Some(ASKED);
+            c.shares_with = Some(OrderNo::parse("N7").unwrap());
+        },
+        &["DOUBLE quota_change_no C1 C1"],
+    ),
+    (
+        "settled by it, and the order in its place has succeeded too",
+        |c| {
+            c.shown = Some(ASKED);
+            c.twice = Some(OrderNo::parse("N7").unwrap());
+        },
+        &["DOUBLE state SUCCESS SUCCESS"],
+    ),
+    (
+        "settled by it as never seen",
+        |c| {
+            c.shown = Some(ASKED);
+            c.job.standing.state = State::Failed;
+            told(c, "WEAK_CLOSE", |f| failed(f, "RECEIPT_NOT_EXIST_CLOSED"));
+            c.ours = c.told.as_ref().unwrap().facts.clone();
+        },
+        &[],
+    ),
+    (
+        "an empty text is none: what the ledger was never told cannot differ",
+        |c| {
+            c.ours.as_mut().unwrap().quota_change_no = Some(String::new());
+            c.ours.as_mut().unwrap().fail_reason = Some(String::new());
+            told(c, "SUCCESS", |f| f.fail_reason = None);
+        },
+        &[],
+    ),
+    (
+        "a 202 is PROCESSING, whatever its body says",
+        |c| {
+            told(c, "PROCESSING", |f| {
+                f.http_status = Some(202);
+                f.state = Some("SUCCESS".into());
+            });
+        },
+        &["STATE state SUCCESS PROCESSING"],
+    ),
+    (
+        "a 202 that says never seen is PROCESSING too, on both sides",
+        |c| {
+            standing(c, State::Processing, Some("PROCESSING"));
+            c.twice = Some(OrderNo::parse("N7").unwrap());
+            told(c, "PROCESSING", |f| {
+                failed(f, "RECEIPT_NOT_EXIST_CLOSED");
+                f.http_status = Some(202);
+            });
+        },
+        &[],
+    ),
+    (
         "settled by it, as two people had found out",
         |c| {
             c.shown = Some(ASKED);
@@ -367,4 +459,31 @@ fn l8_a_finding_shows_its_place_and_no_account() {
     assert_eq!(found[0].account, "8609…21bc");
     assert!(found[0].note.contains("N7, which took its place"));
     assert!(!format!("{found:?}").contains("cb22e177"));
+}
+
+#[test]
+fn l8_a_reason_and_an_agreement_that_differ_are_shown_without_accounts_and_cards() {
+    let card = "6222021234567890123";
+    let other = "6222029876540980123";
+    for field in ["reason", "sgn_no"] {
+        let mut compared = agreeing();
+        let mut order = (*compared.job.order).clone();
+        order.content.reason = Some(Reason::parse(&format!("case 1 {card}")).unwrap());
+        order.content.sgn_no = Some(SgnNo::parse(card).unwrap());
+        compared.job.order = Arc::new(order);
+        let theirs = match field {
+            "reason" => format!("case 1 {other}"),
+            _ => other.into(),
+        };
+        echoes(&mut compared, "OTHER_CONTENT", field, &theirs);
+        let found = compare(&compared, true);
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert_eq!((found[0].kind, found[0].field), (Kind::Content, field));
+        assert_eq!(found[0].theirs, shown_cell(&theirs));
+        let told = format!("{found:?}");
+        assert!(!told.contains(card) && !told.contains(other), "{told}");
+        // Masked they may look the same.
+        let alike = found[0].ours == found[0].theirs;
+        assert_eq!(!found[0].note.is_empty(), alike, "{told}");
+    }
 }
