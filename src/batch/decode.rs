@@ -196,7 +196,9 @@ impl<R: Read> Filter<R> {
         if let Some(seems) = foreign(head) {
             return Err(self.stopped(self.not_text(0, seems)));
         }
-        let mark = if head.starts_with(UTF8_MARK) { 3 } else { 0 };
+        // Tools that each mark a file leave several; the crate `csv` would take off one more.
+        let marks = head.chunks(UTF8_MARK.len());
+        let mark = UTF8_MARK.len() * marks.take_while(|chunk| *chunk == UTF8_MARK).count();
         self.check();
         self.at = mark;
         self.delimiter = delimiter_of(&self.chunk[mark..self.checked]);

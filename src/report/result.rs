@@ -431,8 +431,8 @@ impl<W: Write> Table<W> {
             builder
         };
         // The delimiter is found again by its count in the header, outside of quotes: another one
-        // in a header cell must not outnumber it.
-        let others = |cell: &String| cell.contains([',', ';', '\t']);
+        // in a header cell must not outnumber it. A byte order mark in a cell is not the file's.
+        let others = |cell: &String| cell.contains([',', ';', '\t', '\u{feff}']);
         let style = match header.iter().any(others) {
             true => csv::QuoteStyle::Always,
             false => csv::QuoteStyle::Necessary,
