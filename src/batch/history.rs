@@ -18,8 +18,8 @@ const CHINA_SECONDS: i32 = 8 * 3600;
 /// what may be done.
 pub fn time(text: &str, now: WallMs) -> Result<WallMs, (&'static str, &'static str)> {
     if text.is_empty() {
-        let hint = "take it from the other tool's log; where that is lost, give a time that is surely \
-                    not later than it was";
+        let hint = "take it from the other tool's log: it says until when the number is asked for again, \
+                    and from when on a failed one may be issued anew. Leave the row out where it is lost";
         return Err(("must be given", hint));
     }
     let china = FixedOffset::east_opt(CHINA_SECONDS).expect("eight hours");

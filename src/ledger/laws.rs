@@ -134,11 +134,13 @@ macro_rules! contract_suite {
                 l3_no_refusal_and_no_missing_connection_makes_an_imported_number_unsent,
                 l4_an_imported_number_has_the_window_of_its_first_send_and_no_send_of_ours,
                 l4_a_number_that_waits_unsent_counts_as_sent_once_a_history_has_it,
+                l5_an_imported_number_is_not_submitted_beside_one_that_paid_its_debt,
                 l5_what_another_tool_calls_failed_is_issued_again_31_days_after_its_first_send,
                 l2_a_history_is_taken_over_whole_or_not_at_all,
                 a_history_that_is_given_again_adds_nothing,
                 the_next_nights_rows_are_repeats_or_held_by_the_past,;
             restored:
+                l5_what_was_never_asked_for_since_a_restore_gets_no_new_number,
                 l4_what_was_never_sent_counts_as_sent_from_the_backup_on,
                 l4_what_comes_in_after_a_restore_counts_as_sent_from_the_backup_on,
                 l4_a_child_may_have_been_issued_since_the_backup_however_late_it_is_asked_for,

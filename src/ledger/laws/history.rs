@@ -338,3 +338,21 @@ pub(in crate::ledger) fn the_next_nights_rows_are_repeats_or_held_by_the_past(en
         "what has an end holds for 40 days from its first send, what has none for ever"
     );
 }
+
+/// The other tool lost sight of A and tried again as B: A may have arrived or not, the debt is paid.
+pub(in crate::ledger) fn l5_an_imported_number_is_not_submitted_beside_one_that_paid_its_debt(
+    engine: &dyn Engine,
+) {
+    let mut desk = Desk::new(engine);
+    let rows = vec![
+        sent(numbered("A", "one debt", 1), days_ago(3), None),
+        sent(numbered("B", "one debt", 1), days_ago(2), DEDUCTED),
+        sent(numbered("C", "another", 1), days_ago(2), None),
+    ];
+    import(&mut desk, "history.csv", rows);
+    for job in open(&mut desk) {
+        let written = desk.write(desk.ask(&job, SUBMISSION));
+        let refused = matches!(written, Written::Refused(..));
+        assert_eq!(refused, job.order.no == no("A"), "{written:?}");
+    }
+}

@@ -390,3 +390,20 @@ pub(in crate::ledger) fn what_is_settled_stays_as_it_is_and_nonsense_is_refused(
     let e = try_restored(&mut desk, late).unwrap_err().to_string();
     assert!(e.contains("in the future"), "{e}");
 }
+
+/// Nobody knows when it was sent in the lost time, nor what took its place there.
+pub(in crate::ledger) fn l5_what_was_never_asked_for_since_a_restore_gets_no_new_number(
+    engine: &dyn Engine,
+) {
+    let mut desk = Desk::new(engine);
+    desk.now = SINCE.plus_ms(-DAY_MS);
+    let (batch, _) = desk.file("night.csv", vec![numbered("A", "a", 1)]);
+    restored(&mut desk, SINCE);
+    resolve_failed(&mut desk, "A");
+    let late = SINCE.plus_ms(400 * DAY_MS);
+    let page = desk.ledger.proofs(batch, Only::Dead, 0, 9, late).unwrap();
+    let proofs: Vec<_> = page.into_iter().map(|(_, proof)| proof).collect();
+    for reissued in desk.ledger.reissue(batch, proofs, late, 40).unwrap() {
+        assert!(matches!(reissued.outcome, Reissue::Kept(_)), "{reissued:?}");
+    }
+}

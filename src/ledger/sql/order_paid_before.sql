@@ -1,5 +1,11 @@
 -- A verified reply has called an earlier order of this one's deduction paid, or one of a deduction that
--- this one's took the place of: whatever was proven before, the amount is deducted.
+-- this one's took the place of, at once or by others: whatever was proven before, the amount is deducted.
+WITH RECURSIVE before (deduction_id) AS (
+    SELECT deduction.deduction_id
+    FROM orders AS own JOIN deduction ON deduction.superseded_by = own.deduction_id
+    WHERE own.order_id = ?1
+    UNION
+    SELECT deduction.deduction_id FROM before JOIN deduction ON deduction.superseded_by = before.deduction_id)
 SELECT earlier.order_id
 FROM orders AS own JOIN orders AS earlier ON earlier.deduction_id = own.deduction_id
     AND earlier.generation < own.generation
@@ -8,9 +14,8 @@ WHERE own.order_id = ?1 AND own.generation > 1 AND (earlier.state = 'SUCCESS' OR
     WHERE attempt.order_id = earlier.order_id AND reply.trust = 'VERIFIED' AND reply.meaning = 'SUCCESS'))
 UNION ALL
 SELECT earlier.order_id
-FROM orders AS own JOIN deduction ON deduction.superseded_by = own.deduction_id
-JOIN orders AS earlier ON earlier.deduction_id = deduction.deduction_id
-WHERE own.order_id = ?1 AND (earlier.state = 'SUCCESS' OR EXISTS (
+FROM before JOIN orders AS earlier ON earlier.deduction_id = before.deduction_id
+WHERE earlier.state = 'SUCCESS' OR EXISTS (
     SELECT 1 FROM attempt JOIN reply ON reply.attempt_id = attempt.attempt_id
-    WHERE attempt.order_id = earlier.order_id AND reply.trust = 'VERIFIED' AND reply.meaning = 'SUCCESS'))
+    WHERE attempt.order_id = earlier.order_id AND reply.trust = 'VERIFIED' AND reply.meaning = 'SUCCESS')
 LIMIT 1

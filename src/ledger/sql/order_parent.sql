@@ -1,6 +1,6 @@
 -- An order as its reissue needs it: whether a verified reply of its own settled it, the first row of
--- the batch ?2 that shows it, and when it was first to be submitted.
-SELECT job.*, o.hold_key,
+-- the batch ?2 that shows it, whether it comes from before a restore and was never asked for since, and when it was first to be submitted.
+SELECT job.*, o.hold_key, o.past = 'RESTORED' AND o.attempts = 0 AS never_asked_for,
     EXISTS (
         SELECT 1 FROM reply JOIN attempt ON attempt.attempt_id = reply.attempt_id
         WHERE reply.attempt_id = o.shown_attempt AND attempt.order_id = o.order_id

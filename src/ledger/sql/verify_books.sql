@@ -53,7 +53,7 @@ UNION ALL
 SELECT 'superseded deductions that are alive', COUNT(*) FROM deduction
 WHERE superseded_by IS NOT NULL AND EXISTS (
     SELECT 1 FROM orders WHERE orders.deduction_id = deduction.deduction_id
-        AND state NOT IN ('FAILED', 'CLOSED_PROVEN', 'CANCELLED'))
+        AND state NOT IN ('FAILED', 'CLOSED_PROVEN', 'CANCELLED') AND resolved_as IS NOT 'FAILED')
 UNION ALL
 SELECT 'orders that were held and are released by nobody', COUNT(*) FROM orders
 WHERE held_by IS NOT NULL

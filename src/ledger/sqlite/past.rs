@@ -41,6 +41,12 @@ pub(super) fn gap(conn: &Connection, order: OrderId) -> LedgerResult<Option<Gap>
     Ok(found.optional()?)
 }
 
+/// Whether another tool has used the order's number.
+pub(super) fn is_imported(conn: &Connection, order: OrderId) -> LedgerResult<bool> {
+    let mut statement = conn.prepare_cached(sql::ORDER_IS_IMPORTED)?;
+    Ok(statement.exists([order.0])?)
+}
+
 /// Whether an order that the books call unsent may have been sent all the same. CONFLICT and CANCELLED
 /// were not: nothing leads from there to a send.
 pub(super) fn may_have_been_sent(

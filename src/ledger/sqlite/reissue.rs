@@ -90,6 +90,8 @@ struct Parent {
     settled_by_verified: bool,
     row: Option<i64>,
     first_intent_at: Option<i64>,
+    /// It may have been sent before a restore, and this ledger has not asked for it since.
+    never_asked_for: bool,
 }
 
 impl Desk<'_> {
@@ -115,7 +117,8 @@ impl Desk<'_> {
             .tx
             .prepare_cached(sql::ORDER_CALLED_PAID)?
             .exists([parent.job.id.0])?;
-        let unproven = unproven || called_paid;
+        // When it was sent, if it was, nobody knows; nor what took its place in the lost time.
+        let unproven = unproven || called_paid || parent.never_asked_for;
         if unproven || !standing.may_be_reissued(self.at) || self.too_early(parent) {
             return Ok(Some(Kept::NoProof(standing.state)));
         }
@@ -211,6 +214,7 @@ impl Desk<'_> {
             settled_by_verified: row.get("settled_by_verified")?,
             row: row.get("shown_at")?,
             first_intent_at: row.get("first_intent_at")?,
+            never_asked_for: row.get("never_asked_for")?,
         })
     }
 }

@@ -105,6 +105,7 @@ statements! {
     ORDER_REISSUED = "order_reissued",
     ORDER_RESOLVE = "order_resolve",
     ORDER_CALLED_PAID = "order_called_paid",
+    ORDER_IS_IMPORTED = "order_is_imported",
     ORDER_PAID_BEFORE = "order_paid_before",
     ORDER_TWIN = "order_twin",
     ORDER_WAITING = "order_waiting",

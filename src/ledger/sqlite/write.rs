@@ -54,6 +54,11 @@ fn claim(tx: &Transaction<'_>, journal: &mut Journal<'_>, ask: Ask) -> LedgerRes
     if before == State::Rejected && has_twin(tx, found.id)? {
         return Ok(Written::Refused(found.id, found.standing));
     }
+    // Another tool that sent it may have tried again under another number.
+    if ask.asked == Asked::Submission && past::is_imported(tx, found.id)? && has_twin(tx, found.id)?
+    {
+        return Ok(Written::Refused(found.id, found.standing));
+    }
     // What an earlier number of it turned out to have deducted is not deducted again.
     if ask.asked == Asked::Submission && was_paid_before(tx, found.id)? {
         return Ok(Written::Refused(found.id, found.standing));
