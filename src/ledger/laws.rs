@@ -75,6 +75,7 @@ macro_rules! contract_suite {
                 a_child_belongs_to_the_batch_that_was_asked_for,
                 only_the_dead_that_were_asked_for_are_issued_again,
                 l5_what_two_people_resolved_as_failed_is_issued_again_31_days_on_and_once,
+                l5_what_is_still_worked_on_after_people_called_it_dead_is_not_issued_again,
                 l5_what_was_called_paid_after_all_is_deducted_under_no_other_number,
                 l5_a_reply_of_weeks_ago_does_not_shorten_the_31_days,;
             rerun:
@@ -134,6 +135,7 @@ macro_rules! contract_suite {
                 l3_no_refusal_and_no_missing_connection_makes_an_imported_number_unsent,
                 l4_an_imported_number_has_the_window_of_its_first_send_and_no_send_of_ours,
                 l4_a_number_that_waits_unsent_counts_as_sent_once_a_history_has_it,
+                l5_a_number_that_was_refused_here_is_taken_over_from_no_history,
                 l5_an_imported_number_is_not_submitted_beside_one_that_paid_its_debt,
                 l5_what_another_tool_calls_failed_is_issued_again_31_days_after_its_first_send,
                 l2_a_history_is_taken_over_whole_or_not_at_all,

@@ -356,3 +356,17 @@ pub(in crate::ledger) fn l5_an_imported_number_is_not_submitted_beside_one_that_
         assert_eq!(refused, job.order.no == no("A"), "{written:?}");
     }
 }
+
+pub(in crate::ledger) fn l5_a_number_that_was_refused_here_is_taken_over_from_no_history(
+    engine: &dyn Engine,
+) {
+    let mut desk = Desk::new(engine);
+    let (batch, _) = desk.file("night.csv", vec![numbered("A", "a", 1)]);
+    desk.bring(batch, "A", State::Rejected);
+    for outcome in [DEDUCTED, FAILED, None] {
+        let rows = vec![Ok(sent(numbered("A", "a", 1), desk.now, outcome))];
+        let imported = try_import(&mut desk, "history.csv", rows).unwrap();
+        assert_eq!(imported.faults.len(), 1, "{outcome:?}");
+        assert_eq!(standing(&mut desk, "A").state, State::Rejected);
+    }
+}

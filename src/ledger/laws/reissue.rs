@@ -471,3 +471,28 @@ pub(in crate::ledger) fn l5_what_was_called_paid_after_all_is_deducted_under_no_
         assert!(matches!(written, Written::Refused(..)), "{written:?}");
     }
 }
+
+/// People had called it dead, and the gateway says later that it still works on it.
+pub(in crate::ledger) fn l5_what_is_still_worked_on_after_people_called_it_dead_is_not_issued_again(
+    engine: &dyn Engine,
+) {
+    use crate::order::{Asked, Resolution};
+    let mut desk = Desk::new(engine);
+    let (batch, _) = desk.file("one.csv", vec![numbered("A", "a", 1)]);
+    desk.bring(batch, "A", State::Unknown);
+    resolve(&mut desk, "A", Resolution::Failed).unwrap();
+    desk.now = START.plus_ms(31 * DAY_MS);
+    let reconciled = Scope::Sent(Reach::Of(batch), desk.now);
+    for job in desk.deck(reconciled, Phase::Open) {
+        desk.exchange(&job, Asked::Query, super::fixture::Came::Processing);
+    }
+    for reissued in desk.rerun(batch) {
+        assert!(matches!(reissued.outcome, Reissue::Kept(_)), "{reissued:?}");
+    }
+    // They look again, and come back to it.
+    desk.now = desk.now.plus_ms(1);
+    resolve(&mut desk, "A", Resolution::Success).unwrap();
+    resolve(&mut desk, "A", Resolution::Failed).unwrap();
+    let issued = desk.rerun(batch);
+    assert_eq!(issued.iter().filter_map(child).count(), 1);
+}

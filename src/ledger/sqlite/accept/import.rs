@@ -230,6 +230,16 @@ impl Desk<'_> {
                  out and note that the number was used",
             )));
         }
+        // It holds no other order for its debt here, and its row may be mended.
+        if state == State::Rejected {
+            return Ok(Some((
+                format!(
+                    "is REJECTED in {place}: refused, and nothing deducted, as far as this ledger knows"
+                ),
+                "if another tool has sent it since, ask for it first (`levy rerun BATCH --only rejected`) \
+                 and take the row out",
+            )));
+        }
         let ours = job.standing.first_sent_at;
         let later = ours.filter(|ours| said.first_sent_at < *ours);
         Ok(later.map(|ours| {
