@@ -236,6 +236,10 @@ fn what_a_run_asks_often_is_answered_by_an_index() {
             "orders USING INDEX orders_holding (hold_key=?)",
         ),
         (sql::ORDER_GAP, "decision USING INDEX decision_restored"),
+        (
+            sql::ORDER_PAID_BEFORE,
+            "deduction USING COVERING INDEX deduction_superseding",
+        ),
     ] {
         let found = plan(text);
         assert!(found.contains(want), "{want}:\n{found}");
@@ -244,6 +248,7 @@ fn what_a_run_asks_often_is_answered_by_an_index() {
             "{found}"
         );
         assert!(!found.contains("SCAN newer"), "{found}");
+        assert!(!found.contains("SCAN earlier"), "{found}");
     }
 }
 
