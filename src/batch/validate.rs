@@ -151,7 +151,9 @@ impl<'a> Ladder<'a> {
                 let whole = self.text(name).len() <= 15;
                 let fits = match name {
                     Name::Amount | Name::AmountYuan => true,
-                    Name::Reason | Name::ReductionType | Name::ReqScene => whole,
+                    // What a person sees of it is up to its format.
+                    Name::Reason => false,
+                    Name::ReductionType | Name::ReqScene => whole,
                     Name::FirstSentAt | Name::Outcome => whole,
                     Name::OutRequestNo | Name::Mchid | Name::BalAccountNo | Name::CardNo => {
                         self.accept_digits && whole

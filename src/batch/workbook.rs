@@ -9,7 +9,7 @@ use std::fs::File;
 use std::io::{BufReader, Read, Seek};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
-use calamine::{DataRef, Reader as _, SheetType, Xlsx, XlsxCellReader, XlsxError};
+use calamine::{DataRef, Reader as _, SheetType, SheetVisible, Xlsx, XlsxCellReader, XlsxError};
 use csv::StringRecord;
 
 use super::columns::Columns;
@@ -167,6 +167,8 @@ fn batch_sheet(book: &mut Book, history: bool) -> Result<(String, Vec<String>), 
     let sheets = book.sheets_metadata().iter();
     let names: Vec<String> = sheets
         .filter(|sheet| sheet.typ == SheetType::WorkSheet)
+        // What nobody sees, nobody has asked for.
+        .filter(|sheet| sheet.visible == SheetVisible::Visible)
         .map(|sheet| sheet.name.clone())
         .collect();
     let (mut batches, mut others) = (Vec::new(), Vec::new());
