@@ -5,6 +5,7 @@
 mod books;
 mod file;
 mod past;
+mod plan;
 mod reconcile;
 mod rerun;
 
@@ -13,12 +14,15 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::ledger::{Person, PlanId};
+
 pub use books::{
     BackupArgs, FreezeArgs, LedgerArgs, LedgerCommand, Outcome, ResolveArgs, ShowArgs, StatusArgs,
     UnfreezeArgs, VerifyArgs,
 };
 pub use file::{ExpectArgs, FileArgs, TemplateArgs, TemplateLanguage};
 pub use past::{ImportArgs, RestoredArgs};
+pub use plan::{ApproveArgs, PlanArgs};
 pub use reconcile::{Moment, ReconcileArgs, Until};
 pub use rerun::{DriveArgs, FirstArgs, OnlyDead, RerunArgs, ResumeArgs};
 
@@ -73,6 +77,10 @@ pub enum Command {
     Reconcile(Box<ReconcileArgs>),
     /// Say everything that is wrong with a file; send nothing.
     Check(CheckArgs),
+    /// Store what a file would do, to be approved; send nothing.
+    Plan(PlanArgs),
+    /// Approve a plan that somebody else has made.
+    Approve(ApproveArgs),
     /// Write a batch's result again, from the ledger.
     Export(ExportArgs),
     /// Withdraw what was never sent.
@@ -121,14 +129,23 @@ Examples:
   levy run a.csv b.csv --json              one JSON object a file on stdout
   levy run night.csv --expect-rows 120 --expect-amount 4567890
                                            nothing is sent unless it adds up to that (fen)
+  levy run --plan 3 --approved-by 'Wang Fang' --yes
+                                           what `levy plan` has stored, and nothing else
   levy run sample_batch.csv --sandbox --wait 10
 
 The file's bytes are the batch: the same file again continues it, and sends no row twice. After
 any crash, give the same command again. Nothing is sent before the whole file was checked.")]
 pub struct RunArgs {
     /// Files of deductions (.csv or .xlsx), in the order in which they are run.
-    #[arg(required = true, value_name = "FILE")]
+    #[arg(required_unless_present = "plan", value_name = "FILE")]
     pub files: Vec<PathBuf>,
+    /// Run exactly what this plan says: its file, with the orders and sums that were planned. Without
+    /// FILE the plan's own file is taken, where it lay.
+    #[arg(long, value_name = "ID", value_parser = plan::id)]
+    pub plan: Option<PlanId>,
+    /// Who approves the plan; not who made it. It is written into the ledger before the first send.
+    #[arg(long, value_name = "NAME", requires = "plan", value_parser = Person::parse)]
+    pub approved_by: Option<Person>,
     /// Make the ledger if there is none. A ledger that is lost has forgotten what was sent.
     #[arg(long)]
     pub create_ledger: bool,

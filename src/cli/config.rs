@@ -61,6 +61,10 @@ pub struct Config {
     pub ledger: PathBuf,
     /// The most that a row may ask for.
     pub amount_fen_max: u64,
+    /// The most that the valid rows of a file may ask for together, if there is a most.
+    pub total_fen_max: Option<u64>,
+    /// Whether a file is run only by a plan that somebody else has approved.
+    pub require_approval: bool,
     /// Days within which another order for the same debt holds a new one.
     pub hold_days: u32,
     source: Source,
@@ -274,6 +278,10 @@ fn check(
         1,
         ceiling,
     )?;
+    let total_fen_max = match raw.limits.total_fen_max {
+        Some(most) => Some(source.within(("limits", "total_fen_max"), most, 1, i64::MAX)? as u64),
+        None => None,
+    };
     let hold_days = whole(
         ("holds", "days"),
         raw.holds.days,
@@ -289,6 +297,8 @@ fn check(
         timeout: Duration::from_secs(timeout as u64),
         ledger,
         amount_fen_max: fen_max as u64,
+        total_fen_max,
+        require_approval: raw.batch.require_approval.unwrap_or(false),
         hold_days: hold_days as u32,
         source,
         merchant: raw.merchant,

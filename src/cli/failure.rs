@@ -179,7 +179,7 @@ impl From<IntakeFault> for Failure {
         match fault {
             IntakeFault::File(fault) => Self::File(fault),
             IntakeFault::Changed => Self::Changed(words),
-            IntakeFault::Totals(_) => Self::Usage(words),
+            IntakeFault::Totals(_) | IntakeFault::Ceiling(_) => Self::Usage(words),
             IntakeFault::Ledger(e) => Self::Ledger(e),
             IntakeFault::Stopped => Self::Stopped(words),
         }

@@ -8,6 +8,7 @@ mod plan;
 
 use std::path::{Path, PathBuf};
 
+use super::approval;
 use super::args::{OnlyDead, RerunArgs};
 use super::drive::{Driver, Hands, Work, at_hand};
 use super::export::sandbox_directory;
@@ -178,7 +179,13 @@ impl Desk<'_> {
         ended: &mut Ended,
     ) -> Result<(), Failure> {
         let (batch, unsent) = match asked {
-            Asked::Known(batch, unsent) => (batch.clone(), *unsent),
+            Asked::Known(batch, unsent) => {
+                // Reissues move what was approved once, as that deduction.
+                if *unsent == Unsent::All {
+                    approval::may_go_on(session, batch)?;
+                }
+                (batch.clone(), *unsent)
+            }
             Asked::CameBack(file) => {
                 let batch = taken_in(
                     session,

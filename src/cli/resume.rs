@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::approval;
 use super::args::ResumeArgs;
 use super::drive::{Driver, Hands, at_hand, expiring};
 use super::export::sandbox_directory;
@@ -99,6 +100,7 @@ fn batch(
     found: &Found,
     ended: &mut Ended,
 ) -> Result<(), Failure> {
+    approval::may_go_on(session, &found.batch)?;
     let scope = Scope::Batch(found.batch.id);
     let work = driver.work(session, scope)?;
     if driver.idle(work) {

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::approval;
 use super::args::{ExpectArgs, FileArgs};
 use super::config::Config;
 use super::drive::{Driver, at_hand, expiring, lost};
@@ -10,7 +11,7 @@ use super::session::Session;
 use crate::batch::{AddedUp, ControlTotals, Encoding, Form, InputRow, Rules, digest_of};
 use crate::clock::{Clock, WallMs};
 use crate::ledger::{
-    Accepted, Batch, Environment, Expiring, JournalHead, Ledger, Scope, Tally, Totals,
+    Accepted, Admit, Batch, Environment, Expiring, JournalHead, Ledger, Scope, Tally, Totals,
 };
 use crate::report::progress::say;
 use crate::report::result::{self, Place};
@@ -198,8 +199,10 @@ pub fn taken_in(
         )
     };
     let mut desk = Desk::new(file, session.stop.clone());
-    let ledger = at_hand(&mut session.ledger)?;
-    if let Some(batch) = ledger.find_batch(&digest)? {
+    let known = at_hand(&mut session.ledger)?.find_batch(&digest)?;
+    if let Some(batch) = known {
+        approval::may_go_on(session, &batch)?;
+        let ledger = at_hand(&mut session.ledger)?;
         let totals = ledger.totals(batch.id)?;
         let added_up = AddedUp {
             rows: totals.rows,
@@ -217,7 +220,22 @@ pub fn taken_in(
         ));
         return Ok(batch);
     }
-    let intake = take_in(ledger, file, Some(digest), &terms, &mut desk)?;
+    let admit = approval::approved(session, &digest)?;
+    let terms = Terms { admit, ..terms };
+    let ledger = at_hand(&mut session.ledger)?;
+    let taken = take_in(ledger, file, Some(digest), &terms, &mut desk);
+    let intake = match taken {
+        Ok(intake) => intake,
+        Err(fault) => {
+            return Err(approval::next_step(
+                session,
+                file,
+                &digest,
+                admit,
+                fault.into(),
+            ));
+        }
+    };
     desk.conclude();
     for warning in &intake.warnings {
         say(&format!("{}: warning: {warning}", desk.name));
@@ -240,6 +258,8 @@ pub fn terms(taking: FileArgs, config: &Config, environment: Environment, at: Wa
             history_until: None,
         },
         expected: ControlTotals::default(),
+        total_fen_max: config.total_fen_max,
+        admit: Admit::Any,
         hold_days: taking.hold_days.unwrap_or(config.hold_days),
         at,
     }

@@ -31,8 +31,13 @@ pub fn status(args: &StatusArgs) -> Result<Exit, Failure> {
         closing_since: now.plus_ms(status::CLOSING_DAYS * status::DAY_MS - WINDOW_MS),
     })?;
     let totals = batch.map(|batch| ledger.totals(batch)).transpose()?;
+    let mut plans = ledger.plans_waiting()?;
+    if batch.is_some() {
+        plans.clear();
+    }
     let told = status::Status {
         overview: &overview,
+        plans: &plans,
         totals: totals.as_ref(),
         now,
     };

@@ -9,6 +9,7 @@ pub(in crate::ledger) mod fixture;
 pub(in crate::ledger) mod history;
 pub(in crate::ledger) mod listed;
 pub(in crate::ledger) mod notes;
+pub(in crate::ledger) mod plans;
 pub(in crate::ledger) mod random;
 pub(in crate::ledger) mod reconcile;
 pub(in crate::ledger) mod reissue;
@@ -152,6 +153,12 @@ macro_rules! contract_suite {
                 l5_what_was_cancelled_since_the_backup_is_resolved_and_goes_out_no_more,
                 a_held_order_stays_held_and_counts_from_the_backup_once_it_is_released,
                 what_is_settled_stays_as_it_is_and_nonsense_is_refused,;
+            plans:
+                a_plan_says_what_a_file_would_do_and_does_nothing,
+                l2_a_plan_is_run_only_if_exactly_that_comes_out,
+                a_plan_is_approved_by_somebody_else_once_and_before_it_is_run,
+                a_file_without_a_new_deduction_needs_no_plan,
+                what_no_approved_plan_allows_is_counted,;
             random:
                 l9_whatever_comes_in_whatever_order_the_books_verify,;
         }

@@ -10,6 +10,7 @@ mod listed;
 pub mod lock;
 mod overview;
 mod past;
+mod plan;
 mod reconcile;
 mod replay;
 mod rerun;
@@ -36,6 +37,7 @@ pub use overview::{
     Relative, Reply, Story, Sum,
 };
 pub use past::{ImportFault, Imported, Restored, SUBMITTED_FOR_MS, SentBefore};
+pub use plan::{Admit, Approval, FilePlan, NewPlan, OrderSum, Outcome, PlanId, PlanKey};
 pub use reconcile::{Compared, Reach, Told};
 pub use rerun::{
     Expiring, Kept, Only, Plan, Planned, Rehearsal, Rehearsed, RehearsedOf, Reissue, Reissued,
@@ -615,7 +617,28 @@ pub trait Ledger: Send {
         head: &BatchHead,
         at: WallMs,
         hold_days: u32,
+    ) -> LedgerResult<(Batch, Accepted)> {
+        self.accept_if(head, at, hold_days, Admit::Any)
+    }
+    /// The same if what comes out may be: otherwise it is undone in the same transaction, and
+    /// `Refused` tells why.
+    fn accept_if(
+        &mut self,
+        head: &BatchHead,
+        at: WallMs,
+        hold_days: u32,
+        admit: Admit,
     ) -> LedgerResult<(Batch, Accepted)>;
+    /// Stores what accepting the staged rows would come to, and accepts nothing. The same bytes with
+    /// the same outcome are the plan that is there already, whoever asks; `Refused` where the file is
+    /// a batch.
+    fn plan(&mut self, new: &NewPlan<'_>, at: WallMs, hold_days: u32) -> LedgerResult<FilePlan>;
+    /// A plan, if there is one.
+    fn find_plan(&mut self, key: PlanKey<'_>) -> LedgerResult<Option<FilePlan>>;
+    /// The newest plan of each file that is no batch yet, by rising number.
+    fn plans_waiting(&mut self) -> LedgerResult<Vec<FilePlan>>;
+    /// Orders of a batch that were never sent, are no reissues, and that no approved plan allows.
+    fn unapproved(&mut self, batch: BatchId) -> LedgerResult<u64>;
     /// Takes the staged rows over as what another tool has sent, in one commit, as a batch of their
     /// own: all of them, or none if one of them can't be. A file that was taken over before adds
     /// nothing. An order of it is UNKNOWN since its first send; what the other tool called it stands

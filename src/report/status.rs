@@ -5,9 +5,10 @@ use std::fmt::Write;
 
 use serde_json::{Map, Value, json};
 
+use super::plan;
 use super::summary::{grouped, table};
 use crate::clock::WallMs;
-use crate::ledger::{BatchLine, ByStatus, OpenOrder, Overview, Totals};
+use crate::ledger::{BatchLine, ByStatus, FilePlan, OpenOrder, Overview, Totals};
 use crate::order::{State, Status as Word, yuan};
 use crate::worker::limits::WINDOW_MS;
 
@@ -19,6 +20,8 @@ pub const CLOSING_DAYS: i64 = 5;
 const BATCHES_SHOWN_MAX: usize = 20;
 /// Orders near their window's end that are shown to people.
 const CLOSING_SHOWN_MAX: usize = 20;
+/// Plans that are shown to people; the newest.
+const PLANS_SHOWN_MAX: usize = 20;
 
 /// What is told.
 #[derive(Clone, Copy, Debug)]
@@ -27,6 +30,8 @@ pub struct Status<'a> {
     pub overview: &'a Overview,
     /// The batch's rows added up, if one was asked for.
     pub totals: Option<&'a Totals>,
+    /// Plans whose file is no batch yet.
+    pub plans: &'a [FilePlan],
     /// Now, by the window's clock.
     pub now: WallMs,
 }
@@ -48,6 +53,7 @@ impl Status<'_> {
             None => orders(&mut text, &overview.by_status),
         }
         self.open(&mut text);
+        self.plans(&mut text);
         let at = |at: Option<WallMs>| at.map_or("never".into(), WallMs::rfc3339);
         let _ = writeln!(
             text,
@@ -108,6 +114,21 @@ impl Status<'_> {
         }
     }
 
+    /// Plans that wait to be approved, or to be run.
+    fn plans(&self, text: &mut String) {
+        if self.plans.is_empty() {
+            return;
+        }
+        let earlier = self.plans.len().saturating_sub(PLANS_SHOWN_MAX);
+        let _ = writeln!(text, "\nplans that were not run:");
+        for plan in &self.plans[earlier..] {
+            let _ = writeln!(text, "  {}", plan::line(plan));
+        }
+        if earlier > 0 {
+            let _ = writeln!(text, "  and {} earlier ones", grouped(earlier as u64));
+        }
+    }
+
     /// What a person may do, the most pressing first.
     fn next(&self) -> Vec<String> {
         let overview = self.overview;
@@ -149,6 +170,20 @@ impl Status<'_> {
             of(Word::Expired) + overview.unproven,
             "beyond what asking can settle: find out elsewhere, then `levy resolve NO`",
         );
+        let approved = self.plans.iter().filter(|p| p.approval.is_some()).count();
+        let mut step = |plans: usize, words: &str| {
+            if plans > 0 {
+                steps.push(format!(
+                    "{plans} {} {words}",
+                    if plans == 1 { "plan" } else { "plans" }
+                ));
+            }
+        };
+        step(
+            self.plans.len() - approved,
+            "not approved: `levy approve ID --by NAME`, by somebody other than its maker",
+        );
+        step(approved, "approved and not run: `levy run --plan ID`");
         if overview.frozen.is_some() {
             steps.insert(
                 0,
@@ -199,6 +234,7 @@ impl Status<'_> {
             "window_ends_first": closing,
             "last_run_at": at(overview.last_run_at),
             "last_success_at": at(overview.last_success_at),
+            "plans": self.plans.iter().map(plan::json).collect::<Vec<_>>(),
             "journal_head": overview.head.map(|head| head.to_string()),
             "next": self.next(),
         })

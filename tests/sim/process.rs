@@ -14,8 +14,8 @@ use levy::cli::rerun::{Asked, asked, second_half};
 use levy::clock::{Clock, WallMs};
 use levy::gateway::{PlatformKey, PlatformKeys, Protocol, Signer};
 use levy::ledger::{
-    Batch, Binding, CancelTarget, Environment, Ledger, LedgerError, OpenOptions, OrderId, Person,
-    Scope, SqliteLedger, Unsent,
+    Admit, Batch, Binding, CancelTarget, Environment, Ledger, LedgerError, OpenOptions, OrderId,
+    Person, Scope, SqliteLedger, Unsent,
 };
 use levy::order::OrderNo;
 use levy::report::result::{self, Place};
@@ -372,6 +372,8 @@ impl Process<'_> {
         let terms = Terms {
             rules: rules(),
             expected: Default::default(),
+            total_fen_max: None,
+            admit: Admit::Any,
             hold_days: HOLD_DAYS,
             at: self.world.clock.wall(),
         };

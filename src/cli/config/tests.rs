@@ -70,6 +70,8 @@ fn the_example_file_is_read_and_equals_the_defaults() {
     assert_eq!(config.ledger, empty.ledger);
     assert_eq!(config.hold_days, empty.hold_days);
     assert_eq!(config.amount_fen_max, empty.amount_fen_max);
+    assert_eq!(config.total_fen_max, empty.total_fen_max);
+    assert_eq!(config.require_approval, empty.require_approval);
 }
 
 #[test]
@@ -98,6 +100,7 @@ fn every_key_of_the_file_has_its_variable() {
         let value = match (key.slot)(&mut Raw::default()) {
             Slot::Text(_) => "x",
             Slot::Whole(_) => "3",
+            Slot::Flag(_) => "true",
         };
         let mut raw = Raw::default();
         let given = overlay(&mut raw, environment(&[(&key.variable(), value)])).unwrap();
@@ -105,6 +108,7 @@ fn every_key_of_the_file_has_its_variable() {
         let set = match (key.slot)(&mut raw) {
             Slot::Text(slot) => slot.is_some(),
             Slot::Whole(slot) => slot.is_some(),
+            Slot::Flag(slot) => slot.is_some(),
         };
         assert!(set, "{}", key.variable());
     }
@@ -150,6 +154,16 @@ fn each_fault_names_its_place_and_what_is_allowed() {
             WHOLE.into(),
             &[("LEVY_PACE_MAX_IN_FLIGHT", "many")],
             "LEVY_PACE_MAX_IN_FLIGHT: must be a whole number in plain digits",
+        ),
+        (
+            WHOLE.into(),
+            &[("LEVY_BATCH_REQUIRE_APPROVAL", "yes")],
+            "LEVY_BATCH_REQUIRE_APPROVAL: must be true or false",
+        ),
+        (
+            with("[limits]\ntotal_fen_max = 0"),
+            &[],
+            "/etc/levy/levy.toml: [limits] total_fen_max: 0 is too small, at least 1",
         ),
         (
             WHOLE.into(),

@@ -102,3 +102,19 @@ SELECT 'freezes that the ledger does not follow', COUNT(*) FROM meta
 WHERE frozen_by IS NOT (
     SELECT CASE kind WHEN 'FREEZE' THEN decision_id END FROM decision
     WHERE kind IN ('FREEZE', 'UNFREEZE') ORDER BY decision_id DESC LIMIT 1)
+UNION ALL
+SELECT 'approvals that are not of their plan and its maker', COUNT(*) FROM approval AS a
+WHERE NOT EXISTS (
+    SELECT 1 FROM plan JOIN plan_words USING (plan_id)
+    WHERE plan.plan_id = a.plan_id AND plan.made_by = a.made_by AND plan_words.words = a.words)
+    OR lower(trim(made_by)) = lower(trim(approved_by))
+UNION ALL
+SELECT 'batches that are not what their plan says', COUNT(*)
+FROM plan_run AS r JOIN plan AS p USING (plan_id) JOIN batch AS b ON b.batch_id = r.batch_id
+WHERE p.digest <> b.digest OR p.row_count <> b.row_count
+    OR (p.orders, p.penalty_fen + p.judicial_fen + p.held_fen) <> (
+        SELECT COUNT(*), COALESCE(SUM(o.amount_fen), 0)
+        FROM batch_row AS own CROSS JOIN orders AS o
+            ON o.deduction_id = own.deduction_id AND o.generation = 1
+        WHERE own.batch_id = r.batch_id AND own.repeat_of_batch IS NULL
+            AND o.batch_id = r.batch_id)

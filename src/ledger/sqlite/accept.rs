@@ -8,9 +8,11 @@ mod import;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, Row, Transaction, TransactionBehavior, params};
 
-use super::{read, sql, stage};
+use super::{plan, read, sql, stage};
 use crate::clock::WallMs;
-use crate::ledger::{Accepted, Batch, BatchHead, BatchId, DeductionId, LedgerError, LedgerResult};
+use crate::ledger::{
+    Accepted, Admit, Batch, BatchHead, BatchId, DeductionId, LedgerError, LedgerResult,
+};
 use crate::order::State;
 use decide::Decision;
 pub(super) use import::import;
@@ -23,13 +25,15 @@ pub(super) fn accept(
     head: &BatchHead,
     at: WallMs,
     hold_days: u32,
+    admit: Admit,
 ) -> LedgerResult<(Batch, Accepted)> {
     conn.execute_batch(sql::STAGING)?;
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let accepted = accept_in(&tx, head, at, hold_days)?;
+    let (batch, accepted) = accept_in(&tx, head, at, hold_days)?;
+    plan::admit(&tx, &batch, &accepted, admit)?;
     tx.commit()?;
     stage::clear(conn)?;
-    Ok(accepted)
+    Ok((batch, accepted))
 }
 
 /// The same inside a transaction of the caller's, who commits it, or not.

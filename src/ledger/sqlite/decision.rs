@@ -4,7 +4,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
 use super::accept::one_row;
 use super::journal::{self, Journal};
-use super::{convert, past, sql};
+use super::{convert, past, plan, sql};
 use crate::clock::WallMs;
 use crate::ledger::{
     Decided, Decision, DecisionKind, Job, LedgerError, LedgerResult, Person, TwoPeople, Words,
@@ -27,6 +27,7 @@ pub(super) fn decide(
             by,
             evidence,
         } => resolve(&tx, no, *resolution, by, evidence, at)?,
+        Decision::Approve { plan, by } => plan::approve(&tx, *plan, by, at)?,
     };
     tx.commit()?;
     Ok(decided)

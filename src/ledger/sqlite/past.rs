@@ -86,7 +86,8 @@ pub(super) fn maybe_sent(
         | DecisionKind::ResolveSuccess
         | DecisionKind::ResolveFailed
         | DecisionKind::Freeze
-        | DecisionKind::Unfreeze => {
+        | DecisionKind::Unfreeze
+        | DecisionKind::Approve => {
             return Err(LedgerError::Broken(format!(
                 "{} tells of no earlier send",
                 decided.kind

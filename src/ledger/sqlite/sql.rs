@@ -12,7 +12,10 @@ macro_rules! statements {
 }
 
 /// The schema's versions, oldest first: what `user_version` counts.
-pub(super) const MIGRATIONS: &[&str] = &[include_str!("../sql/schema_0001.sql")];
+pub(super) const MIGRATIONS: &[&str] = &[
+    include_str!("../sql/schema_0001.sql"),
+    include_str!("../sql/schema_0002.sql"),
+];
 /// The staging's tables.
 pub(super) const STAGING: &str = include_str!("../sql/staging.sql");
 /// Empties them.
@@ -23,6 +26,7 @@ pub(super) const LISTED_CLEAR: &str = include_str!("../sql/listed_clear.sql");
 pub(super) const CLASH_FILL: &str = include_str!("../sql/clash_fill.sql");
 
 statements! {
+    APPROVAL_INSERT = "approval_insert",
     ATTEMPT_BY_ID = "attempt_by_id",
     ATTEMPT_INSERT = "attempt_insert",
     ATTEMPT_LAST = "attempt_last",
@@ -55,6 +59,7 @@ statements! {
     JOB_ALL = "job_all",
     JOB_BY_ID = "job_by_id",
     JOB_BY_NO = "job_by_no",
+    JOURNAL_APPROVALS = "journal_approvals",
     JOURNAL_ATTEMPTS = "journal_attempts",
     JOURNAL_DECISIONS = "journal_decisions",
     LANES_OPEN = "lanes_open",
@@ -115,6 +120,15 @@ statements! {
     PLACE_OF_DEDUCTION = "place_of_deduction",
     PLACE_OF_ORDER = "place_of_order",
     PLACE_OF_ROW = "place_of_row",
+    PLANS_WAITING = "plans_waiting",
+    PLAN_BY_BATCH = "plan_by_batch",
+    PLAN_BY_DIGEST = "plan_by_digest",
+    PLAN_BY_ID = "plan_by_id",
+    PLAN_BY_ORDER = "plan_by_order",
+    PLAN_INSERT = "plan_insert",
+    PLAN_ORDERS = "plan_orders",
+    PLAN_RUN_INSERT = "plan_run_insert",
+    PLAN_WORDS = "plan_words",
     PROOFS_OF_BATCH = "proofs_of_batch",
     RECENT_SENDS = "recent_sends",
     REPLAY_ATTEMPTS = "replay_attempts",
@@ -144,6 +158,7 @@ statements! {
     TOTALS_OF_ORDERS = "totals_of_orders",
     TOTALS_OF_ROWS = "totals_of_rows",
     TOTALS_SINCE = "totals_since",
+    UNAPPROVED_OF_BATCH = "unapproved_of_batch",
     UNSENT_OF_BATCH = "unsent_of_batch",
     VERIFY_BOOKS = "verify_books",
 }

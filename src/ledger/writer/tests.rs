@@ -7,10 +7,11 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use super::*;
 use crate::clock::WallMs;
 use crate::ledger::{
-    Accepted, AttemptId, Batch, BatchHead, BatchId, Beside, CancelTarget, Cancelled, Compared,
-    Decided, Decision, Expiring, Frozen, Imported, JournalHead, LaneWork, LedgerError, ListScope,
-    Only, Overview, OverviewAsk, Person, Planned, Reach, RecentSend, Rehearsal, Rehearsed,
-    Reissued, Released, Restored, ResultRow, RunId, StagedRow, Story, Sum, Totals,
+    Accepted, Admit, AttemptId, Batch, BatchHead, BatchId, Beside, CancelTarget, Cancelled,
+    Compared, Decided, Decision, Expiring, FilePlan, Frozen, Imported, JournalHead, LaneWork,
+    LedgerError, ListScope, NewPlan, Only, Overview, OverviewAsk, Person, PlanKey, Planned, Reach,
+    RecentSend, Rehearsal, Rehearsed, Reissued, Released, Restored, ResultRow, RunId, StagedRow,
+    Story, Sum, Totals,
 };
 use crate::order::{ContentDigest, OrderNo, Proof};
 
@@ -42,7 +43,11 @@ impl Ledger for Told {
     fn batch(&mut self, _: BatchId) -> LedgerResult<Option<Batch>> { unreachable!() }
     fn stage_clear(&mut self) -> LedgerResult<()> { unreachable!() }
     fn stage(&mut self, _: &[StagedRow]) -> LedgerResult<()> { unreachable!() }
-    fn accept(&mut self, _: &BatchHead, _: WallMs, _: u32) -> LedgerResult<(Batch, Accepted)> { unreachable!() }
+    fn accept_if(&mut self, _: &BatchHead, _: WallMs, _: u32, _: Admit) -> LedgerResult<(Batch, Accepted)> { unreachable!() }
+    fn plan(&mut self, _: &NewPlan<'_>, _: WallMs, _: u32) -> LedgerResult<FilePlan> { unreachable!() }
+    fn find_plan(&mut self, _: PlanKey<'_>) -> LedgerResult<Option<FilePlan>> { unreachable!() }
+    fn plans_waiting(&mut self) -> LedgerResult<Vec<FilePlan>> { unreachable!() }
+    fn unapproved(&mut self, _: BatchId) -> LedgerResult<u64> { unreachable!() }
     fn import(&mut self, _: &BatchHead, _: &Person, _: WallMs, _: u32) -> LedgerResult<Imported> { unreachable!() }
     fn restored(&mut self, _: WallMs, _: &Person, _: WallMs) -> LedgerResult<Restored> { unreachable!() }
     fn begin_run(&mut self, _: WallMs) -> LedgerResult<RunId> { unreachable!() }

@@ -1,6 +1,6 @@
 use super::*;
 use crate::batch::{Reader, Rules};
-use crate::ledger::{ReplyFacts, RowOrder, SqliteLedger, Trust};
+use crate::ledger::{Admit, ReplyFacts, RowOrder, SqliteLedger, Trust};
 use crate::order::{Fen, NextAction, OrderNo, Status};
 use crate::worker::intake::{Terms, Watcher, take_in};
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -25,6 +25,8 @@ fn accepted(dir: &TempDir, text: &str) -> (SqliteLedger, Batch) {
     let terms = Terms {
         rules: Rules::default(),
         expected: Default::default(),
+        total_fen_max: None,
+        admit: Admit::Any,
         hold_days: 40,
         at: WallMs(1_769_817_600_000),
     };
