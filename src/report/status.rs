@@ -30,7 +30,7 @@ pub struct Status<'a> {
     pub overview: &'a Overview,
     /// The batch's rows added up, if one was asked for.
     pub totals: Option<&'a Totals>,
-    /// Plans whose file is no batch yet.
+    /// Plans whose file is no batch yet; of one batch, the plan that it came in by.
     pub plans: &'a [FilePlan],
     /// Now, by the window's clock.
     pub now: WallMs,
@@ -114,13 +114,17 @@ impl Status<'_> {
         }
     }
 
-    /// Plans that wait to be approved, or to be run.
+    /// Plans that wait to be approved or to be run; or the batch's own.
     fn plans(&self, text: &mut String) {
         if self.plans.is_empty() {
             return;
         }
         let earlier = self.plans.len().saturating_sub(PLANS_SHOWN_MAX);
-        let _ = writeln!(text, "\nplans that were not run:");
+        let title = match self.totals {
+            Some(_) => "taken in by its plan:",
+            None => "plans that were not run:",
+        };
+        let _ = writeln!(text, "\n{title}");
         for plan in &self.plans[earlier..] {
             let _ = writeln!(text, "  {}", plan::line(plan));
         }
@@ -170,7 +174,8 @@ impl Status<'_> {
             of(Word::Expired) + overview.unproven,
             "beyond what asking can settle: find out elsewhere, then `levy resolve NO`",
         );
-        let approved = self.plans.iter().filter(|p| p.approval.is_some()).count();
+        let waits = self.plans.iter().filter(|plan| plan.batch.is_none());
+        let (approved, bare): (Vec<_>, Vec<_>) = waits.partition(|plan| plan.approval.is_some());
         let mut step = |plans: usize, words: &str| {
             if plans > 0 {
                 steps.push(format!(
@@ -180,10 +185,10 @@ impl Status<'_> {
             }
         };
         step(
-            self.plans.len() - approved,
+            bare.len(),
             "not approved: `levy approve ID --by NAME`, by somebody other than its maker",
         );
-        step(approved, "approved and not run: `levy run --plan ID`");
+        step(approved.len(), "approved and not run: `levy run --plan ID`");
         if overview.frozen.is_some() {
             steps.insert(
                 0,

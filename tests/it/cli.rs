@@ -5,6 +5,7 @@ mod box_run;
 mod check;
 pub mod live;
 mod people;
+mod plans;
 mod refusals;
 mod totals;
 
@@ -138,8 +139,8 @@ fn help_has_examples_and_the_exit_codes() {
         assert!(whole.out.contains(line), "{}", whole.out);
     }
     for name in [
-        "run", "resume", "rerun", "check", "export", "cancel", "status", "show", "freeze",
-        "unfreeze", "resolve", "ledger", "template", "init", "sandbox",
+        "run", "resume", "rerun", "check", "plan", "approve", "export", "cancel", "status", "show",
+        "freeze", "unfreeze", "resolve", "ledger", "template", "init", "sandbox",
     ] {
         let help = desk.levy(&[name, "--help"]);
         assert_eq!(help.exit, 0, "{name}");

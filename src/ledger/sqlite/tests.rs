@@ -3,6 +3,7 @@
 mod backup;
 mod file;
 mod past;
+mod planned;
 mod schema;
 mod size;
 mod tamper;
