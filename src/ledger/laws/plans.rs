@@ -83,13 +83,15 @@ pub(in crate::ledger) fn a_plan_says_what_a_file_would_do_and_does_nothing(engin
     assert!(desk.ledger.batch(BatchId(2)).unwrap().is_none());
     assert!(desk.ledger.content_of(&no("B")).unwrap().is_none());
     assert_eq!(desk.ledger.journal_head().unwrap(), head);
-    assert_eq!(desk.ledger.plans_waiting().unwrap(), [made.clone()]);
+    let waiting = desk.ledger.plans_waiting().unwrap();
+    assert_eq!(waiting.iter().collect::<Vec<_>>(), [&made]);
     // The same again, by whomever, is the same plan; what has changed makes another.
     assert_eq!(plan(&mut desk, "one.csv", &rows, "Zhao").unwrap(), made);
     desk.file("two.csv", vec![numbered("B", "b", 250)]);
     let other = plan(&mut desk, "one.csv", &rows, "Li Wei").unwrap();
     assert_ne!(other.id, made.id);
-    assert_eq!(desk.ledger.plans_waiting().unwrap(), [other.clone()]);
+    let waiting = desk.ledger.plans_waiting().unwrap();
+    assert_eq!(waiting.iter().collect::<Vec<_>>(), [&other]);
     let newest = desk.ledger.find_plan(PlanKey::File(&made.digest)).unwrap();
     assert_eq!(newest, Some(other));
     let by_id = desk.ledger.find_plan(PlanKey::Id(made.id)).unwrap();
