@@ -35,15 +35,15 @@ pub struct PlanArgs {
     /// Print faults alone, and the plan's number.
     #[arg(long)]
     pub quiet: bool,
+    /// The ledger of the gateway in a box, beside the file.
+    #[arg(long)]
+    pub sandbox: bool,
     /// How the file is read and taken in; `levy run` needs the same.
     #[command(flatten)]
     pub taking: FileArgs,
     /// What it must add up to.
     #[command(flatten)]
     pub expect: ExpectArgs,
-    /// The ledger of the gateway in a box, beside the file.
-    #[arg(long)]
-    pub sandbox: bool,
 }
 
 /// `levy approve`.
