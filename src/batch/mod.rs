@@ -49,6 +49,8 @@ pub const COLUMNS_MAX: usize = 1000;
 pub const ROWS_MAX: u64 = 10_000_000;
 /// Blank rows on end: as many as a spreadsheet has rows.
 const BLANK_ROWS_MAX: usize = 1_048_576;
+/// Bytes of blanks in such rows, which are kept until it is known what comes behind them.
+const BLANK_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Bytes that are read at once for a digest.
 const DIGEST_CHUNK_BYTES: usize = 64 * 1024;
 
@@ -157,6 +159,8 @@ pub struct Reader<R: Read> {
     rows: u64,
     /// Rows of blank cells: no rows of the batch, unless another comes behind them.
     blanks: VecDeque<Blank>,
+    /// Bytes of their cells.
+    blank_bytes: usize,
     /// The line of the row behind `blanks`, which are rows then, and its cells.
     behind: Option<Lines>,
     record: StringRecord,
@@ -235,14 +239,24 @@ impl Reader<File> {
                 .map_err(|stop| stop.in_file(&name))?;
             return Self::of(&name, Records::Workbook(book), rules);
         }
-        let mut recognised = || -> io::Result<Encoding> {
+        let mut recognised = || -> io::Result<Option<Encoding>> {
             let encoding = encoding::recognise(&mut file)?;
             file.rewind()?;
             Ok(encoding)
         };
         let encoding = match rules.encoding {
-            Some(encoding) => encoding,
-            None => recognised().map_err(|error| FileFault::io(&name, &error))?,
+            Some(asked) => {
+                let marked = encoding::mark_of(&mut file);
+                let marked = marked.map_err(|error| FileFault::io(&name, &error))?;
+                if let Some(marked) = marked.filter(|marked| *marked != asked) {
+                    let kind = FileFaultKind::OtherMark { marked, asked };
+                    return Err(FileFault::new(&name, Some(1), kind));
+                }
+                asked
+            }
+            None => recognised()
+                .map_err(|error| FileFault::io(&name, &error))?
+                .ok_or_else(|| FileFault::new(&name, None, FileFaultKind::Ambiguous))?,
         };
         let rules = Rules {
             encoding: Some(encoding),
@@ -292,6 +306,7 @@ impl<R: Read> Reader<R> {
             rules,
             rows: 0,
             blanks: VecDeque::new(),
+            blank_bytes: 0,
             behind: None,
             record: StringRecord::new(),
             kinds: Vec::new(),
@@ -391,11 +406,13 @@ impl<R: Read> Reader<R> {
             }
             if !record.iter().all(|cell| cell.trim().is_empty()) {
                 self.behind = Some(lines);
+                self.blank_bytes = 0;
                 self.records.swap(&mut self.record, &mut self.kinds);
                 return Ok(true);
             }
-            if self.blanks.len() == BLANK_ROWS_MAX {
-                return Err(at_row(FileFaultKind::TooManyRows));
+            self.blank_bytes += record.as_slice().len();
+            if self.blanks.len() == BLANK_ROWS_MAX || self.blank_bytes > BLANK_BYTES_MAX {
+                return Err(at_row(FileFaultKind::TooManyBlanks));
             }
             let empty = record.iter().all(str::is_empty);
             self.blanks.push_back(Blank {

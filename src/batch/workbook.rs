@@ -6,10 +6,14 @@
 //! workbook itself keeps apart, its table of texts.
 
 use std::fs::File;
-use std::io::{BufReader, Read, Seek};
+use std::io::{self, BufReader, Read, Seek};
+use std::os::unix::fs::FileExt;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
-use calamine::{DataRef, Reader as _, SheetType, SheetVisible, Xlsx, XlsxCellReader, XlsxError};
+use calamine::{
+    DataRef, Reader as _, SheetType, SheetVisible, Xlsx, XlsxCellReader, XlsxError,
+    XlsxFormulaMetadata,
+};
 use csv::StringRecord;
 
 use super::columns::Columns;
@@ -19,8 +23,13 @@ use super::fault::{FileFaultKind, shown};
 
 /// The first bytes of a ZIP archive, which a workbook is.
 const ZIP_MARK: &[u8] = b"PK\x03\x04";
-/// Bytes of a workbook. Its table of texts is held in memory.
+/// Bytes of a workbook.
 pub const WORKBOOK_BYTES_MAX: u64 = 256 * 1024 * 1024;
+/// Bytes, unpacked, of what a workbook keeps beside its sheets: its table of texts, which is held in
+/// memory, and its styles.
+pub(super) const TEXTS_BYTES_MAX: u64 = 512 * 1024 * 1024;
+/// Where the sheets lie in a workbook; they are read a row at a time.
+const SHEETS_DIRECTORY: &str = "xl/worksheets/";
 /// Bytes of all parts of a workbook, unpacked.
 const UNPACKED_BYTES_MAX: u64 = 4 * 1024 * 1024 * 1024;
 /// Rows that wait to be taken.
@@ -42,6 +51,8 @@ pub(super) enum Kind {
     Truth,
     /// `#N/A` and its like.
     Error,
+    /// A formula whose value nobody has stored: what it comes to is not in the file.
+    Formula,
 }
 
 /// Whether a file is a workbook, by its first bytes. Reads from the beginning, and goes back there.
@@ -70,6 +81,7 @@ enum Message {
 
 /// Reads records, one at a time.
 pub(super) struct Workbook {
+    file: File,
     messages: Receiver<Message>,
     row: Row,
     digest: [u8; 32],
@@ -87,6 +99,7 @@ impl Workbook {
             return Err(refused(FileFaultKind::WorkbookTooLarge(bytes)));
         }
         let digest = digest_of_bytes(&mut file).map_err(io)?;
+        let again = file.try_clone().map_err(io)?;
         whole(&file).map_err(refused)?;
         file.rewind().map_err(io)?;
         let mut book: Book = Xlsx::new(BufReader::new(file)).map_err(|e| refused(broken(&e)))?;
@@ -94,6 +107,7 @@ impl Workbook {
         let (sender, messages) = sync_channel(ROWS_AHEAD);
         std::thread::spawn(move || send(&mut book, &sheet, &sender));
         Ok(Self {
+            file: again,
             messages,
             row: Row {
                 number: 0,
@@ -116,7 +130,7 @@ impl Workbook {
                     row: self.row.number,
                 }))
             }
-            Ok(Message::End) => Ok(None),
+            Ok(Message::End) => self.unchanged().map(|()| None),
             Ok(Message::Stop(stop)) => Err(stop),
             // The thread is gone without a word: it has panicked.
             Err(_) => Err(Stop {
@@ -124,6 +138,21 @@ impl Workbook {
                 kind: FileFaultKind::Workbook("its contents make no sense".into()),
             }),
         }
+    }
+
+    /// The rows were read after the bytes were hashed: whoever wrote to the file in between would have
+    /// them go under the other's digest.
+    fn unchanged(&self) -> Result<(), Stop> {
+        let mut whole = Again {
+            file: &self.file,
+            at: 0,
+        };
+        let kind = match digest_of_bytes(&mut whole) {
+            Ok(digest) if digest == self.digest => return Ok(()),
+            Ok(_) => FileFaultKind::Changed,
+            Err(error) => FileFaultKind::Io(error.to_string()),
+        };
+        Err(Stop { line: None, kind })
     }
 
     pub(super) fn record(&self) -> &StringRecord {
@@ -141,18 +170,39 @@ impl Workbook {
     }
 }
 
+/// A file from its beginning, wherever other readers of it stand.
+struct Again<'f> {
+    file: &'f File,
+    at: u64,
+}
+
+impl Read for Again<'_> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let count = self.file.read_at(out, self.at)?;
+        self.at += count as u64;
+        Ok(count)
+    }
+}
+
 /// Reads every part to its end, where its checksum is compared: whoever reads a sheet stops at its
 /// last row, and a digit that was damaged before it would be believed.
 fn whole(file: &File) -> Result<(), FileFaultKind> {
     let broken = |error: &dyn std::fmt::Display| FileFaultKind::Workbook(shown(&error.to_string()));
     let mut archive = zip::ZipArchive::new(BufReader::new(file)).map_err(|e| broken(&e))?;
-    let mut left = UNPACKED_BYTES_MAX;
+    let (mut left, mut texts_left) = (UNPACKED_BYTES_MAX, TEXTS_BYTES_MAX);
     for part in 0..archive.len() {
         let part = archive.by_index(part).map_err(|e| broken(&e))?;
-        let read = std::io::copy(&mut part.take(left + 1), &mut std::io::sink());
+        let name = part.name().map_err(|e| broken(&e))?;
+        let in_memory = !name.starts_with(SHEETS_DIRECTORY);
+        let read = io::copy(&mut part.take(left + 1), &mut io::sink()).map_err(|e| broken(&e))?;
         left = left
-            .checked_sub(read.map_err(|e| broken(&e))?)
+            .checked_sub(read)
             .ok_or(FileFaultKind::WorkbookTooLarge(UNPACKED_BYTES_MAX))?;
+        if in_memory {
+            texts_left = texts_left
+                .checked_sub(read)
+                .ok_or(FileFaultKind::TextsTooLarge)?;
+        }
     }
     Ok(())
 }
@@ -283,15 +333,18 @@ impl Rows {
         from: &mut XlsxCellReader<'_, RS>,
     ) -> Result<Option<(u64, Vec<(String, Kind)>)>, Stop> {
         let mut cells: Vec<(String, Kind)> = Vec::new();
-        let mut number = None;
+        let (mut number, mut bytes) = (None, 0);
         loop {
             let (row, column, text, kind) = match self.ahead.take() {
                 Some(cell) => cell,
                 None if self.ended => return Ok(number.map(|number| (number, cells))),
-                None => match from.next_cell() {
+                None => match from.next_cell_with_formula_metadata() {
                     Ok(Some(cell)) => {
-                        let (row, column) = cell.get_position();
-                        let (text, kind) = text_of(cell.get_value());
+                        let (row, column) = cell.pos;
+                        let (text, kind) = match (&cell.value, &cell.formula) {
+                            (DataRef::Empty, Some(formula)) => unvalued(formula),
+                            (value, _) => text_of(value),
+                        };
                         (row, column, text, kind)
                     }
                     // It may not be asked again.
@@ -313,6 +366,16 @@ impl Rows {
                 return Err(self.stop(FileFaultKind::Workbook(words.into())));
             }
             cells.resize(column, (String::new(), Kind::Text));
+            bytes += text.len();
+            if text.len() > RETURNED_CELL_BYTES_MAX {
+                self.last = at;
+                let position = column + 1;
+                return Err(self.stop(FileFaultKind::CellTooLong { position }));
+            }
+            if bytes > RETURNED_ROW_BYTES_MAX {
+                self.last = at;
+                return Err(self.stop(FileFaultKind::RowTooLong));
+            }
             cells.push((text, kind));
         }
     }
@@ -326,16 +389,6 @@ impl Rows {
             return Err(self.stop(FileFaultKind::StrayCell { position: filled }));
         }
         cells.resize(width, (String::new(), Kind::Text));
-        let long = cells
-            .iter()
-            .position(|(text, _)| text.len() > RETURNED_CELL_BYTES_MAX);
-        if let Some(position) = long {
-            let position = position + 1;
-            return Err(self.stop(FileFaultKind::CellTooLong { position }));
-        }
-        if cells.iter().map(|(text, _)| text.len()).sum::<usize>() > RETURNED_ROW_BYTES_MAX {
-            return Err(self.stop(FileFaultKind::RowTooLong));
-        }
         Ok(Row {
             number,
             cells: cells.iter().map(|(text, _)| text.as_str()).collect(),
@@ -347,6 +400,17 @@ impl Rows {
         let line = (self.last > 0).then_some(self.last);
         Stop { line, kind }
     }
+}
+
+/// A formula of which no value is known, as what it is: it must not pass for a blank cell.
+fn unvalued(formula: &XlsxFormulaMetadata) -> (String, Kind) {
+    let text = match formula {
+        XlsxFormulaMetadata::Normal { formula } => formula.as_str(),
+        XlsxFormulaMetadata::Shared { formula, .. } => formula.as_str(),
+        // Written down in another cell.
+        _ => "…",
+    };
+    (format!("={text}"), Kind::Formula)
 }
 
 fn text_of(value: &DataRef<'_>) -> (String, Kind) {

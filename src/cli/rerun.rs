@@ -48,7 +48,7 @@ pub fn rerun(args: &RerunArgs) -> Exit {
         driver,
         hold_days: args.taking.hold_days.unwrap_or(session.config.hold_days),
     };
-    if let Err(failure) = desk.all(&mut session, &asked, &mut ended) {
+    if let Err(failure) = desk.all(&mut session, &asked, &place, &mut ended) {
         ended.fail(failure);
     }
     let known = ended.batch.take();
@@ -175,6 +175,7 @@ impl Desk<'_> {
         &mut self,
         session: &mut Session,
         asked: &Asked,
+        place: &Place,
         ended: &mut Ended,
     ) -> Result<(), Failure> {
         let (batch, unsent) = match asked {
@@ -190,6 +191,7 @@ impl Desk<'_> {
                 (batch, Unsent::All)
             }
         };
+        place.hold(batch.rows)?;
         ended.batch = Some(batch.clone());
         let rerun = second_half(&self.args.only, unsent);
         if !self.may_send(session, &batch, rerun)? {
