@@ -13,6 +13,7 @@ use crate::clock::WallMs;
 use crate::ledger::{Accepted, Batch, BatchHead, BatchId, DeductionId, LedgerError, LedgerResult};
 use crate::order::State;
 use decide::Decision;
+pub(super) use decide::changed_no;
 pub(super) use import::import;
 
 const MS_PER_DAY: i64 = 86_400_000;

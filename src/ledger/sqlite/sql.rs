@@ -13,6 +13,8 @@ macro_rules! statements {
 
 /// The schema's versions, oldest first: what `user_version` counts.
 pub(super) const MIGRATIONS: &[&str] = &[include_str!("../sql/schema_0001.sql")];
+/// Copies what an attached ledger has for the staged rows.
+pub(super) const EXCERPT: &str = include_str!("../sql/excerpt.sql");
 /// The staging's tables.
 pub(super) const STAGING: &str = include_str!("../sql/staging.sql");
 /// Empties them.
