@@ -154,6 +154,7 @@ pub struct Reader<R: Read> {
     name: Box<str>,
     records: Records<R>,
     header: Header,
+    raw_header: Vec<String>,
     columns: Columns,
     rules: Rules,
     rows: u64,
@@ -298,8 +299,10 @@ impl<R: Read> Reader<R> {
             delimiter,
             returned: columns.returned,
         };
+        let raw_header = records.record().iter().map(str::to_owned).collect();
         Ok(Self {
             name: name.into(),
+            raw_header,
             records,
             header,
             columns,
@@ -380,6 +383,19 @@ impl<R: Read> Reader<R> {
             .behind
             .take()
             .map(|lines| self.row(&self.record, &self.kinds, lines)))
+    }
+
+    /// Every header cell as it stands in the file, levy's own among them.
+    pub fn raw_header(&self) -> &[String] {
+        &self.raw_header
+    }
+
+    /// Every cell of the row that was given last, as it stands in the file; empty ones of a blank row.
+    pub fn raw(&self) -> Vec<&str> {
+        match self.behind {
+            Some(_) => vec![""; self.columns.width()],
+            None => self.record.iter().collect(),
+        }
     }
 
     /// A cell of the row that was given last.

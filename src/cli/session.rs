@@ -154,7 +154,7 @@ pub fn one_directory(files: &[PathBuf]) -> Result<PathBuf, Failure> {
     }
 }
 
-fn make_directory(dir: &Path) -> Result<(), Failure> {
+pub(super) fn make_directory(dir: &Path) -> Result<(), Failure> {
     use std::os::unix::fs::DirBuilderExt;
     std::fs::DirBuilder::new()
         .recursive(true)
@@ -167,7 +167,7 @@ fn make_directory(dir: &Path) -> Result<(), Failure> {
         })
 }
 
-fn client_of_box(
+pub(super) fn client_of_box(
     dir: &Path,
     base_url: &str,
     config: &Config,
