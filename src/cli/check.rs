@@ -237,10 +237,10 @@ fn mark(
                 Err(io::ErrorKind::Other.into())
             }
         };
-        written.map_err(|e| {
-            failed.get_or_insert_with(|| marked.fault(io::Error::other(e.to_string())).into());
-            e
-        })
+        let Err(e) = written else { return Ok(()) };
+        let kind = e.kind();
+        failed.get_or_insert_with(|| marked.fault(e).into());
+        Err(kind.into())
     });
     if let Some(failure) = failed {
         return Err(failure);
