@@ -151,7 +151,11 @@ impl<'a> Ladder<'a> {
             // A moment is what it is.
             Kind::Date if name == Name::FirstSentAt => None,
             Kind::Date => Some(("is a date to the spreadsheet, and no text", AS_TEXT)),
-            Kind::Number => {
+            Kind::Percent if matches!(name, Name::Amount | Name::AmountYuan) => Some((
+                "is shown as a percentage, a hundred times what is stored",
+                "format it as a number, or as text, and look what it says then",
+            )),
+            Kind::Number | Kind::Percent => {
                 let whole = self.text(name).len() <= 15;
                 let fits = match name {
                     Name::Amount | Name::AmountYuan => true,

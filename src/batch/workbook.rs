@@ -5,13 +5,14 @@
 //! thread of its own since its reader borrows from the workbook: a few rows are held, and what the
 //! workbook itself keeps apart, its table of texts.
 
+use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek};
 use std::os::unix::fs::FileExt;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use calamine::{
-    DataRef, Reader as _, SheetType, SheetVisible, Xlsx, XlsxCellReader, XlsxError,
+    DataRef, Reader as _, SheetType, SheetVisible, Style, Xlsx, XlsxCellReader, XlsxError,
     XlsxFormulaMetadata,
 };
 use csv::StringRecord;
@@ -36,6 +37,8 @@ const UNPACKED_BYTES_MAX: u64 = 4 * 1024 * 1024 * 1024;
 const ROWS_AHEAD: usize = 64;
 /// Significant digits that a spreadsheet keeps and shows of a number.
 const DIGITS_KEPT: usize = 15;
+/// Cells that are shown as percentages; their places are held in memory.
+const PERCENTS_MAX: usize = 4_000_000;
 /// Columns of a sheet that are looked at.
 const COLUMNS_READ_MAX: usize = 16_384;
 
@@ -45,6 +48,8 @@ pub(super) enum Kind {
     /// Text, or nothing. Every cell of a CSV.
     Text,
     Number,
+    /// A number that is shown as a percentage: a hundred times what is stored.
+    Percent,
     /// A date, a time or a duration.
     Date,
     /// TRUE or FALSE.
@@ -262,18 +267,22 @@ fn batch_sheet(book: &mut Book, history: bool) -> Result<(String, Vec<String>), 
 
 /// Sends every row of a sheet, and how it ended; stops when nobody listens any more.
 fn send(book: &mut Book, sheet: &str, to: &SyncSender<Message>) {
-    let mut cells = match book.worksheet_cells_reader(sheet) {
-        Ok(cells) => cells,
-        Err(error) => {
-            let stop = Stop {
-                line: None,
-                kind: broken(&error),
-            };
-            let _ = to.send(Message::Stop(stop));
+    let percents = percents(book, sheet);
+    let opened = percents.and_then(|percents| {
+        let cells = book.worksheet_cells_reader(sheet);
+        Ok((percents, cells.map_err(|error| broken(&error))?))
+    });
+    let (percents, mut cells) = match opened {
+        Ok(opened) => opened,
+        Err(kind) => {
+            let _ = to.send(Message::Stop(Stop { line: None, kind }));
             return;
         }
     };
-    let mut rows = Rows::new(None);
+    let mut rows = Rows {
+        percents,
+        ..Rows::new(None)
+    };
     loop {
         let message = match rows.next(&mut cells) {
             Ok(Some(row)) => {
@@ -290,10 +299,38 @@ fn send(book: &mut Book, sheet: &str, to: &SyncSender<Message>) {
     }
 }
 
+/// The places of cells that are shown as percentages, in the sheet's order. Looked for in a reading of
+/// its own, and only where a format of the workbook is one: no reader tells formats and formulas both.
+fn percents(book: &mut Book, sheet: &str) -> Result<VecDeque<(u32, u32)>, FileFaultKind> {
+    let mut cells = book.worksheet_cells_reader(sheet).map_err(|e| broken(&e))?;
+    let shows = |style: &Style| {
+        let format = style.number_format.as_ref();
+        format.is_some_and(|format| format.format_code.contains('%'))
+    };
+    let styles: Vec<bool> = cells.styles().iter().map(shows).collect();
+    let mut found = VecDeque::new();
+    if !styles.contains(&true) {
+        return Ok(found);
+    }
+    while let Some((row, column, style)) = cells.next_style_id().map_err(|e| broken(&e))? {
+        if !styles.get(style).copied().unwrap_or(false) {
+            continue;
+        }
+        if found.len() == PERCENTS_MAX {
+            let words = format!("more than {PERCENTS_MAX} cells are shown as percentages");
+            return Err(FileFaultKind::Workbook(words));
+        }
+        found.push_back((row, column));
+    }
+    Ok(found)
+}
+
 /// Cells, which come one by one, as rows.
 struct Rows {
     /// Cells of the header: every row has as many.
     width: Option<usize>,
+    /// Cells that are shown as percentages and still to come.
+    percents: VecDeque<(u32, u32)>,
     /// The first cell of the row after.
     ahead: Option<(u32, u32, String, Kind)>,
     last: u64,
@@ -304,6 +341,7 @@ impl Rows {
     fn new(width: Option<usize>) -> Self {
         Self {
             width,
+            percents: VecDeque::new(),
             ahead: None,
             last: 0,
             ended: false,
@@ -345,6 +383,10 @@ impl Rows {
                             (DataRef::Empty, Some(formula)) => unvalued(formula),
                             (value, _) => text_of(value),
                         };
+                        let kind = match kind {
+                            Kind::Number if self.is_percent((row, column)) => Kind::Percent,
+                            kind => kind,
+                        };
                         (row, column, text, kind)
                     }
                     // It may not be asked again.
@@ -378,6 +420,14 @@ impl Rows {
             }
             cells.push((text, kind));
         }
+    }
+
+    /// Asked of each cell in the sheet's order.
+    fn is_percent(&mut self, place: (u32, u32)) -> bool {
+        while self.percents.front().is_some_and(|first| *first < place) {
+            self.percents.pop_front();
+        }
+        self.percents.front() == Some(&place)
     }
 
     fn row(&mut self, number: u64, mut cells: Vec<(String, Kind)>) -> Result<Row, Stop> {
