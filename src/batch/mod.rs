@@ -5,6 +5,7 @@
 mod cell;
 mod control;
 mod decode;
+mod digest;
 mod encoding;
 mod escape;
 mod fault;
@@ -22,16 +23,17 @@ use std::io::{self, Read, Seek};
 use std::path::Path;
 
 use csv::StringRecord;
-use sha2::{Digest, Sha256};
 
 use crate::clock::WallMs;
 use crate::order::{Content, Fen, OrderNo, Resolution};
 use columns::Columns;
 use decode::{Decoder, Lines, Stop};
+use digest::open_file;
 use workbook::{Kind, Workbook};
 
 pub use columns::{LEVY_COLUMNS, Language, template};
 pub use control::{AddedUp, ControlTotals};
+pub use digest::digest_of;
 pub use encoding::Encoding;
 pub use escape::{escape_cell, unescape_cell};
 pub use fault::{Fault, FileFault, FileFaultKind, SHOWN_CHARS_MAX, Seems};
@@ -51,8 +53,6 @@ pub const ROWS_MAX: u64 = 10_000_000;
 const BLANK_ROWS_MAX: usize = 1_048_576;
 /// Bytes of blanks in such rows, which are kept until it is known what comes behind them.
 const BLANK_BYTES_MAX: usize = 64 * 1024 * 1024;
-/// Bytes that are read at once for a digest.
-const DIGEST_CHUNK_BYTES: usize = 64 * 1024;
 
 /// What this run asks of a row beyond the form.
 #[derive(Clone, Copy, Debug, Default)]
@@ -471,36 +471,6 @@ impl<R: Read> Reader<R> {
             doubts: checked.doubts,
         }
     }
-}
-
-/// SHA-256 of a file's bytes, in bounded memory: the batch's identity before anything else is known.
-pub fn digest_of(path: &Path) -> Result<[u8; 32], FileFault> {
-    let (name, mut file) = open_file(path)?;
-    digest_of_bytes(&mut file).map_err(|error| FileFault::io(&name, &error))
-}
-
-fn digest_of_bytes(source: &mut impl Read) -> io::Result<[u8; 32]> {
-    let mut hash = Sha256::new();
-    let mut chunk = vec![0; DIGEST_CHUNK_BYTES];
-    loop {
-        match source.read(&mut chunk) {
-            Ok(0) => return Ok(hash.finalize().into()),
-            Ok(count) => hash.update(&chunk[..count]),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-}
-
-/// Only regular files: a pipe gives its bytes once and would block before that, a directory none.
-fn open_file(path: &Path) -> Result<(String, File), FileFault> {
-    let name = path.display().to_string();
-    let meta = std::fs::metadata(path).map_err(|error| FileFault::io(&name, &error))?;
-    if !meta.is_file() {
-        return Err(FileFault::new(&name, None, FileFaultKind::NotAFile));
-    }
-    let file = File::open(path).map_err(|error| FileFault::io(&name, &error))?;
-    Ok((name, file))
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use super::*;
 use crate::order::ReductionType;
 use proptest::prelude::*;
+use sha2::{Digest, Sha256};
 use std::io::Write;
 
 mod bad_input;

@@ -19,7 +19,7 @@ use csv::StringRecord;
 
 use super::columns::Columns;
 use super::decode::{Lines, RETURNED_CELL_BYTES_MAX, RETURNED_ROW_BYTES_MAX, Stop};
-use super::digest_of_bytes;
+use super::digest::digest_of_bytes;
 use super::fault::{FileFaultKind, shown};
 
 /// The first bytes of a ZIP archive, which a workbook is.
