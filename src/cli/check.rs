@@ -161,7 +161,7 @@ fn checked(
     match (args.json, args.quiet) {
         (true, _) => desk.print(&desk.json(&found, exit)),
         (false, false) => desk.print(&desk.totals(&found)),
-        (false, true) => {}
+        (false, true) => desk.unanswered(&found),
     }
     Ok(exit)
 }

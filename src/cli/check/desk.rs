@@ -191,6 +191,15 @@ impl Desk {
         words
     }
 
+    /// What must be known even where the sums are not asked for: the exit code follows from it.
+    pub fn unanswered(&mut self, found: &Found) {
+        let purses = found.purses.as_ref();
+        if let Some(purses) = purses.filter(|purses| purses.unknown > 0) {
+            let words = balances(purses);
+            self.fault(&format!("{}: {words}", self.name));
+        }
+    }
+
     fn in_all(&self) -> Sum {
         self.by_type.into_iter().fold(Sum::default(), Sum::and)
     }

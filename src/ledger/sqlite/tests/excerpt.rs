@@ -3,7 +3,8 @@
 use super::{Books, binding};
 use crate::ledger::laws::fixture::{Came, Desk, blank, numbered};
 use crate::ledger::{
-    Accepted, BatchHead, Environment, Ledger, ResultRow, SqliteLedger, StagedOrder, StagedRow,
+    Accepted, BatchHead, BatchId, Environment, Ledger, Person, ResultRow, SqliteLedger,
+    StagedOrder, StagedRow,
 };
 use crate::order::Asked;
 
@@ -55,6 +56,82 @@ fn tried(
         })
         .unwrap();
     (accepted, shown)
+}
+
+/// Tries a file out, accepts it, and compares.
+fn compared(books: &Books, desk: &mut Desk, name: &str, rows: Vec<StagedOrder>) -> BatchId {
+    let before = std::fs::read(books.path()).unwrap();
+    let (foreseen, shown) = tried(books, desk, name, &rows);
+    let after = std::fs::read(books.path()).unwrap();
+    assert_eq!(before, after, "{name}: only read");
+    let (batch, accepted) = desk.file(name, rows);
+    assert_eq!(foreseen, accepted, "{name}");
+    let came: Vec<_> = desk.rows(batch).iter().map(told).collect();
+    let shown: Vec<_> = shown.iter().map(told).collect();
+    assert_eq!(shown, came, "{name}");
+    batch
+}
+
+/// Numbers by chance (xorshift).
+struct Chance(u64);
+
+impl Chance {
+    fn below(&mut self, n: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % n
+    }
+
+    /// Few numbers and debts, so that they meet.
+    fn row(&mut self) -> StagedOrder {
+        let account = self.below(12).to_string();
+        let fen = 1 + self.below(2);
+        let row = match self.below(3) {
+            0 => blank(&account, fen),
+            _ => numbered(&format!("N{}", self.below(20)), &account, fen),
+        };
+        match self.below(3) {
+            0 => row.back(&format!("N{}", self.below(20))),
+            _ => row,
+        }
+    }
+}
+
+#[test]
+fn l2_whatever_came_before_a_file_comes_to_what_was_foreseen() {
+    for seed in 1..=6_u64 {
+        println!("seed {seed}");
+        let mut chance = Chance(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+        let books = Books::new();
+        let mut desk = Desk::new(&books);
+        let first = (0..20)
+            .map(|n| numbered(&format!("N{n}"), &(n % 12).to_string(), 1))
+            .collect();
+        let (mut batch, _) = desk.file("first.csv", first);
+        for file in 0..8 {
+            for _ in 0..4 {
+                let Some(job) = desk.find(batch, &format!("N{}", chance.below(20))) else {
+                    continue;
+                };
+                let came = match chance.below(6) {
+                    0 => Came::Success,
+                    1 => Came::Failed,
+                    2 => Came::ClosedProven,
+                    3 => Came::CloseClaimed,
+                    4 => Came::Processing,
+                    _ => Came::Lost,
+                };
+                desk.exchange(&job, Asked::Submission, came);
+            }
+            if seed > 3 && file == 4 {
+                let by = Person::parse("Li Wei").unwrap();
+                desk.ledger.restored(desk.now, &by, desk.now).unwrap();
+            }
+            let rows = (0..6).map(|_| chance.row()).collect();
+            batch = compared(&books, &mut desk, &format!("{seed}-{file}.csv"), rows);
+        }
+    }
 }
 
 #[test]
@@ -116,14 +193,7 @@ fn l2_what_a_file_comes_to_is_known_before_it_is_accepted() {
     ];
     for (n, rows) in files.into_iter().enumerate() {
         let name = format!("{n}.csv");
-        let before = std::fs::read(books.path()).unwrap();
-        let (foreseen, shown) = tried(&books, &desk, &name, &rows);
-        assert_eq!(std::fs::read(books.path()).unwrap(), before, "only read");
-        let (batch, accepted) = desk.file(&name, rows);
-        assert_eq!(foreseen, accepted, "{name}");
-        let came: Vec<_> = desk.rows(batch).iter().map(told).collect();
-        let shown: Vec<_> = shown.iter().map(told).collect();
-        assert_eq!(shown, came, "{name}");
+        compared(&books, &mut desk, &name, rows);
     }
     let binding = binding("1900000001", Environment::Real);
     let mut reader = SqliteLedger::open_read_only(&books.path(), &binding).unwrap();
