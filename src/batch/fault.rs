@@ -200,8 +200,24 @@ pub enum FileFaultKind {
     },
     /// More rows than [`super::ROWS_MAX`].
     TooManyRows,
+    /// More blank rows on end than a spreadsheet has rows, or more than 64 MiB of blanks in them.
+    TooManyBlanks,
     /// A workbook that can't be read; why.
     Workbook(String),
+    /// A workbook whose texts and styles unpack to more than 512 MiB, which would be held in memory.
+    TextsTooLarge,
+    /// It was written to while it was read.
+    Changed,
+    /// It has no byte order mark, and is as well UTF-8 (Greek, Cyrillic and the like, no ideograph) as
+    /// GB18030 (ideographs of every day).
+    Ambiguous,
+    /// Its byte order mark says another encoding than the one that was asked for.
+    OtherMark {
+        /// What the mark says.
+        marked: Encoding,
+        /// What was asked for.
+        asked: Encoding,
+    },
     /// A workbook above [`super::WORKBOOK_BYTES_MAX`], or that unpacks to more than 4 GiB; at least so many
     /// bytes.
     WorkbookTooLarge(u64),
@@ -303,10 +319,22 @@ impl FileFault {
                  out_request_no, first_sent_at and outcome"
                     .into()
             }
+            TooManyBlanks => "remove them; was the file exported whole?".into(),
             TooManyRows => format!("split it: a batch has at most {} rows", super::ROWS_MAX),
             Workbook(_) => {
                 "open it in a spreadsheet and save it as .xlsx anew, or as CSV UTF-8".into()
             }
+            TextsTooLarge => "save it as CSV UTF-8, or split it".into(),
+            Changed => {
+                "nothing of it was sent; give the command again when whoever writes to it has finished"
+                    .into()
+            }
+            Ambiguous => {
+                "say --encoding gb18030 if a spreadsheet on a Chinese Windows saved it, --encoding utf-8 \
+                 if it is that; or save it as CSV UTF-8, with its mark, or as .xlsx"
+                    .into()
+            }
+            OtherMark { .. } => "leave --encoding out, and the mark decides".into(),
             WorkbookTooLarge(_) => format!(
                 "save it as CSV UTF-8; a workbook has at most {} bytes",
                 super::WORKBOOK_BYTES_MAX
@@ -360,10 +388,24 @@ impl fmt::Display for FileFault {
                 write!(f, "the row has {found} fields, the header {wanted}")?;
             }
             TooManyRows => f.write_str("too many rows")?,
+            TooManyBlanks => f.write_str("too many blank rows on end")?,
             Workbook(words) => write!(f, "can't be read as a workbook: {words}")?,
             WorkbookTooLarge(bytes) => {
                 write!(f, "a workbook of {bytes} bytes or more is too large")?
             }
+            TextsTooLarge => write!(
+                f,
+                "the workbook's texts are too large: they unpack to more than {} bytes",
+                super::workbook::TEXTS_BYTES_MAX
+            )?,
+            Changed => f.write_str("changed while it was read")?,
+            Ambiguous => f.write_str(
+                "may be GB18030 (GBK) or UTF-8: every character of it makes sense in both",
+            )?,
+            OtherMark { marked, asked } => write!(
+                f,
+                "begins with the byte order mark of {marked}, and --encoding says {asked}"
+            )?,
             TwoSheets(names) => write!(f, "several sheets have the columns of a batch: {names}")?,
             StrayCell { position } => {
                 write!(f, "a cell in column {position}, to the right of the header")?;

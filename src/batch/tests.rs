@@ -3,6 +3,7 @@
 use super::*;
 use crate::order::ReductionType;
 use proptest::prelude::*;
+use sha2::{Digest, Sha256};
 use std::io::Write;
 
 mod bad_input;
@@ -374,4 +375,38 @@ proptest! {
             prop_assert_eq!(reason, want[4].trim());
         }
     }
+}
+
+#[test]
+fn an_encoding_that_the_files_own_mark_contradicts_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("night.csv");
+    let rules = |encoding| Rules {
+        encoding: Some(encoding),
+        ..Rules::default()
+    };
+    for (head, marked) in [
+        (&b"\xef\xbb\xbf"[..], Encoding::Utf8),
+        (b"\xff\xfe", Encoding::Utf16Le),
+        (b"\xfe\xff", Encoding::Utf16Be),
+    ] {
+        std::fs::write(&path, [head, b"mchid"].concat()).unwrap();
+        let fault = Reader::open(&path, rules(Encoding::Gb18030)).err().unwrap();
+        let asked = Encoding::Gb18030;
+        assert_eq!(fault.kind, FileFaultKind::OtherMark { marked, asked });
+        let fault = Reader::open(&path, rules(marked)).err().unwrap();
+        assert!(!matches!(fault.kind, FileFaultKind::OtherMark { .. }));
+    }
+}
+
+#[test]
+fn blanks_of_blank_rows_are_kept_up_to_a_maximum() {
+    let cell = " ".repeat(CELL_BYTES_MAX - 1);
+    let row = format!("{cell},{cell},{cell},{cell}\n");
+    let rows = BLANK_BYTES_MAX / row.len() + 2;
+    let header = "mchid,bal_account_no,reduction_type,amount\n";
+    let text = format!("{header}{}", row.repeat(rows));
+    let mut reader = Reader::new("a.csv", text.as_bytes(), Rules::default()).unwrap();
+    let fault = reader.next_row().unwrap_err();
+    assert_eq!(fault.kind, FileFaultKind::TooManyBlanks);
 }

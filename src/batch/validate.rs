@@ -17,7 +17,7 @@ use super::{Deduction, Past, Rules, history};
 use crate::clock::WallMs;
 use crate::order::{
     Account, AmountFault, CardNo, Content, Fen, Merchant, NameFault, OrderNo, Reason,
-    ReductionType, ReqScene, SgnNo,
+    ReductionType, ReqScene, SgnNo, looks_like_excel_damage,
 };
 
 /// What a row is, and its amount wherever that could be read.
@@ -144,10 +144,18 @@ impl<'a> Ladder<'a> {
                 "mend the formula behind it",
             )),
             Kind::Truth => Some(("is a truth value", AS_TEXT)),
+            Kind::Formula => Some((
+                "is a formula whose value is not in the file",
+                "open it in a spreadsheet and save it, so that the value is stored, or enter the value",
+            )),
             // A moment is what it is.
             Kind::Date if name == Name::FirstSentAt => None,
             Kind::Date => Some(("is a date to the spreadsheet, and no text", AS_TEXT)),
-            Kind::Number => {
+            Kind::Percent if matches!(name, Name::Amount | Name::AmountYuan) => Some((
+                "is shown as a percentage, a hundred times what is stored",
+                "format it as a number, or as text, and look what it says then",
+            )),
+            Kind::Number | Kind::Percent => {
                 let whole = self.text(name).len() <= 15;
                 let fits = match name {
                     Name::Amount | Name::AmountYuan => true,
@@ -271,7 +279,14 @@ impl<'a> Ladder<'a> {
             );
             return None;
         }
-        self.optional(Name::Reason, Reason::parse)
+        let reason = self.optional(Name::Reason, Reason::parse)?;
+        if looks_like_excel_damage(reason.as_str()) {
+            let what = "looks like a number that a spreadsheet has rounded";
+            let hint = "compare it with its source; if it was a case number, give that as text";
+            let doubt = self.told(Name::Reason, what.into(), hint.into());
+            self.doubts.push(doubt);
+        }
+        Some(reason)
     }
 
     /// The amount, if it can be read; one above the ceiling is read and a fault.

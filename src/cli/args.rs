@@ -200,9 +200,17 @@ pub enum SandboxLimit {
 Examples:
   levy check night.csv            every fault as FILE:ROW:COLUMN, and the totals
   levy check night.csv --json     the totals as JSON on stdout, the faults on stderr
+  levy check night.csv --out faults.xlsx
+                                  the file again with a column of its faults: mend the cells there,
+                                  and give that file
+  levy check night.csv --balances
+                                  what each account holds, and which rows it does not reach for
+  levy check night.csv --ledger /var/lib/levy/levy.db
 
-Needs no settings and no keys; looks at the file alone, not at what the ledger knows. Ends in 0 if
-every row could be sent, 3 if some could not, 2 if the file as a whole is refused.")]
+Needs no settings and no keys (but for --balances), and deducts nothing. A ledger that the settings
+lead to, or --ledger, is looked at without its lock: rows that repeat, contradict or look like what
+earlier files asked for are told with both places. Ends in 0 if the file would run whole, 3 if some
+of its rows would not be deducted, 2 if the file as a whole is refused.")]
 pub struct CheckArgs {
     /// The file, .csv or .xlsx.
     #[arg(value_name = "FILE")]
@@ -210,6 +218,16 @@ pub struct CheckArgs {
     /// Settings, for the ceiling and the hold's days; ./levy.toml where that exists.
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+    /// The ledger to look at, in place of `[ledger] url`; it must be there.
+    #[arg(long, value_name = "PATH")]
+    pub ledger: Option<PathBuf>,
+    /// Write the file again, .csv or .xlsx, with its faults in a column `levy_faults` beside each row.
+    #[arg(long, value_name = "FAULTS.csv")]
+    pub out: Option<PathBuf>,
+    /// Ask the gateway what each account holds, and tell which rows would be closed for lack of it.
+    /// Takes settings and keys, and moves no money.
+    #[arg(long)]
+    pub balances: bool,
     /// Print the totals as JSON on stdout.
     #[arg(long)]
     pub json: bool,
@@ -222,7 +240,8 @@ pub struct CheckArgs {
     /// What it must add up to.
     #[command(flatten)]
     pub expect: ExpectArgs,
-    /// Take rows whose reason is a script for the gateway in a box.
+    /// Take rows whose reason is a script for the gateway in a box, and look at its ledger beside the
+    /// file.
     #[arg(long)]
     pub sandbox: bool,
 }

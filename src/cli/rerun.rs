@@ -49,7 +49,7 @@ pub fn rerun(args: &RerunArgs) -> Exit {
         driver,
         hold_days: args.taking.hold_days.unwrap_or(session.config.hold_days),
     };
-    if let Err(failure) = desk.all(&mut session, &asked, &mut ended) {
+    if let Err(failure) = desk.all(&mut session, &asked, &place, &mut ended) {
         ended.fail(failure);
     }
     let known = ended.batch.take();
@@ -176,6 +176,7 @@ impl Desk<'_> {
         &mut self,
         session: &mut Session,
         asked: &Asked,
+        place: &Place,
         ended: &mut Ended,
     ) -> Result<(), Failure> {
         let (batch, unsent) = match asked {
@@ -197,6 +198,7 @@ impl Desk<'_> {
                 (batch, Unsent::All)
             }
         };
+        place.hold(batch.rows)?;
         ended.batch = Some(batch.clone());
         let rerun = second_half(&self.args.only, unsent);
         if !self.may_send(session, &batch, rerun)? {

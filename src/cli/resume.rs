@@ -76,7 +76,11 @@ fn open(args: &ResumeArgs) -> Result<(Session, Opened<'_>), Failure> {
             let mut taken: Vec<&Path> = vec![&session.ledger_path];
             taken.extend(session.config.file.as_deref());
             taken.extend(found.iter().filter_map(|found| found.input.as_deref()));
-            Some(Place::look(out, &taken)?)
+            let place = Place::look(out, &taken)?;
+            if let Some(found) = &found {
+                place.hold(found.batch.rows)?;
+            }
+            Some(place)
         }
         None => None,
     };

@@ -117,7 +117,8 @@ impl Course<'_> {
             None => {}
         }
         let taken = expected(file, &self.expect)
-            .and_then(|expected| taken_in(session, file, self.taking, expected, &self.driver));
+            .and_then(|expected| taken_in(session, file, self.taking, expected, &self.driver))
+            .and_then(|batch| place.hold(batch.rows).map(|()| batch).map_err(Into::into));
         match taken {
             Ok(batch) => {
                 if let Err(failure) = self.run(session, &batch, &mut ended) {

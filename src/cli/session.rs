@@ -172,7 +172,7 @@ pub fn make_directory(dir: &Path) -> Result<(), Failure> {
         })
 }
 
-fn client_of_box(
+pub(super) fn client_of_box(
     dir: &Path,
     base_url: &str,
     config: &Config,

@@ -13,6 +13,7 @@ mod status;
 mod verdict;
 
 pub(crate) use content::words;
+pub(crate) use name::looks_like_excel_damage;
 
 pub use amount::{AMOUNT_FEN_MAX, AmountFault, Fen, yuan};
 pub use content::{Content, ContentDigest, Field, HoldKey, ReductionType, ReqScene};

@@ -13,7 +13,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use super::sheet::Sheet;
+use super::sheet::{SHEET_ROWS_MAX, Sheet};
 use crate::batch::{LEVY_COLUMNS, escape_cell};
 use crate::clock::WallMs;
 use crate::ledger::{Batch, BatchHead, Ledger, LedgerError, ResultRow, Totals};
@@ -130,6 +130,18 @@ impl Place {
     /// The path as it was given.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Refuses what a file of this name can't hold, before anything is sent: a sheet has an end.
+    pub fn hold(&self, rows: u64) -> Result<(), ResultFault> {
+        if !self.is_workbook() || rows < SHEET_ROWS_MAX {
+            return Ok(());
+        }
+        let words = format!(
+            "a sheet has at most {SHEET_ROWS_MAX} rows with its header, and the batch has {rows}: name a \
+             .csv with --out"
+        );
+        Err(ResultFault::Place(self.path.clone(), words))
     }
 
     /// A result of this name is a workbook.

@@ -3,6 +3,8 @@
 //! The same cells as in the CSV, escape included: either comes back as the other would. A second sheet
 //! has the totals. Rows go through a temporary file beside the result, not through memory.
 
+mod plain;
+
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -14,6 +16,8 @@ use crate::batch::{LEVY_COLUMNS, escape_cell};
 use crate::clock::WallMs;
 use crate::ledger::Totals;
 use crate::order::{Status, yuan};
+
+pub(super) use plain::Plain;
 
 /// Rows of a sheet, the header's included.
 pub(super) const SHEET_ROWS_MAX: u64 = 1_048_576;

@@ -15,6 +15,7 @@ use crate::ledger::{
 };
 use crate::order::State;
 use decide::Decision;
+pub(super) use decide::changed_no;
 pub(super) use import::import;
 
 const MS_PER_DAY: i64 = 86_400_000;

@@ -9,6 +9,7 @@ mod backup;
 mod chain;
 mod convert;
 mod decision;
+mod excerpt;
 mod journal;
 mod listed;
 mod open;
@@ -71,6 +72,12 @@ impl SqliteLedger {
     /// An empty ledger that vanishes with this value, to try out a batch in.
     pub fn scratch() -> LedgerResult<Self> {
         open::scratch().map(|conn| Self { conn })
+    }
+
+    /// Teaches a scratch ledger what another one has for the rows that are staged in it, so that they
+    /// are accepted as they would be there. That one, of the same version, is only read, at one moment.
+    pub fn learn(&mut self, path: &Path) -> LedgerResult<()> {
+        excerpt::excerpt(&mut self.conn, path)
     }
 
     /// Goes through the whole ledger: SQLite's own checks, then what must hold whatever happened.

@@ -16,6 +16,8 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("../sql/schema_0001.sql"),
     include_str!("../sql/schema_0002.sql"),
 ];
+/// Copies what an attached ledger has for the staged rows.
+pub(super) const EXCERPT: &str = include_str!("../sql/excerpt.sql");
 /// The staging's tables.
 pub(super) const STAGING: &str = include_str!("../sql/staging.sql");
 /// Empties them.

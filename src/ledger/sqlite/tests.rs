@@ -1,6 +1,7 @@
 //! The contract suite on SQLite, and what only SQLite can do wrong.
 
 mod backup;
+mod excerpt;
 mod file;
 mod past;
 mod planned;

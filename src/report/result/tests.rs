@@ -342,3 +342,14 @@ fn what_a_killed_run_left_beside_a_result_is_swept_away_and_nothing_else_is() {
     want.sort();
     assert_eq!(names(&dir), want);
 }
+
+#[test]
+fn l7_what_a_sheet_cannot_hold_is_refused_before_anything_is_sent() {
+    let dir = tempfile::tempdir().unwrap();
+    let place = |name: &str| Place::look(&dir.path().join(name), &[]).unwrap();
+    place("a.xlsx").hold(1_048_575).unwrap();
+    place("a.csv").hold(1_048_576).unwrap();
+    let fault = place("a.XLSX").hold(1_048_576).unwrap_err();
+    assert!(matches!(fault, ResultFault::Place(..)), "{fault}");
+    assert!(fault.to_string().contains("a .csv with --out"), "{fault}");
+}

@@ -307,9 +307,15 @@ fn refused(bytes: &[u8], fault: &FileFault) {
         }
         FileFaultKind::NoRows | FileFaultKind::RowTooLong => {}
         FileFaultKind::TooManyColumns(_) | FileFaultKind::TooManyRows => {}
+        FileFaultKind::TooManyBlanks => {}
+        FileFaultKind::Ambiguous | FileFaultKind::OtherMark { .. } => {
+            panic!("its encoding was told: {words}")
+        }
         FileFaultKind::Io(_) | FileFaultKind::NotAFile => panic!("no disk was there: {words}"),
         FileFaultKind::Workbook(_)
         | FileFaultKind::WorkbookTooLarge(_)
+        | FileFaultKind::TextsTooLarge
+        | FileFaultKind::Changed
         | FileFaultKind::TwoSheets(_)
         | FileFaultKind::StrayCell { .. } => panic!("no workbook was there: {words}"),
         FileFaultKind::ResultAsHistory => panic!("it was given as no history: {words}"),

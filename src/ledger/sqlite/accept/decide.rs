@@ -6,11 +6,16 @@ use super::{Acceptance, Staged, one_row};
 use crate::clock::WallMs;
 use crate::ledger::sqlite::{convert, past, sql};
 use crate::ledger::{Admission, DeductionId, LedgerError, LedgerResult, OrderId};
-use crate::order::{Content, ContentDigest, Event, State};
+use crate::order::{Content, ContentDigest, Event, OrderNo, State};
 
 /// The ordinal under which a changed row that had a number of its own gets a derived one: out of
 /// reach of the ordinals of blank-number rows, so that it never takes the number of one.
 const CHANGED_ROW_ORDINAL: u32 = 1 << 31;
+
+/// The number of a changed row that had one of its own.
+pub(in crate::ledger::sqlite) fn changed_no(digest: [u8; 32]) -> OrderNo {
+    ContentDigest(digest).derived_no(CHANGED_ROW_ORDINAL)
+}
 
 /// What becomes of a row.
 pub(super) enum Decision {
@@ -137,10 +142,7 @@ impl Acceptance<'_> {
         let no = match (own, &row.derived_no) {
             (Some(own), _) => own.to_owned(),
             (None, Some(derived)) => derived.clone(),
-            (None, None) => ContentDigest(row.digest)
-                .derived_no(CHANGED_ROW_ORDINAL)
-                .as_str()
-                .to_owned(),
+            (None, None) => changed_no(row.digest).as_str().to_owned(),
         };
         let taken = self.by_no(&no)?;
         match (self.admit(row, taken.as_ref())?, taken) {
