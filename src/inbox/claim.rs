@@ -18,7 +18,7 @@ use rustix::io::Errno;
 use super::InboxFault;
 use super::finished::{Kind, Names};
 use super::folder::{
-    DONE, Folder, Found, PROCESSING, REJECTED, names_in, read_own, see, stamp, sync, write_own,
+    DONE, Folder, Found, PROCESSING, REJECTED, look, names_in, read_own, stamp, sync, write_own,
 };
 
 /// In a slot: what is to be done with it, and the name of its file.
@@ -93,23 +93,6 @@ impl From<InboxFault> for Missed {
     }
 }
 
-/// Where what was in a slot is now.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Left {
-    room: PathBuf,
-    key: OsString,
-    stem: OsString,
-}
-
-impl Left {
-    /// Where a file of the slot is now.
-    pub fn path(&self, name: &OsStr) -> PathBuf {
-        let mut target = self.key.clone();
-        target.push(rest(name, &self.stem).unwrap_or(name));
-        self.room.join(target)
-    }
-}
-
 impl Shelf {
     /// The room's name.
     pub fn room(self) -> &'static str {
@@ -130,7 +113,7 @@ impl Slot {
 
     /// What is to be done with it.
     pub fn stage(&self) -> Result<Stage, InboxFault> {
-        match see(&self.path)? {
+        match look(&self.path)? {
             None => return Ok(Stage::Empty),
             Some(seen) if seen.kind == Kind::Directory => {}
             Some(_) => {
@@ -151,7 +134,7 @@ impl Slot {
         let mut parts = state.splitn(2, |byte| *byte == b'\n');
         let word = parts.next().unwrap_or_default();
         let name = OsString::from_vec(parts.next().unwrap_or_default().to_vec());
-        let there = match see(&self.path.join(&name))? {
+        let there = match look(&self.path.join(&name))? {
             Some(seen) if seen.kind == Kind::File => true,
             Some(_) | None => false,
         };
@@ -184,6 +167,13 @@ impl Slot {
         write_own(&self.path.join(STATE), &bytes, folder.readers)
     }
 
+    /// What `other`, a file that lies with the file called `name`, is called once it is out.
+    pub fn name_outside(&self, name: &OsStr, other: &OsStr) -> OsString {
+        let mut outside = self.key.clone();
+        outside.push(rest(other, stem(name)).unwrap_or(other));
+        outside
+    }
+
     /// The name of the receipt of a file in it.
     pub fn receipt_of(name: &OsStr) -> OsString {
         let mut receipt = stem(name).to_owned();
@@ -202,14 +192,14 @@ impl Folder {
         Ok(visible.map(|key| Slot::new(self, key)).collect())
     }
 
-    /// Whether there is anything that a pass would look at, seen without a lock.
-    pub fn may_have_work(dir: &Path) -> bool {
-        let busy = names_in(&dir.join(PROCESSING)).is_ok_and(|names| {
-            let mut slots = names.iter();
-            slots.any(|name| !name.as_bytes().starts_with(b"."))
-        });
-        let batch = |name: &OsString| Names::of(name) == Names::Batch;
-        busy || names_in(dir).is_ok_and(|names| names.iter().any(batch))
+    /// The keys of the slots and whether there is a batch, by names alone and without a lock:
+    /// whether a pass would find anything to look at.
+    pub fn glance(dir: &Path) -> (Vec<OsString>, bool) {
+        let names = |dir: &Path| names_in(dir).unwrap_or_default().into_iter();
+        let visible = |name: &OsString| !name.as_bytes().starts_with(b".");
+        let slots = names(&dir.join(PROCESSING)).filter(visible).collect();
+        let batches = names(dir).any(|name| Names::of(&name) == Names::Batch);
+        (slots, batches)
     }
 
     /// Claims a finished file: it and its `.ok` are renamed into a slot of their own.
@@ -236,7 +226,7 @@ impl Folder {
         }
         let to = slot.path.join(&found.name);
         self.rename(&self.dir.join(&found.name), &to)?;
-        let there = see(&to)?;
+        let there = look(&to)?;
         if there.is_some_and(|there| there.stamp.same_content(&found.seen.stamp)) {
             return Ok(());
         }
@@ -286,7 +276,7 @@ impl Folder {
         own.push(rest(name, stem(name)).unwrap_or_default());
         for room in [DONE, REJECTED] {
             for name in names_of(key).chain([own.clone(), ok_of(&own)]) {
-                if see(&self.room(room).join(name))?.is_some() {
+                if look(&self.room(room).join(name))?.is_some() {
                     return Ok(false);
                 }
             }
@@ -306,44 +296,39 @@ impl Folder {
     }
 
     /// What is through goes out: its file first, its receipt last.
-    pub fn leave(&self, slot: &Slot, name: &OsStr, shelf: Shelf) -> Result<Left, InboxFault> {
+    pub fn leave(&self, slot: &Slot, name: &OsStr, shelf: Shelf) -> Result<(), InboxFault> {
         let room = self.room(shelf.room());
-        let left = Left {
-            room: room.clone(),
-            key: slot.key.clone(),
-            stem: stem(name).to_owned(),
-        };
+        let outside = |other: &OsStr| room.join(slot.name_outside(name, other));
         let receipt = Slot::receipt_of(name);
         let names = names_in(&slot.path)?;
         let mut visible: Vec<&OsString> = names
             .iter()
             .filter(|name| !name.as_bytes().starts_with(b"."))
             .collect();
-        if let Some(strange) = visible.iter().find(|n| rest(n, &left.stem).is_none()) {
+        if let Some(strange) = visible.iter().find(|n| rest(n, stem(name)).is_none()) {
             let path = slot.path.join(strange);
             let words = "levy did not put this there: move it away";
             return Err(InboxFault::Place(path, words.into()));
         }
-        for name in &visible {
-            let target = left.path(name);
-            if see(&target)?.is_some() {
+        for other in &visible {
+            let target = outside(other);
+            if look(&target)?.is_some() {
                 return Err(InboxFault::of(&target, io::ErrorKind::AlreadyExists.into()));
             }
         }
         slot.write_state(self, shelf.room(), name)?;
         visible.sort_by_key(|other| (**other == *receipt, *other != name));
-        for name in visible {
-            if *name == *receipt {
+        for other in visible {
+            if *other == *receipt {
                 sync(&room)?;
                 sync(&slot.path)?;
             }
-            rename_new(&slot.path.join(name), &left.path(name))
-                .map_err(|e| InboxFault::of(&left.path(name), e))?;
+            rename_new(&slot.path.join(other), &outside(other))
+                .map_err(|e| InboxFault::of(&outside(other), e))?;
         }
         sync(&room)?;
         sync(&slot.path)?;
-        self.remove(slot)?;
-        Ok(left)
+        self.remove(slot)
     }
 
     /// Removes an empty slot, and what levy keeps for itself in it. Its state goes last.

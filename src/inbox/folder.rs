@@ -142,10 +142,7 @@ impl Folder {
         let path = self.room(PROCESSING);
         let opened = open_directory(&path).map_err(|e| InboxFault::of(&path, e))?;
         match opened.try_lock() {
-            Err(TryLockError::WouldBlock) => {
-                let words = "another sweep, on another ledger, is at work on this folder";
-                Err(InboxFault::Place(self.dir.clone(), words.into()))
-            }
+            Err(TryLockError::WouldBlock) => Err(InboxFault::Busy(self.dir.clone())),
             // Where directories can't be locked, the ledger's lock must do.
             Ok(()) | Err(TryLockError::Error(_)) => {
                 self._lock = Some(opened);
@@ -213,13 +210,13 @@ impl Folder {
         listing: &Listing,
         terms: &Terms,
     ) -> Result<Option<Found>, InboxFault> {
-        let Some(seen) = see(&self.dir.join(name))? else {
+        let Some(seen) = look(&self.dir.join(name))? else {
             return Ok(None);
         };
         let (side, side_name) = match listing.side_of(name) {
             Beside::None => (Side::None, None),
             Beside::Shared => (Side::Shared, None),
-            Beside::One(side) => match see(&self.dir.join(&side))? {
+            Beside::One(side) => match look(&self.dir.join(&side))? {
                 None => (Side::None, None),
                 Some(seen) => (Side::Beside(seen), Some(side)),
             },
@@ -334,7 +331,7 @@ pub(super) fn names_in(dir: &Path) -> Result<BTreeSet<OsString>, InboxFault> {
 }
 
 /// One look at an entry, its links not followed; nothing if it is not there.
-pub(super) fn see(path: &Path) -> Result<Option<Seen>, InboxFault> {
+pub fn look(path: &Path) -> Result<Option<Seen>, InboxFault> {
     match fs::symlink_metadata(path) {
         Ok(meta) => Ok(Some(Seen {
             kind: match meta.file_type() {
@@ -394,7 +391,7 @@ pub(super) fn read_own(path: &Path) -> Result<Option<Vec<u8>>, InboxFault> {
 }
 
 /// Writes a file of levy's own: whole or not at all, durable.
-pub(super) fn write_own(path: &Path, bytes: &[u8], readers: Readers) -> Result<(), InboxFault> {
+pub fn write_own(path: &Path, bytes: &[u8], readers: Readers) -> Result<(), InboxFault> {
     let written = Place::look(path, &[]).and_then(|place| {
         let draft = Draft::begin(&place.for_readers(readers))?;
         let mut file = draft.file();
@@ -503,7 +500,7 @@ mod tests {
         let folder = Folder::open(dir.path(), "SANDBOX 1").unwrap();
         let before = folder.now_ns().unwrap();
         fs::write(dir.path().join("a.csv"), "x").unwrap();
-        let seen = see(&dir.path().join("a.csv")).unwrap().unwrap();
+        let seen = look(&dir.path().join("a.csv")).unwrap().unwrap();
         assert!(seen.stamp.changed_ns >= before && folder.now_ns().unwrap() >= before);
         let left = names_in(&folder.room(PROCESSING)).unwrap();
         assert_eq!(left, BTreeSet::from([OsString::from(BINDING)]));

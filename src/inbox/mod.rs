@@ -17,9 +17,9 @@ mod folder;
 mod receipt;
 mod writers;
 
-pub use claim::{Left, Missed, Shelf, Slot, Stage};
+pub use claim::{Missed, Shelf, Slot, Stage};
 pub use finished::{Kind, Names, QUIET_SECONDS_DEFAULT, Seen, Side, Stamp, Terms, Verdict};
-pub use folder::{DONE, Folder, Found, Listing, PROCESSING, REJECTED};
+pub use folder::{DONE, Folder, Found, Listing, PROCESSING, REJECTED, look, write_own};
 pub use receipt::{Outcome, Receipt, text};
 
 use std::fmt;
@@ -33,6 +33,8 @@ pub enum InboxFault {
     Place(PathBuf, String),
     /// The disk: full, broken, gone.
     Disk(PathBuf, io::Error),
+    /// Another sweep is at work on the folder.
+    Busy(PathBuf),
 }
 
 impl InboxFault {
@@ -61,6 +63,11 @@ impl fmt::Display for InboxFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Place(path, words) => write!(f, "{}: {words}", path.display()),
+            Self::Busy(path) => write!(
+                f,
+                "{}: another sweep, on another ledger, is at work on this folder",
+                path.display()
+            ),
             Self::Disk(path, error) => write!(
                 f,
                 "{}: {error}; see to its disk, then give the same command again",

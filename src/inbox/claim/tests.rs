@@ -62,8 +62,9 @@ fn a_file_goes_through_with_its_totals_and_overwrites_nothing() {
         for (file, text) in [("a.result.csv", "result"), ("a.receipt.txt", "receipt")] {
             fs::write(slot.path.join(file), text).unwrap();
         }
-        let left = bench.folder.leave(&slot, &name, Shelf::Done).unwrap();
-        assert!(left.path(&name).ends_with(format!("done/{key}.csv")));
+        bench.folder.leave(&slot, &name, Shelf::Done).unwrap();
+        let outside = slot.name_outside(&name, OsStr::new("a.result.csv"));
+        assert_eq!(outside.to_str(), Some(&*format!("{key}.result.csv")));
         let there = |end: &str| bench.read(&format!("done/{key}{end}"));
         assert_eq!(there(".csv"), Some(round.to_string()));
         assert_eq!(there(".csv.ok").as_deref(), Some("rows = 1"));
