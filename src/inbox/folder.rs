@@ -93,10 +93,7 @@ impl Folder {
         let meta = fs::metadata(dir).map_err(|e| InboxFault::of(dir, e))?;
         let mut folder = Self {
             dir: dir.into(),
-            readers: match meta.mode() & 0o050 {
-                0o050 => Readers::Group(meta.gid()),
-                _ => Readers::Owner,
-            },
+            readers: readers(&meta),
             writers: Writers::default(),
             _lock: None,
         };
@@ -239,6 +236,16 @@ impl Folder {
             side: side_name,
             verdict,
         }))
+    }
+}
+
+/// A group that may put files into the folder, or that the folder hands on (setgid), may read what
+/// comes of them. A directory that merely lets a group look in is nobody's drop folder but its owner's.
+fn readers(folder: &Metadata) -> Readers {
+    let mode = folder.mode();
+    match mode & 0o050 == 0o050 && mode & 0o2020 != 0 {
+        true => Readers::Group(folder.gid()),
+        false => Readers::Owner,
     }
 }
 
@@ -480,8 +487,10 @@ mod tests {
         for (mode, want) in [
             (0o700, 0o700),
             (0o2770, 0o2750),
-            (0o750, 0o2750),
-            (0o740, 0o700),
+            (0o2750, 0o2750),
+            (0o770, 0o2750),
+            (0o755, 0o700),
+            (0o760, 0o700),
         ] {
             let dir = tempfile::tempdir().unwrap();
             fs::set_permissions(dir.path(), fs::Permissions::from_mode(mode)).unwrap();
