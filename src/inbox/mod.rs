@@ -78,3 +78,34 @@ impl fmt::Display for InboxFault {
 }
 
 impl std::error::Error for InboxFault {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_person_can_put_right_is_said_and_the_rest_is_the_disks() {
+        let of =
+            |error: i32| InboxFault::of(Path::new("a.csv"), io::Error::from_raw_os_error(error));
+        for (error, words) in [
+            (13, "a.csv: levy may not do this"),
+            (
+                18,
+                "a.csv: is on another file system than the folder's processing/",
+            ),
+            (17, "a.csv: is there already, and nothing is overwritten"),
+            (30, "a.csv: is on a file system that is read-only"),
+            (16, "a.csv: is a mount point"),
+        ] {
+            let fault = of(error);
+            assert!(matches!(fault, InboxFault::Place(..)), "{fault}");
+            assert!(fault.to_string().starts_with(words), "{fault}");
+        }
+        for error in [5, 28] {
+            let fault = of(error);
+            assert!(matches!(fault, InboxFault::Disk(..)), "{fault}");
+            let advice = "see to its disk, then give the same command again";
+            assert!(fault.to_string().ends_with(advice), "{fault}");
+        }
+    }
+}

@@ -99,7 +99,7 @@ pub fn text(receipt: &Receipt<'_>) -> Vec<u8> {
 fn headline(receipt: &Receipt<'_>) -> &'static str {
     match (receipt.outcome, receipt.exit_code) {
         (Outcome::Through(Shelf::Rejected), _) => {
-            "REJECTED 退回: the file as a whole was refused, and nothing of it was sent 整个文件未处理"
+            "REJECTED 退回: the file as a whole was refused, and nothing was sent for it 整个文件未处理"
         }
         (Outcome::Through(Shelf::Done), 0) => "DONE 已完成: every row is done",
         (Outcome::Through(Shelf::Done), _) => {

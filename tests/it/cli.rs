@@ -6,6 +6,7 @@ mod check;
 pub mod live;
 mod people;
 mod refusals;
+mod sweep;
 mod totals;
 
 use std::os::unix::fs::PermissionsExt;
@@ -138,7 +139,7 @@ fn help_has_examples_and_the_exit_codes() {
         assert!(whole.out.contains(line), "{}", whole.out);
     }
     for name in [
-        "run", "resume", "rerun", "check", "export", "cancel", "status", "show", "freeze",
+        "run", "sweep", "resume", "rerun", "check", "export", "cancel", "status", "show", "freeze",
         "unfreeze", "resolve", "ledger", "template", "init", "sandbox",
     ] {
         let help = desk.levy(&[name, "--help"]);
