@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
-use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 
 use super::InboxFault;
-use super::finished::{Candidate, Kind, Names, Seen, Side, Stamp, Terms, Verdict};
+use super::finished::{Candidate, Kind, Seen, Side, Stamp, Terms, Verdict};
+use super::listing::{Beside, Listing};
 use super::writers::Writers;
 use crate::report::result::{Draft, Place, Readers, ResultFault};
 
@@ -50,16 +50,6 @@ pub struct Found {
     pub side: Option<OsString>,
     /// Whether it is to be taken.
     pub verdict: Verdict,
-}
-
-/// What lies in the folder, by name.
-#[derive(Debug, Default)]
-pub struct Listing {
-    /// Files that are named like batches.
-    pub batches: Vec<OsString>,
-    /// Files that are named like nothing that levy knows.
-    pub others: Vec<OsString>,
-    names: BTreeSet<OsString>,
 }
 
 impl Folder {
@@ -197,7 +187,7 @@ impl Folder {
 
     /// What lies in the folder, by name.
     pub fn listing(&self) -> Result<Listing, InboxFault> {
-        list(&self.dir)
+        names_in(&self.dir).map(Listing::of)
     }
 
     /// Looks at one file of a listing and judges it; nothing if it has gone since.
@@ -249,71 +239,6 @@ fn readers(folder: &Metadata) -> Readers {
     }
 }
 
-/// The `.ok` of a name, by the names around it.
-#[derive(Debug, PartialEq, Eq)]
-enum Beside {
-    None,
-    One(OsString),
-    Shared,
-}
-
-impl Listing {
-    fn of(names: BTreeSet<OsString>) -> Self {
-        let of_kind = |kind| {
-            let kept = names.iter().filter(move |name| Names::of(name) == kind);
-            kept.cloned().collect::<Vec<_>>()
-        };
-        let rooms = [PROCESSING, DONE, REJECTED];
-        Self {
-            batches: of_kind(Names::Batch),
-            others: of_kind(Names::Other)
-                .into_iter()
-                .filter(|name| !rooms.iter().any(|room| name == room))
-                .collect(),
-            names,
-        }
-    }
-
-    /// `NAME.csv.ok`, else `NAME.ok` if it can be nobody else's.
-    fn side_of(&self, name: &OsStr) -> Beside {
-        if let Some(own) = self.ok_of(name) {
-            return Beside::One(own);
-        }
-        let stem = |name| Path::new(name).file_stem().unwrap_or_default();
-        let Some(short) = self.ok_of(stem(name)) else {
-            return Beside::None;
-        };
-        let mut namesakes = self
-            .batches
-            .iter()
-            .filter(|other| stem(other.as_os_str()) == stem(name) && self.ok_of(other).is_none());
-        match (namesakes.next(), namesakes.next()) {
-            (_, None) => Beside::One(short),
-            (_, Some(_)) => Beside::Shared,
-        }
-    }
-
-    /// The name and `.ok`, or `.OK`.
-    fn ok_of(&self, name: &OsStr) -> Option<OsString> {
-        let is = |other: &&OsString| {
-            let rest = other.as_bytes().strip_prefix(name.as_bytes());
-            rest.is_some_and(|rest| rest.eq_ignore_ascii_case(b".ok"))
-        };
-        self.names.iter().find(is).cloned()
-    }
-
-    /// Excel puts `~$NAME` beside a file that it has open, LibreOffice `.~lock.NAME#`.
-    fn in_spreadsheet(&self, name: &OsStr) -> bool {
-        let with = |before: &str, after: &str| {
-            let mut lock = OsString::from(before);
-            lock.push(name);
-            lock.push(after);
-            self.names.contains(&lock)
-        };
-        with("~$", "") || with(".~lock.", "#")
-    }
-}
-
 impl Side {
     fn stamp(&self) -> Option<Stamp> {
         match self {
@@ -323,11 +248,7 @@ impl Side {
     }
 }
 
-fn list(dir: &Path) -> Result<Listing, InboxFault> {
-    Ok(Listing::of(names_in(dir)?))
-}
-
-/// Whether there may be anything to do in a folder: names alone, without a lock.
+/// The names in a directory.
 pub(super) fn names_in(dir: &Path) -> Result<BTreeSet<OsString>, InboxFault> {
     let entries = fs::read_dir(dir).map_err(|e| InboxFault::of(dir, e))?;
     let names = entries
@@ -415,48 +336,6 @@ pub fn write_own(path: &Path, bytes: &[u8], readers: Readers) -> Result<(), Inbo
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn listing(names: &[&str]) -> Listing {
-        Listing::of(names.iter().map(OsString::from).collect())
-    }
-
-    #[test]
-    fn an_ok_belongs_to_the_file_that_it_can_only_belong_to() {
-        let one = |name: &str| Beside::One(name.into());
-        for (names, of, want) in [
-            (&["a.csv"][..], "a.csv", Beside::None),
-            (&["a.csv", "a.csv.ok"], "a.csv", one("a.csv.ok")),
-            (&["a.csv", "a.ok"], "a.csv", one("a.ok")),
-            (&["a.csv", "a.csv.ok", "a.ok"], "a.csv", one("a.csv.ok")),
-            (&["a.csv", "a.xlsx", "a.ok"], "a.csv", Beside::Shared),
-            (
-                &["a.csv", "a.xlsx", "a.ok", "a.csv.ok"],
-                "a.xlsx",
-                one("a.ok"),
-            ),
-            (&["a.csv", "a.xlsx", "a.xlsx.ok"], "a.csv", Beside::None),
-            (&["a.csv", "b.ok"], "a.csv", Beside::None),
-            (&["a.csv", "a.csv.OK"], "a.csv", one("a.csv.OK")),
-        ] {
-            assert_eq!(
-                listing(names).side_of(OsStr::new(of)),
-                want,
-                "{names:?} {of}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_spreadsheet_that_has_it_open_shows() {
-        for (lock, of, want) in [
-            ("~$a.xlsx", "a.xlsx", true),
-            (".~lock.a.csv#", "a.csv", true),
-            ("~$b.xlsx", "a.xlsx", false),
-        ] {
-            let found = listing(&["a.xlsx", "a.csv", lock]).in_spreadsheet(OsStr::new(of));
-            assert_eq!(found, want, "{lock} {of}");
-        }
-    }
 
     #[test]
     fn a_folder_is_one_ledgers_for_ever_and_nobody_elses_to_write_to() {

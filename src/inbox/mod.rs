@@ -14,12 +14,14 @@
 mod claim;
 mod finished;
 mod folder;
+mod listing;
 mod receipt;
 mod writers;
 
 pub use claim::{Missed, Shelf, Slot, Stage};
 pub use finished::{Kind, Names, QUIET_SECONDS_DEFAULT, Seen, Side, Stamp, Terms, Verdict};
-pub use folder::{DONE, Folder, Found, Listing, PROCESSING, REJECTED, look, write_own};
+pub use folder::{DONE, Folder, Found, PROCESSING, REJECTED, look, write_own};
+pub use listing::Listing;
 pub use receipt::{Outcome, Receipt, text};
 
 use std::fmt;
