@@ -167,6 +167,10 @@ impl Pass<'_, '_> {
             let path = self.args.dir.join(name);
             self.note(&path, "left alone: it is no .csv and no .xlsx");
         }
+        for name in listing.orphans() {
+            let path = self.args.dir.join(name);
+            self.note(&path, "the file whose control totals these are is not here");
+        }
         self.dropped(&listing)
     }
 

@@ -134,6 +134,10 @@ impl Slot {
         let mut parts = state.splitn(2, |byte| *byte == b'\n');
         let word = parts.next().unwrap_or_default();
         let name = OsString::from_vec(parts.next().unwrap_or_default().to_vec());
+        // A name and no path: nothing outside of the slot is ever moved.
+        if Path::new(&name).file_name() != Some(&name) {
+            return strange("its .state can't be read: move it away");
+        }
         let there = match look(&self.path.join(&name))? {
             Some(seen) if seen.kind == Kind::File => true,
             Some(_) | None => false,
@@ -235,7 +239,7 @@ impl Folder {
         Err(Missed::Changed)
     }
 
-    /// The file can be read, is the one that was looked at, and its bytes are on the disk.
+    /// The file and its `.ok` can be read, it is the one that was looked at, and its bytes are on the disk.
     fn durable(&self, path: &Path, found: &Found) -> Result<(), Missed> {
         let fault = |e: io::Error| match e.kind() {
             io::ErrorKind::NotFound => Missed::Gone,
@@ -248,6 +252,14 @@ impl Folder {
         let meta = file.metadata().map_err(fault)?;
         if !meta.is_file() || stamp(&meta) != found.seen.stamp {
             return Err(Missed::Changed);
+        }
+        if let Some(side) = &found.side {
+            let path = self.dir.join(side);
+            let opened = options.open(&path);
+            opened.map_err(|e| match e.kind() {
+                io::ErrorKind::NotFound => Missed::Gone,
+                _ => Missed::Fault(InboxFault::of(&path, e)),
+            })?;
         }
         file.sync_all().map_err(fault)
     }

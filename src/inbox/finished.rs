@@ -213,13 +213,15 @@ impl Terms {
             let words = format!("process {process} has it open for writing");
             return Verdict::Wait(words);
         }
+        let changed = one.seen.stamp.last_ns(self.now_ns);
         let (seconds, newest) = match one.side {
+            // Totals that came before their file do not say that it is whole.
+            Side::Beside(side) if changed > side.stamp.last_ns(self.now_ns) => {
+                (self.quiet_seconds, changed)
+            }
             Side::Beside(side) => (
                 self.quiet_seconds.min(SETTLED_SECONDS),
-                one.seen
-                    .stamp
-                    .last_ns(self.now_ns)
-                    .max(side.stamp.last_ns(self.now_ns)),
+                side.stamp.last_ns(self.now_ns),
             ),
             Side::None | Side::Shared if self.require_ok => {
                 let words = format!("its control totals ({}.ok) are missing", one.name.display());
@@ -229,7 +231,7 @@ impl Terms {
                 let words = "it is open in a spreadsheet (its lock file lies beside it)";
                 return Verdict::Wait(words.into());
             }
-            Side::None | Side::Shared => (self.quiet_seconds, one.seen.stamp.last_ns(self.now_ns)),
+            Side::None | Side::Shared => (self.quiet_seconds, changed),
         };
         let quiet_ns = self.now_ns - newest;
         if quiet_ns < i128::from(seconds) * SECOND_NS {
@@ -356,8 +358,14 @@ mod tests {
             (
                 "the file goes on behind its .ok",
                 terms,
-                with_ok(4, 500),
+                with_ok(100, 500),
                 &wait,
+            ),
+            (
+                "the file came after its .ok, and has been quiet",
+                terms,
+                with_ok(120, 500),
+                &take,
             ),
             ("no .ok where one is asked for", strict, file(9_000), &wait),
             (

@@ -19,7 +19,7 @@ pub struct Listing {
 }
 
 /// The `.ok` of a name, by the names around it.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Beside {
     None,
     One(OsString),
@@ -40,6 +40,21 @@ impl Listing {
                 .filter(|name| !rooms.iter().any(|room| name == room))
                 .collect(),
             names,
+        }
+    }
+
+    /// Control totals whose file is not there: it is still to come, or went without them.
+    pub fn orphans(&self) -> Vec<&OsString> {
+        let claimed: BTreeSet<Beside> =
+            self.batches.iter().map(|name| self.side_of(name)).collect();
+        let shared = claimed.contains(&Beside::Shared);
+        let is_orphan = |name: &&OsString| {
+            Names::of(name) == Names::Side && !claimed.contains(&Beside::One((*name).clone()))
+        };
+        match shared {
+            // Whose they are is said of the files that share them.
+            true => Vec::new(),
+            false => self.names.iter().filter(is_orphan).collect(),
         }
     }
 
@@ -114,6 +129,18 @@ mod tests {
                 want,
                 "{names:?} {of}"
             );
+        }
+    }
+
+    #[test]
+    fn totals_without_their_file_are_found() {
+        for (names, want) in [
+            (&["a.csv", "a.csv.ok", "b.ok"][..], &["b.ok"][..]),
+            (&["a.csv", "a.csv.ok", "a.ok"], &["a.ok"]),
+            (&["a.csv", "a.ok"], &[]),
+            (&["a.csv", "a.xlsx", "a.ok"], &[]),
+        ] {
+            assert_eq!(listing(names).orphans(), want, "{names:?}");
         }
     }
 

@@ -189,3 +189,22 @@ fn what_levy_did_not_put_into_a_slot_is_left_alone_and_named() {
     assert!(fault.to_string().contains("theirs.txt"), "{fault}");
     assert!(matches!(slot.stage().unwrap(), Stage::Claimed(_)));
 }
+
+#[test]
+fn a_state_that_leads_out_of_its_slot_moves_nothing() {
+    let mut bench = Bench::new();
+    bench.put("a.csv", "data");
+    bench.put("theirs.csv", "not dropped");
+    let slot = bench.claim("a.csv");
+    for state in [
+        "claimed\n../../theirs.csv",
+        "done\n..",
+        "new\n",
+        "what\na.csv",
+        "",
+    ] {
+        fs::write(slot.path.join(STATE), state).unwrap();
+        let stage = slot.stage().unwrap();
+        assert!(matches!(stage, Stage::Strange(_)), "{state}: {stage:?}");
+    }
+}

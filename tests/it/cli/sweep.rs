@@ -91,6 +91,7 @@ fn each_finished_file_ends_beside_its_result_and_receipt_and_what_is_none_is_nam
     fs::write(inbox.path("agreed.ok"), "rows = 1\namount = 7\n").unwrap();
     inbox.drop("differs.csv", &[row("N4", "7", "case 4")]);
     fs::write(inbox.path("differs.csv.ok"), "rows = 2\n").unwrap();
+    fs::write(inbox.path("gone.csv.ok"), "rows = 1\n").unwrap();
     fs::write(inbox.path("broken.csv"), "mchid,amount\n1,2\n").unwrap();
     fs::create_dir(inbox.path("directory.csv")).unwrap();
     fs::write(inbox.desk.path("elsewhere.csv"), HEADER).unwrap();
@@ -132,6 +133,7 @@ fn each_finished_file_ends_beside_its_result_and_receipt_and_what_is_none_is_nam
         "inbox/directory.csv: left alone: it is a directory",
         "inbox/pipe.csv: left alone: it is no ordinary file",
         "inbox/e.xls: left alone: it is no .csv and no .xlsx",
+        "inbox/gone.csv.ok: the file whose control totals these are is not here",
     ] {
         assert!(said.err.contains(words), "{words}: {}", said.err);
     }
@@ -167,6 +169,7 @@ fn each_finished_file_ends_beside_its_result_and_receipt_and_what_is_none_is_nam
         "directory.csv",
         "done",
         "e.xls",
+        "gone.csv.ok",
         "link.csv",
         "pipe.csv",
         "processing",
@@ -429,6 +432,18 @@ fn names_that_are_no_utf_8_go_through_and_those_that_break_lines_do_not() {
         assert!(path.exists(), "{end}");
     }
     assert!(inbox.path("a\nb.csv").exists());
+}
+
+#[test]
+fn a_workbook_has_a_workbook_for_a_result() {
+    let inbox = Inbox::new();
+    let fixtures = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/files");
+    let book = fixtures.join("workbook-text-cells.xlsx");
+    fs::copy(book, inbox.path("扣划.XLSX")).unwrap();
+    let said = inbox.sweep(&[]);
+    assert!([0, 3].contains(&said.exit), "{}", said.err);
+    let want = ["扣划.XLSX", "扣划.receipt.txt", "扣划.result.xlsx"];
+    assert_eq!(inbox.names("done"), want);
 }
 
 #[test]
