@@ -219,21 +219,25 @@ pub struct Draft {
     path: PathBuf,
     temporary: PathBuf,
     file: File,
-    readers: Readers,
 }
 
 impl Draft {
-    /// A new one, 0600; what runs that were killed left of this file is swept away.
+    /// A new one, its owner's alone or for its place's readers too; what runs that were killed left of this file is swept away.
     pub fn begin(place: &Place) -> Result<Self, ResultFault> {
         let path = place.path();
         sweep(path);
         let (temporary, file) =
             temporary_beside(path).map_err(|e| ResultFault::Disk(path.into(), e))?;
+        // Whom it can't be given to can't read it: that is no reason to lose it.
+        if let Readers::Group(group) = place.readers
+            && fchown(&file, None, Some(group)).is_ok()
+        {
+            let _ = file.set_permissions(fs::Permissions::from_mode(0o640));
+        }
         Ok(Self {
             path: path.into(),
             temporary,
             file,
-            readers: place.readers,
         })
     }
 
@@ -250,13 +254,6 @@ impl Draft {
     /// Synced, then renamed: a reader sees the whole file or what was there before.
     pub fn finish(self) -> Result<(), ResultFault> {
         let finish = || {
-            // Whom it can't be given to can't read it: that is no reason to lose it.
-            if let Readers::Group(group) = self.readers
-                && fchown(&self.file, None, Some(group)).is_ok()
-            {
-                self.file
-                    .set_permissions(fs::Permissions::from_mode(0o640))?;
-            }
             self.file.sync_all()?;
             fs::rename(&self.temporary, &self.path)?;
             // The name is durable only with its directory.
