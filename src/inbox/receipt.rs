@@ -106,7 +106,7 @@ fn headline(receipt: &Receipt<'_>) -> &'static str {
             "DONE, NEEDS A PERSON 已处理, 需人工跟进: levy has nothing left to do, some rows need somebody"
         }
         (Outcome::Unfinished, _) => {
-            "NOT FINISHED 处理中: levy goes on with it at its next sweep; do not drop it under another name"
+            "NOT FINISHED 处理中: levy goes on with it at its next sweep, there is no need to drop it again"
         }
     }
 }

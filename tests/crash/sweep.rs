@@ -17,6 +17,8 @@ use super::disk::{Deed, EIO, ENOSPC, Plan};
 
 /// Files of the folder that is killed.
 const FILES: usize = 200;
+/// Files of a folder that two sweeps want.
+const FILES_SIDE_BY_SIDE: usize = 40;
 /// Files of a folder whose disk fails.
 const FEW_FILES: usize = 6;
 /// Sweeps until a folder is quiet, at most.
@@ -297,6 +299,27 @@ fn l9_a_sweep_that_is_killed_again_and_again_loses_no_file_and_sends_nothing_twi
     }
     println!("SEED={seed}: {killed} killed, {busy} busy, in {rounds} rounds");
     inbox.finish();
+}
+
+/// One of them works, the other one ends in 75, or finds the folder as the first has left it.
+#[test]
+fn l9_two_sweeps_side_by_side_are_as_one() {
+    let gateway = Gateway::start(&["--sandbox-faults", FAULTS]);
+    let inbox = Inbox::new(&gateway, FILES_SIDE_BY_SIDE);
+    inbox.init();
+    let mut exits = Vec::new();
+    for _ in 0..SWEEPS_MAX {
+        let pair = [inbox.spawn(None, "words"), inbox.spawn(None, "other")];
+        exits.extend(pair.map(|child| inbox.wait(child)));
+        if inbox.is_quiet() {
+            break;
+        }
+    }
+    let known = [0, 2, 4, 75];
+    assert!(exits.iter().all(|exit| known.contains(exit)), "{exits:?}");
+    assert!(exits.contains(&75), "they never met: {exits:?}");
+    assert!(inbox.is_quiet(), "{exits:?}");
+    inbox.audit();
 }
 
 /// `CRASH_EVERY=1` tries each operation.
