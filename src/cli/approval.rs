@@ -133,7 +133,7 @@ pub fn next_step(
         let plan = ledger.find_plan(PlanKey::File(digest))?;
         Ok(plan)
     });
-    Failure::Usage(match plan {
+    Failure::Unapproved(match plan {
         Ok(Some(plan)) => format!(
             "{words}. Plan {id} by {} waits: `levy approve {id} --by NAME`, by somebody else, then \
              this command again",
@@ -154,7 +154,7 @@ pub fn may_go_on(session: &mut Session, batch: &Batch) -> Result<(), Failure> {
     }
     match at_hand(&mut session.ledger)?.unapproved(batch.id)? {
         0 => Ok(()),
-        orders => Err(Failure::Usage(format!(
+        orders => Err(Failure::Unapproved(format!(
             "batch {id} ({}) was taken in without an approved plan, and {orders} of its orders were \
              never sent: nothing was sent. `levy cancel {id}` withdraws them (what is to be \
              deducted after all goes into a planned file, under numbers of its own), `levy resume` \

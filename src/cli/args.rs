@@ -8,6 +8,7 @@ mod past;
 mod plan;
 mod reconcile;
 mod rerun;
+mod sweep;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -25,6 +26,7 @@ pub use past::{ImportArgs, RestoredArgs};
 pub use plan::{ApproveArgs, PlanArgs};
 pub use reconcile::{Moment, ReconcileArgs, Until};
 pub use rerun::{DriveArgs, FirstArgs, OnlyDead, RerunArgs, ResumeArgs};
+pub use sweep::SweepArgs;
 
 /// Seconds that `--wait` and `--outage-wait` take at most: a day.
 const WAIT_SECONDS_MAX: i64 = 86_400;
@@ -47,6 +49,7 @@ Examples:
   levy init                                        write levy.toml, make the ledger
   levy check night.csv                             every fault of a file; sends nothing
   levy run night.csv --yes                         the nightly batch
+  levy sweep /srv/inbox --yes                      the drop folder, from cron
   levy resume --yes                                the morning after: what is still open
   levy rerun night.csv                             what failed, under new numbers
 
@@ -69,6 +72,8 @@ pub struct Cli {
 pub enum Command {
     /// Deduct what the files ask for, and write a result beside each.
     Run(Box<RunArgs>),
+    /// Deduct what is put into a drop folder, and leave results and receipts there.
+    Sweep(Box<SweepArgs>),
     /// Bring every order that was sent to its end, without a file.
     Resume(Box<ResumeArgs>),
     /// Issue what is proven dead again, under new numbers.

@@ -28,6 +28,7 @@ mod session;
 pub mod signals;
 pub mod status;
 pub mod store;
+pub mod sweep;
 pub mod target;
 pub mod template;
 
@@ -54,6 +55,7 @@ fn command(command: &Command) -> Exit {
     match command {
         // What drives orders tells of its failures itself, file by file.
         Command::Run(args) => run::run(args),
+        Command::Sweep(args) => sweep::sweep(args),
         Command::Resume(args) => resume::resume(args),
         Command::Rerun(args) => rerun::rerun(args),
         Command::Reconcile(args) => reconcile::reconcile(args),

@@ -10,7 +10,7 @@ use std::fmt;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, BufWriter, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 
 use super::sheet::{SHEET_ROWS_MAX, Sheet};
@@ -33,6 +33,17 @@ const ENTRIES_SWEPT_MAX: usize = 100_000;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
     path: PathBuf,
+    readers: Readers,
+}
+
+/// Who may read a result, besides nobody.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Readers {
+    /// Its owner (0600).
+    #[default]
+    Owner,
+    /// Its owner and this group (0640), where whoever writes it may give it to that group.
+    Group(u32),
 }
 
 /// Why a result cannot be, or was not, written.
@@ -124,7 +135,15 @@ impl Place {
                 return refuse(&words);
             }
         }
-        Ok(Self { path: path.into() })
+        Ok(Self {
+            path: path.into(),
+            readers: Readers::Owner,
+        })
+    }
+
+    /// The same place for other readers.
+    pub fn for_readers(self, readers: Readers) -> Self {
+        Self { readers, ..self }
     }
 
     /// The path as it was given.
@@ -166,7 +185,7 @@ fn same_name(one: &Path, two: &Path) -> bool {
     real(one).is_some_and(|one| real(two) == Some(one))
 }
 
-/// Writes a batch's result: 0600, whole or not at all. Answers with the number of its rows.
+/// Writes a batch's result: 0600 (0640 in a drop folder), whole or not at all. Answers with the number of its rows.
 pub fn write(ledger: &mut dyn Ledger, batch: &Batch, place: &Place) -> Result<u64, ResultFault> {
     written(place, |file| fill(ledger, batch, place, file))
 }
@@ -215,12 +234,18 @@ pub struct Draft {
 }
 
 impl Draft {
-    /// A new one, 0600; what runs that were killed left of this file is swept away.
+    /// A new one, its owner's alone or for its place's readers too; what runs that were killed left of this file is swept away.
     pub fn begin(place: &Place) -> Result<Self, ResultFault> {
         let path = place.path();
         sweep(path);
         let (temporary, file) =
             temporary_beside(path).map_err(|e| ResultFault::Disk(path.into(), e))?;
+        // Whom it can't be given to can't read it: that is no reason to lose it.
+        if let Readers::Group(group) = place.readers
+            && fchown(&file, None, Some(group)).is_ok()
+        {
+            let _ = file.set_permissions(fs::Permissions::from_mode(0o640));
+        }
         Ok(Self {
             path: path.into(),
             temporary,
