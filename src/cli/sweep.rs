@@ -278,7 +278,7 @@ impl Pass<'_, '_> {
         let outcome = self.settle(slot, name, ready.as_ref(), &mut ended);
         let place = match (ready, outcome) {
             (None, _) => None,
-            (Some(ready), Outcome::Unfinished) => Some(ready.place),
+            (Some(ready), Outcome::Unfinished | Outcome::Unapproved) => Some(ready.place),
             (Some(ready), Outcome::Through(shelf)) => {
                 let result = ready.place.path().file_name().unwrap_or_default();
                 let outside = self.outside(slot, name, shelf, result);
@@ -298,6 +298,10 @@ impl Pass<'_, '_> {
             Outcome::Unfinished => {
                 self.memory.put_off(&slot.key);
                 self.note(&slot.path, "is not through: the next sweep goes on with it");
+            }
+            Outcome::Unapproved => {
+                self.memory.put_off(&slot.key);
+                self.note(&slot.path, "waits until somebody has approved it");
             }
         }
     }
@@ -350,7 +354,7 @@ impl Pass<'_, '_> {
         let written = self.write_receipt(slot, name, ready, ended, outcome);
         let settled = written.and_then(|()| match outcome {
             Outcome::Through(shelf) => self.folder.leave(slot, name, shelf),
-            Outcome::Unfinished => Ok(()),
+            Outcome::Unfinished | Outcome::Unapproved => Ok(()),
         });
         match settled {
             Ok(()) => outcome,
@@ -371,13 +375,17 @@ impl Pass<'_, '_> {
     ) -> Result<(), InboxFault> {
         let file = name.to_string_lossy();
         let inside = slot.path.join(name).display().to_string();
-        let reason = |failure: &Failure| failure.to_string().replace(&inside, &file);
+        let reason = |failure: &Failure| match failure {
+            // Whoever plans it has to find it.
+            Failure::Unapproved(words) => words.clone(),
+            failure => failure.to_string().replace(&inside, &file),
+        };
         let reasons: Vec<String> = ended.failures.iter().map(reason).collect();
         let result = ready.filter(|_| ended.written).map(|ready| {
             let inside = ready.place.path().file_name().unwrap_or_default();
             let outside = match outcome {
                 Outcome::Through(_) => slot.name_outside(name, inside),
-                Outcome::Unfinished => inside.to_owned(),
+                Outcome::Unfinished | Outcome::Unapproved => inside.to_owned(),
             };
             outside.to_string_lossy().into_owned()
         });
@@ -471,12 +479,14 @@ fn outcome(ended: &Ended) -> Outcome {
         Failure::Usage(_) => true,
         _ => false,
     };
+    let unapproved = |failure: &Failure| matches!(failure, Failure::Unapproved(_));
     let through = matches!(ended.exit, Exit::Done | Exit::NeedsPerson) && ended.written;
     match &ended.batch {
         Some(_) if through => Outcome::Through(Shelf::Done),
         None if !ended.failures.is_empty() && ended.failures.iter().all(refused) => {
             Outcome::Through(Shelf::Rejected)
         }
+        None if ended.failures.iter().any(unapproved) => Outcome::Unapproved,
         Some(_) | None => Outcome::Unfinished,
     }
 }

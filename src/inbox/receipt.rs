@@ -21,6 +21,8 @@ pub enum Outcome {
     Through(Shelf),
     /// It stays in `processing/`, and the next sweep goes on with it.
     Unfinished,
+    /// It stays there too, until somebody has approved it.
+    Unapproved,
 }
 
 /// What a receipt tells. Parts that never came to be are `None`.
@@ -108,6 +110,10 @@ fn headline(receipt: &Receipt<'_>) -> &'static str {
         (Outcome::Unfinished, _) => {
             "NOT FINISHED 处理中: levy goes on with it at its next sweep, there is no need to drop it again"
         }
+        (Outcome::Unapproved, _) => {
+            "WAITS FOR APPROVAL 待审批: nothing was sent; levy runs it at the sweep after that, there is no \
+             need to drop it again"
+        }
     }
 }
 
@@ -155,6 +161,10 @@ fn next(receipt: &Receipt<'_>) -> Vec<String> {
         Outcome::Unfinished if receipt.totals.is_none() => lines.push(
             "nothing: levy tries again at its next sweep; if the reason stays, tell who runs levy \
              无需操作, 系统将自动重试"
+                .into(),
+        ),
+        Outcome::Unapproved => lines.push(
+            "plan it, and have somebody else approve the plan, as the reason says 按原因制定计划并由他人审批"
                 .into(),
         ),
         Outcome::Unfinished | Outcome::Through(Shelf::Done) => {}

@@ -302,6 +302,49 @@ fn what_is_not_final_stays_in_processing_and_the_next_sweep_goes_on_with_it() {
 }
 
 #[test]
+fn what_nobody_has_approved_yet_waits_in_processing_until_somebody_has() {
+    let inbox = Inbox::new();
+    let levy = |line: &str| {
+        let args: Vec<&str> = line.split(' ').chain(["--sandbox"]).collect();
+        let required = [("LEVY_BATCH_REQUIRE_APPROVAL", "true"), ("USER", "Li")];
+        inbox.desk.levy_with(&args, &required)
+    };
+    let sweep = || levy("sweep inbox --quiet-seconds 0");
+    inbox.drop("night.csv", &[row("N1", "100", "case 1")]);
+    let said = sweep();
+    assert_eq!(said.exit, 2, "{}", said.err);
+    let receipt = inbox.read("processing/night/night.receipt.txt");
+    assert!(receipt.contains("WAITS FOR APPROVAL"), "{receipt}");
+    let file = "inbox/processing/night/night.csv";
+    assert!(
+        receipt.contains(&format!("`levy plan {file}`")),
+        "{receipt}"
+    );
+    assert_eq!(inbox.arrivals(), 0);
+
+    let ledger = "--ledger inbox/.levy-sandbox/ledger.db";
+    // A copy: the box of a plan lies beside its file, and a plan goes by the bytes.
+    fs::copy(inbox.desk.path(file), inbox.path(".copy.csv")).unwrap();
+    let planned = levy(&format!("plan inbox/.copy.csv {ledger}"));
+    assert_eq!(planned.exit, 0, "{}", planned.err);
+    let said = sweep();
+    assert_eq!(said.exit, 2, "{}", said.err);
+    let receipt = inbox.read("processing/night/night.receipt.txt");
+    assert!(receipt.contains("levy approve 1"), "{receipt}");
+    assert_eq!(inbox.arrivals(), 0);
+
+    let approved = levy(&format!("approve 1 --by Wang {ledger}"));
+    assert_eq!(approved.exit, 0, "{}", approved.err);
+    let said = sweep();
+    assert_eq!(said.exit, 0, "{}", said.err);
+    assert_eq!(
+        statuses(&inbox.read("done/night.result.csv")),
+        ["SUCCESS NONE"]
+    );
+    assert_eq!(inbox.arrivals(), 1);
+}
+
+#[test]
 fn l7_a_file_that_grows_while_it_is_worked_on_is_run_as_it_is_in_the_end() {
     let inbox = Inbox::new();
     let forever = "\"#sandbox post=processing-forever get=state,state,state,success\"";
