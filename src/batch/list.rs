@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use super::columns::{Name, folded};
+use super::columns::{LEVY_COLUMNS, Name, folded, levys};
 use super::fault::{FileFault, FileFaultKind, shown};
 use super::{InputRow, Reader, Rules};
 use crate::order::Field;
@@ -89,7 +89,7 @@ impl<R: Read> ListReader<R> {
         for (i, cell) in reader.records.record().iter().enumerate() {
             let folded = folded(cell);
             let is = |outcome: &Outcome| match reader.header.returned {
-                true => folded == outcome.levys(),
+                true => levys(&folded).is_some_and(|at| LEVY_COLUMNS[at] == outcome.levys()),
                 false => outcome.words().contains(&folded.as_str()),
             };
             let Some(found) = Outcome::ALL.iter().position(is) else {

@@ -25,18 +25,19 @@ use csv::StringRecord;
 use sha2::{Digest, Sha256};
 
 use crate::clock::WallMs;
-use crate::order::{Content, Fen, OrderNo, Resolution};
+use crate::order::{Comeback, Content, Fen, OrderNo, Resolution};
 use columns::Columns;
 use decode::{Decoder, Lines, Stop};
 use workbook::{Kind, Workbook};
 
-pub use columns::{LEVY_COLUMNS, Language, template};
+pub use columns::{LEVY_COLUMNS, Language, levy_columns, number_column, reissue_column, template};
 pub use control::{AddedUp, ControlTotals};
 pub use encoding::Encoding;
 pub use escape::{escape_cell, unescape_cell};
 pub use fault::{Fault, FileFault, FileFaultKind, SHOWN_CHARS_MAX, Seems};
 pub use history::time as read_time;
 pub use list::{ListReader, ListedCells, Outcome, shown_cell};
+pub use validate::is_number;
 pub use workbook::WORKBOOK_BYTES_MAX;
 
 /// Bytes of a cell as it stands in the file, quotes included.
@@ -77,6 +78,8 @@ pub struct Header {
     pub delimiter: u8,
     /// The file carries levy's columns: it is a result that comes back.
     pub returned: bool,
+    /// It also has the column `levy_reissue`: rows that needed somebody come back.
+    pub failed: bool,
 }
 
 /// What is known of a file after it was read whole.
@@ -104,6 +107,8 @@ pub struct InputRow {
     pub outcome: Result<Deduction, Vec<Fault>>,
     /// The amount where it could be read, of an invalid row too.
     pub amount: Option<Fen>,
+    /// What stands in `levy_out_request_no`, of an invalid row too.
+    pub came_back_as: Option<String>,
     /// What may be wrong with it, and is not for levy to tell: the row goes on.
     pub doubts: Vec<Fault>,
 }
@@ -131,6 +136,8 @@ pub struct Deduction {
     pub content: Content,
     /// `levy_out_request_no` of a result that comes back: the order that the row belongs to.
     pub returned: Option<OrderNo>,
+    /// What such a row asks for.
+    pub comeback: Comeback,
     /// What another tool did with the number: of a history alone.
     pub past: Option<Past>,
 }
@@ -283,6 +290,7 @@ impl<R: Read> Reader<R> {
             cells: columns.carried_cells(records.record()),
             delimiter,
             returned: columns.returned,
+            failed: columns.failed(),
         };
         Ok(Self {
             name: name.into(),
@@ -435,6 +443,7 @@ impl<R: Read> Reader<R> {
             cells: self.columns.carried_cells(record),
             outcome: checked.outcome,
             amount: checked.amount,
+            came_back_as: checked.came_back_as,
             doubts: checked.doubts,
         }
     }

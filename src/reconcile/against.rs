@@ -17,7 +17,7 @@ use crate::batch::{Fault, FileFault, InputRow, ListReader, ListedCells, Outcome}
 use crate::ledger::{
     Beside, Booked, Found, Ledger, LedgerError, ListScope, ListedRow, StagedOrder, StagedRow, Sum,
 };
-use crate::order::{Fate, Order, Status};
+use crate::order::{Comeback, Fate, Order, Status};
 use crate::worker::intake::{STAGED_BYTES_MAX, STAGED_ROWS_MAX};
 use fields::Columns;
 
@@ -177,11 +177,13 @@ impl Told {
             line: row.line,
             cells: cells.to_vec(),
             amount: row.amount,
+            came_back_as: None,
             asked: match row.outcome {
                 Ok(deduction) => Ok(StagedOrder {
                     no: deduction.no,
                     content: deduction.content,
                     returned: deduction.returned,
+                    comeback: Comeback::Result,
                     past: None,
                 }),
                 Err(faults) => Err(in_words(&faults)),

@@ -54,13 +54,20 @@ CREATE TABLE batch_row (
     repeat_of_batch INTEGER REFERENCES batch (batch_id),
     repeat_of_line INTEGER,
     note TEXT,
+    -- What the row named as its order when it came back, where it shows none.
+    came_back_as TEXT,
+    -- The order that the row asks to be issued again, once.
+    reissues TEXT,
     CONSTRAINT batch_row_key PRIMARY KEY (batch_id, ordinal),
     CONSTRAINT batch_row_has_order CHECK ((kind = 'ORDER') = (deduction_id IS NOT NULL)),
     CONSTRAINT batch_row_repeat CHECK (
         (repeat_of_batch IS NULL) = (repeat_of_line IS NULL)
-        AND (repeat_of_batch IS NULL OR kind = 'ORDER'))
+        AND (repeat_of_batch IS NULL OR kind = 'ORDER')),
+    CONSTRAINT batch_row_came_back CHECK (came_back_as IS NULL OR kind <> 'ORDER'),
+    CONSTRAINT batch_row_reissues CHECK (reissues IS NULL OR kind = 'ORDER')
 ) STRICT, WITHOUT ROWID;
 
+CREATE INDEX batch_row_reissues ON batch_row (batch_id) WHERE reissues IS NOT NULL;
 CREATE INDEX batch_row_deduction ON batch_row (deduction_id) WHERE deduction_id IS NOT NULL;
 
 CREATE TABLE orders (

@@ -11,7 +11,7 @@ use rusqlite::{Connection, Row, Transaction, TransactionBehavior, params};
 use super::{read, sql, stage};
 use crate::clock::WallMs;
 use crate::ledger::{Accepted, Batch, BatchHead, BatchId, DeductionId, LedgerError, LedgerResult};
-use crate::order::State;
+use crate::order::{Comeback, State};
 use decide::Decision;
 pub(super) use import::import;
 
@@ -113,6 +113,7 @@ struct Staged<'r> {
     own_no: Option<String>,
     derived_no: Option<String>,
     returned: Option<String>,
+    comeback: Comeback,
     digest: [u8; 32],
 }
 
@@ -126,6 +127,7 @@ mod column {
     pub const FIRST_SENT_AT: usize = 17;
     pub const OUTCOME: usize = 18;
     pub const CHANGE_NO: usize = 19;
+    pub const COMEBACK: usize = 20;
 }
 
 impl<'r> Staged<'r> {
@@ -135,7 +137,11 @@ impl<'r> Staged<'r> {
             Some(_) => [0; 32],
             None => row.get(column::DIGEST)?,
         };
+        let comeback: Option<String> = row.get(column::COMEBACK)?;
         Ok(Self {
+            comeback: comeback
+                .and_then(|word| Comeback::from_word(&word))
+                .unwrap_or(Comeback::Result),
             row,
             ordinal: row.get(0)?,
             line: row.get(1)?,
@@ -274,6 +280,7 @@ impl Acceptance<'_> {
         first: Option<FirstPlace>,
         note: Option<&str>,
     ) -> LedgerResult<()> {
+        let reissues = kind == "ORDER" && staged.comeback == Comeback::Reissue;
         self.tx
             .prepare_cached(sql::BATCH_ROW_INSERT)?
             .execute(params![
@@ -287,6 +294,8 @@ impl Acceptance<'_> {
                 first.as_ref().map(|first| first.batch),
                 first.as_ref().map(|first| first.line),
                 note,
+                staged.returned.as_ref().filter(|_| kind != "ORDER"),
+                staged.returned.as_ref().filter(|_| reissues),
             ])?;
         Ok(())
     }

@@ -210,6 +210,7 @@ fn each_of_levys_columns_has_its_own_fact() {
         status: Status::Failed,
         next_action: NextAction::Reissue,
         duplicate_of: Some("a.csv:2".into()),
+        came_back_as: None,
         order: Some(RowOrder {
             no: OrderNo::parse("N1").unwrap(),
             reply: Some(reply),

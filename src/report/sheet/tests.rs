@@ -42,6 +42,7 @@ fn written(dir: &Path, rows: &[Vec<String>], header: &[&str]) -> std::path::Path
             line: ordinal + 1,
             cells: cells.clone(),
             amount: None,
+            came_back_as: None,
             asked: Err("amount: must be given".into()),
         })
         .collect();

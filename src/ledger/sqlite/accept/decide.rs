@@ -6,7 +6,7 @@ use super::{Acceptance, Staged, one_row};
 use crate::clock::WallMs;
 use crate::ledger::sqlite::{convert, past, sql};
 use crate::ledger::{Admission, DeductionId, LedgerError, LedgerResult, OrderId};
-use crate::order::{Content, ContentDigest, Event, State};
+use crate::order::{Comeback, Content, ContentDigest, Event, State};
 
 /// The ordinal under which a changed row that had a number of its own gets a derived one: out of
 /// reach of the ordinals of blank-number rows, so that it never takes the number of one.
@@ -125,6 +125,11 @@ impl Acceptance<'_> {
         if own.is_none() && row.digest == old.digest {
             return Ok(Decision::Repeat(old.deduction));
         }
+        if row.comeback == Comeback::Reissue {
+            return Ok(Decision::Conflict(format!(
+                "levy_reissue asks for {returned} again, and the row was changed: clear levy_reissue to                  deduct what the row says now, or put the row back as it was"
+            )));
+        }
         self.changed(row, &old, own)
     }
 
@@ -183,7 +188,7 @@ impl Acceptance<'_> {
                  {}`, and ask the gateway's operator which holds",
                 newest.no, newest.no
             )));
-        } else if !newest.state.is_proven_dead() {
+        } else if !newest.state.is_proven_dead() && !self.is_mended(row, &newest)? {
             return Ok(Decision::Conflict(format!(
                 "the row was changed, but {} is {}: only what was never sent or is proven to have \
                  failed can be replaced. If this is another deduction, clear the row's levy_ columns and \
@@ -269,6 +274,13 @@ impl Acceptance<'_> {
     /// Since the backup that this ledger came back from.
     fn may_have_been_sent(&self, known: &Known) -> LedgerResult<bool> {
         past::may_have_been_sent(self.tx, OrderId(known.id), known.state)
+    }
+
+    /// The row of a failed file, mended: its order stands refused, and no send of it can have been
+    /// accepted. It is submitted no more once another has its place.
+    fn is_mended(&self, row: &Staged<'_>, newest: &Known) -> LedgerResult<bool> {
+        let mut statement = self.tx.prepare_cached(sql::ORDER_STANDS_REFUSED)?;
+        Ok(row.comeback == Comeback::Mended && statement.exists([newest.id])?)
     }
 
     fn was_called_paid(&self, known: &Known) -> LedgerResult<bool> {
