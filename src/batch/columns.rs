@@ -48,9 +48,10 @@ pub const LEVY_COLUMNS: [&str; 18] = {
 };
 
 /// The language of a header.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Language {
     /// `mchid`, `bal_account_no` ….
+    #[default]
     English,
     /// 目标商户号, 额度台账号 ….
     Chinese,

@@ -37,7 +37,6 @@ pub use escape::{escape_cell, unescape_cell};
 pub use fault::{Fault, FileFault, FileFaultKind, SHOWN_CHARS_MAX, Seems};
 pub use history::time as read_time;
 pub use list::{ListReader, ListedCells, Outcome, shown_cell};
-pub use validate::is_number;
 pub use workbook::WORKBOOK_BYTES_MAX;
 
 /// Bytes of a cell as it stands in the file, quotes included.

@@ -370,12 +370,6 @@ impl<'a> Ladder<'a> {
     }
 }
 
-/// Whether a cell holds a number that a row may keep: well-formed, and not rounded by a spreadsheet.
-pub fn is_number(cell: &str) -> bool {
-    let text = half_width(cell);
-    OrderNo::parse(&text).is_ok() && rounded(&text) != Rounded::Surely
-}
-
 fn hint(name: Name) -> &'static str {
     match name {
         Name::OutRequestNo => {

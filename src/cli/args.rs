@@ -17,7 +17,7 @@ pub use books::{
     BackupArgs, FreezeArgs, LedgerArgs, LedgerCommand, Outcome, ResolveArgs, ShowArgs, StatusArgs,
     UnfreezeArgs, VerifyArgs,
 };
-pub use file::{ExpectArgs, FileArgs, TemplateArgs, TemplateLanguage};
+pub use file::{ExpectArgs, FileArgs, ResultArgs, TemplateArgs, TemplateLanguage};
 pub use past::{ImportArgs, RestoredArgs};
 pub use reconcile::{Moment, ReconcileArgs, Until};
 pub use rerun::{DriveArgs, FirstArgs, OnlyDead, RerunArgs, ResumeArgs};
@@ -136,6 +136,9 @@ pub struct RunArgs {
     /// input. Only with one file.
     #[arg(long, value_name = "RESULT")]
     pub out: Option<PathBuf>,
+    /// What the result looks like.
+    #[command(flatten)]
+    pub result: ResultArgs,
     /// How the file is read and taken in.
     #[command(flatten)]
     pub taking: FileArgs,
@@ -231,6 +234,9 @@ pub struct ExportArgs {
     /// Where the result goes; beside the input file if that was given, else in this directory.
     #[arg(long, value_name = "RESULT.csv")]
     pub out: Option<PathBuf>,
+    /// What the result looks like.
+    #[command(flatten)]
+    pub result: ResultArgs,
     /// Say nothing if all goes well.
     #[arg(long)]
     pub quiet: bool,

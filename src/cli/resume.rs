@@ -75,7 +75,7 @@ fn open(args: &ResumeArgs) -> Result<(Session, Opened<'_>), Failure> {
             let mut taken: Vec<&Path> = vec![&session.ledger_path];
             taken.extend(session.config.file.as_deref());
             taken.extend(found.iter().filter_map(|found| found.input.as_deref()));
-            Some(Place::look(out, &taken)?)
+            Some(Place::look(out, &taken)?.styled(args.result.style(session.config.result)))
         }
         None => None,
     };

@@ -111,7 +111,8 @@ fn looked_at(session: &Session, args: &RunArgs, places: &[PathBuf]) -> Result<Ve
     let mut taken: Vec<&Path> = args.files.iter().map(PathBuf::as_path).collect();
     taken.push(&session.ledger_path);
     taken.extend(session.config.file.as_deref());
-    let look = |place: &PathBuf| Place::look(place, &taken).map_err(Failure::from);
+    let style = args.result.style(session.config.result);
+    let look = |place: &PathBuf| Ok(Place::look(place, &taken)?.styled(style));
     places.iter().map(look).collect()
 }
 
@@ -171,6 +172,7 @@ pub fn refuse(
             finished_at: SystemClock::default().wall(),
             journal_head: None,
             result: None,
+            failed: None,
             error: Some(&words),
             exit_code: exit.code(),
         }));
@@ -207,6 +209,7 @@ pub fn tell(args: &DriveArgs, told: &Told<'_>, ended: &Ended) {
         finished_at: told.finished_at,
         journal_head: ended.journal_head,
         result: place.map(Place::path),
+        failed: ended.failed.as_deref(),
         error: (!words.is_empty()).then_some(&words),
         exit_code: ended.exit.code(),
     };

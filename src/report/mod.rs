@@ -3,6 +3,8 @@
 //! It reads the ledger and never writes to it, and sends nothing. How a batch was read, and what
 //! the exit code is, it is told.
 
+pub mod failed;
+pub mod layout;
 pub mod progress;
 pub mod result;
 mod sheet;

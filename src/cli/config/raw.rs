@@ -18,6 +18,7 @@ pub(super) struct Raw {
     pub(super) ledger: RawLedger,
     pub(super) limits: RawLimits,
     pub(super) holds: RawHolds,
+    pub(super) result: RawResult,
 }
 
 #[derive(Default, Deserialize)]
@@ -81,6 +82,13 @@ pub(super) struct RawHolds {
     pub(super) days: Option<i64>,
 }
 
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawResult {
+    pub(super) language: Option<String>,
+    pub(super) plain: Option<bool>,
+}
+
 /// One setting that the environment may give.
 pub(super) struct Key {
     section: &'static str,
@@ -91,6 +99,7 @@ pub(super) struct Key {
 pub(super) enum Slot<'a> {
     Text(&'a mut Option<String>),
     Whole(&'a mut Option<i64>),
+    Flag(&'a mut Option<bool>),
 }
 
 macro_rules! keys {
@@ -121,6 +130,8 @@ pub(super) const KEYS: &[Key] = keys! {
     Text ledger.url,
     Whole limits.amount_fen_max,
     Whole holds.days,
+    Text result.language,
+    Flag result.plain,
 };
 
 impl Key {
@@ -159,6 +170,10 @@ pub(super) fn overlay(
                     .parse()
                     .map_err(|_| fault("must be a whole number in plain digits"))?;
                 *slot = Some(number);
+            }
+            Slot::Flag(slot) => {
+                let flag = value.parse().map_err(|_| fault("must be true or false"))?;
+                *slot = Some(flag);
             }
         }
         given.insert(format!("{}.{}", key.section, key.name), variable);

@@ -98,6 +98,7 @@ fn every_key_of_the_file_has_its_variable() {
         let value = match (key.slot)(&mut Raw::default()) {
             Slot::Text(_) => "x",
             Slot::Whole(_) => "3",
+            Slot::Flag(_) => "true",
         };
         let mut raw = Raw::default();
         let given = overlay(&mut raw, environment(&[(&key.variable(), value)])).unwrap();
@@ -105,6 +106,7 @@ fn every_key_of_the_file_has_its_variable() {
         let set = match (key.slot)(&mut raw) {
             Slot::Text(slot) => slot.is_some(),
             Slot::Whole(slot) => slot.is_some(),
+            Slot::Flag(slot) => slot.is_some(),
         };
         assert!(set, "{}", key.variable());
     }

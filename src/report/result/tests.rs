@@ -1,5 +1,6 @@
+use super::super::layout::levy_cells;
 use super::*;
-use crate::batch::{Reader, Rules};
+use crate::batch::{LEVY_COLUMNS, Language, Reader, Rules};
 use crate::ledger::{ReplyFacts, RowOrder, SqliteLedger, Trust};
 use crate::order::{Fen, NextAction, OrderNo, Status};
 use crate::worker::intake::{Terms, Watcher, take_in};
@@ -222,7 +223,7 @@ fn each_of_levys_columns_has_its_own_fact() {
     };
     let whole: Vec<String> = LEVY_COLUMNS
         .iter()
-        .zip(levy_cells(&row))
+        .zip(levy_cells(&row, Language::English))
         .map(|(name, cell)| format!("{name}={cell}"))
         .collect();
     assert_eq!(
@@ -250,7 +251,7 @@ fn each_of_levys_columns_has_its_own_fact() {
     );
     row.order = None;
     row.duplicate_of = None;
-    let bare = levy_cells(&row);
+    let bare = levy_cells(&row, Language::English);
     assert!(bare[3..17].iter().all(|cell| cell.is_empty()), "{bare:?}");
 }
 
