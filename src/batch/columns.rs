@@ -491,6 +491,35 @@ mod tests {
     }
 
     #[test]
+    fn levys_own_columns_are_known_in_both_languages_and_never_carried() {
+        for language in [Language::English, Language::Chinese] {
+            let own = levy_columns(language);
+            let mut header = vec!["mchid", "bal_account_no", "reduction_type", "amount"];
+            header.push(reissue_column(language));
+            header.extend(own);
+            let read = columns(&header).unwrap();
+            assert!(read.returned && read.failed());
+            assert_eq!(read.carried, [0, 1, 2, 3]);
+            assert_eq!(read.place(Name::LevyOutRequestNo), Some(8));
+            for name in own {
+                assert_eq!(folded(name), name, "as it is compared");
+            }
+            header.remove(8);
+            let lacks = columns(&header).err();
+            assert!(matches!(lacks, Some(FileFaultKind::MissingColumns { .. })));
+        }
+        let twice = ["mchid", "levy_status", "levy状态", "levy单号"];
+        let twice = columns(&twice).err();
+        assert!(matches!(
+            twice,
+            Some(FileFaultKind::DoubleColumn {
+                name: "levy_status",
+                ..
+            })
+        ));
+    }
+
+    #[test]
     fn distance_counts_edits() {
         for (a, b, want) in [
             ("", "", 0),

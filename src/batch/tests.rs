@@ -375,3 +375,49 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn levy_reissue_takes_yes_in_any_width_and_case_and_refuses_every_other_word() {
+    use crate::order::Comeback;
+    let read = |cell: &str, number: &str| {
+        let text = format!(
+            "mchid,bal_account_no,reduction_type,amount,levy_reissue,levy_out_request_no\n\
+             1900016681,8609cb22e1774a50a930e414cc71eca06121bc,司法扣划,7,{cell},{number}\n"
+        );
+        let mut reader = Reader::new("f.csv", text.as_bytes(), Rules::default()).unwrap();
+        assert!(reader.head().failed && reader.head().returned);
+        let row = reader.next_row().unwrap().unwrap();
+        let named = (!number.is_empty()).then(|| number.to_owned());
+        assert_eq!(row.came_back_as, named, "{cell}");
+        let fault = |faults: Vec<Fault>| faults[0].to_string();
+        row.outcome
+            .map(|deduction| deduction.comeback)
+            .map_err(fault)
+    };
+    for yes in [
+        "yes",
+        "Yes",
+        " YES ",
+        "ｙｅｓ",
+        "y",
+        "Y",
+        "是",
+        "\u{3000}是",
+    ] {
+        assert_eq!(read(yes, "N1"), Ok(Comeback::Reissue), "{yes}");
+        let fault = read(yes, "").unwrap_err();
+        assert!(
+            fault.contains("names no order in levy_out_request_no"),
+            "{fault}"
+        );
+    }
+    assert_eq!(read(" ", "N1"), Ok(Comeback::Mended));
+    assert_eq!(read("", ""), Ok(Comeback::Mended));
+    for no in ["no", "否", "x", "1", "TRUE", "yes!", "'yes"] {
+        let fault = read(no, "N1").unwrap_err();
+        assert!(
+            fault.starts_with("2: levy_reissue: is neither yes nor empty"),
+            "{fault}"
+        );
+    }
+}

@@ -122,9 +122,15 @@ Examples:
   levy run night.csv --expect-rows 120 --expect-amount 4567890
                                            nothing is sent unless it adds up to that (fen)
   levy run sample_batch.csv --sandbox --wait 10
+  levy run night.csv --out night.result.xlsx --lang zh
+                                           the result as a workbook, in Chinese
+  levy run night_fixed.csv                 night.failed.csv, mended and saved under another name
 
 The file's bytes are the batch: the same file again continues it, and sends no row twice. After
-any crash, give the same command again. Nothing is sent before the whole file was checked.")]
+any crash, give the same command again. Nothing is sent before the whole file was checked.
+
+The rows that need somebody stand once more in NAME.failed.csv beside the result. Mend them there,
+or write yes under levy_reissue for a new number in place of one that failed, and run that file.")]
 pub struct RunArgs {
     /// Files of deductions (.csv or .xlsx), in the order in which they are run.
     #[arg(required = true, value_name = "FILE")]
@@ -220,7 +226,7 @@ Examples:
   levy export 3                     by the batch's number in the ledger
   levy export 9f86d081              by the beginning of the file's SHA-256, 8 digits at least
   levy export night.csv             by the input file itself
-  levy export 3 --out /tmp/3.csv
+  levy export 3 --out /tmp/3.xlsx --lang zh
   levy export sample_batch.csv --sandbox
 
 Takes no lock and changes nothing: it may be used while a run is going on.")]

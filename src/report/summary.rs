@@ -73,6 +73,7 @@ struct Json<'a> {
     finished_at: String,
     journal_head: Option<String>,
     result: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     failed: Option<String>,
     exit_code: u8,
     #[serde(skip_serializing_if = "Option::is_none")]

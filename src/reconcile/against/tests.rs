@@ -32,7 +32,7 @@ fn booked(no: &str, fen: u64, state: State) -> Booked {
 }
 
 fn row(line: u64, duplicate_of: &str, found: Found) -> Beside {
-    let cells = ["", "", "", duplicate_of].map(str::to_owned).to_vec();
+    let cells = ["", "", "", duplicate_of, ""].map(str::to_owned).to_vec();
     Beside::Row(Box::new(ListedRow { line, cells, found }))
 }
 

@@ -123,3 +123,39 @@ fn a_cell_that_no_sheet_holds_is_a_fault_with_its_way_out() {
     });
     assert!(fault.unwrap_err().to_string().contains("name a .csv"));
 }
+
+#[test]
+fn the_sums_of_a_chinese_result_are_chinese() {
+    let totals = Totals {
+        rows: 3,
+        by_status: vec![(Status::Success, 2, 150), (Status::Invalid, 1, 0)],
+        orders: 2,
+        deducted_fen: 150,
+        ..Totals::default()
+    };
+    let told = |language| {
+        let lines = sums(&totals, language);
+        lines.iter().map(|line| line.join("|")).collect::<Vec<_>>()
+    };
+    let english = told(Language::English);
+    assert_eq!(
+        english[..4],
+        [
+            "status|rows|yuan",
+            "SUCCESS|2|1.50",
+            "INVALID|1|0.00",
+            "in all|3|1.50"
+        ]
+    );
+    let chinese = told(Language::Chinese);
+    assert_eq!(
+        chinese[..4],
+        [
+            "状态|行数|金额(元)",
+            "成功|2|1.50",
+            "无效|1|0.00",
+            "合计|3|1.50"
+        ]
+    );
+    assert_eq!(english.len(), chinese.len());
+}

@@ -191,6 +191,10 @@ fn l2_what_is_dropped_unmended_is_sent_for_no_row_and_a_mended_one_once() {
         3
     );
     assert_eq!(super::house::debited(&house.books()), debits);
+    let said = house.levy(&["reconcile", "--against", "fixed_too.result.csv", "--json"]);
+    let told: serde_json::Value = serde_json::from_str(&said.out).unwrap();
+    let counts = (&told["no_order"], &told["different"], &told["missing"]);
+    assert_eq!(counts, (&1.into(), &0.into(), &0.into()), "{}", said.err);
     // What was refused at first needs nobody any more.
     assert_eq!(house.levy(&["run", "night.csv", "--quiet"]).exit, 3);
     assert_eq!(house.result("night.failed.csv").len(), 6);
