@@ -74,7 +74,8 @@ pub fn property(bytes: &[u8]) {
             assert_eq!(deduction.returned, number(was, salt));
         }
     }
-    if salt.is_multiple_of(5) {
+    // A number that was cleared stands in other cells too, where they are made of the row's own.
+    if salt.is_multiple_of(5) && part == Part::Whole {
         let again = self::result(&back_as(&rows, &back), &back_head, salt, (style, part));
         assert_eq!(result, again, "the same bytes");
     }
