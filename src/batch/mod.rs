@@ -97,7 +97,8 @@ pub struct Head {
 pub struct InputRow {
     /// The row's place among the file's rows, from 1.
     pub ordinal: u64,
-    /// Physical line on which the row begins, from 1; the header's is 1.
+    /// The row that a spreadsheet shows it in, from 1; the header's is 1. Every message about a row names
+    /// it so: cells of several lines move the lines of the file.
     pub line: u64,
     /// The cells as they came, unquoted and untrimmed, one for each of [`Header::cells`]; of a
     /// result that comes back, without levy's columns and without the escape.
@@ -419,9 +420,9 @@ impl<R: Read> Reader<R> {
         }
         if let Some(first) = self.blanks.front() {
             self.columns.warnings.push(format!(
-                "{} blank rows at the end, from line {} on, are no rows of the batch",
+                "{} blank rows at the end, from row {} on, are no rows of the batch",
                 self.blanks.len(),
-                first.lines.first
+                first.lines.row
             ));
             self.blanks.clear();
         }
@@ -432,13 +433,12 @@ impl<R: Read> Reader<R> {
         let row = validate::Row {
             record,
             kinds,
-            line: lines.first,
-            sheet_row: lines.row,
+            line: lines.row,
         };
         let checked = validate::check(row, &self.columns, &self.rules);
         InputRow {
             ordinal: self.rows,
-            line: lines.first,
+            line: lines.row,
             cells: self.columns.carried_cells(record),
             outcome: checked.outcome,
             amount: checked.amount,

@@ -36,10 +36,8 @@ pub(super) struct Row<'a> {
     pub(super) record: &'a StringRecord,
     /// What its cells are to a spreadsheet; texts, where nothing is told.
     pub(super) kinds: &'a [Kind],
-    /// Where it begins.
+    /// The row that a spreadsheet shows it in.
     pub(super) line: u64,
-    /// Where a spreadsheet shows it.
-    pub(super) sheet_row: u64,
 }
 
 /// Walks the ladder.
@@ -214,7 +212,6 @@ impl<'a> Ladder<'a> {
         let (i, label) = cells.find(|(_, cell)| !cell.trim().is_empty())?;
         is_total(label).then(|| Fault {
             line: self.row.line,
-            sheet_row: self.row.sheet_row,
             place: i,
             column: self.columns.label_at(i).to_owned(),
             value: shown(label.trim()),
@@ -360,7 +357,6 @@ impl<'a> Ladder<'a> {
         };
         Fault {
             line: self.row.line,
-            sheet_row: self.row.sheet_row,
             place: self.columns.place(name).unwrap_or(0),
             column: self.columns.label(name).to_owned(),
             value,

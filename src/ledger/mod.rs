@@ -110,7 +110,7 @@ pub struct Binding {
 pub struct StagedRow {
     /// 1, 2, 3 … among the file's data rows.
     pub ordinal: u64,
-    /// The physical line where the row begins; the header is line 1.
+    /// The row that a spreadsheet shows it in; the header's is 1.
     pub line: u64,
     /// The input's cells as they came.
     pub cells: Vec<String>,
@@ -490,7 +490,7 @@ pub struct Accepted {
 pub struct ResultRow {
     /// Data row, from 1.
     pub ordinal: u64,
-    /// Physical line in its file.
+    /// Its row in its file, as a spreadsheet shows it.
     pub line: u64,
     /// The input's cells as they came.
     pub cells: Vec<String>,

@@ -301,7 +301,7 @@ impl Desk<'_> {
         twins: &[Booked],
     ) -> Vec<Difference> {
         let again = again.map(|line| Difference {
-            note: format!("line {line} of the list names this order too"),
+            note: format!("row {line} of the list names this order too"),
             ..about(Kind::Double, &booked.order)
         });
         let mut found: Vec<Difference> = again.into_iter().collect();

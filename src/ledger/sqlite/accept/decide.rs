@@ -96,7 +96,7 @@ impl Acceptance<'_> {
                 let (line, content) = self.staged_content(other)?;
                 let field = self.field_that_differs(row, &content)?;
                 Ok(Decision::Conflict(format!(
-                    "the number {no} stands for another deduction in line {line} of this file, \
+                    "the number {no} stands for another deduction in row {line} of this file, \
                      whose {field} differs: clear the number or give another"
                 )))
             }
@@ -175,7 +175,7 @@ impl Acceptance<'_> {
                 && let Some(line) = self.unchanged_line(row, old)?
             {
                 return Ok(Decision::Conflict(format!(
-                    "the row changes {}, which line {line} of this file asks for unchanged: take one \
+                    "the row changes {}, which row {line} of this file asks for unchanged: take one \
                      of them out, or clear this row's levy_ columns and give it another number or \
                      none",
                     old.no
