@@ -11,4 +11,5 @@ mod sheet;
 pub mod status;
 pub mod story;
 pub mod summary;
+mod table;
 pub mod template;
