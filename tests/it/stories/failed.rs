@@ -111,6 +111,13 @@ fn l5_a_chinese_plain_one_and_a_workbook_do_the_same() {
     let told: serde_json::Value = serde_json::from_str(&said.out).unwrap();
     assert_eq!((&told["rows"], &told["missing"]), (&6.into(), &0.into()));
     assert_eq!(told["no_order"], 0, "{}", said.err);
+    // And the Chinese result, given to a rerun, gives the four that are left their new numbers.
+    let said = house.levy(&["rerun", "night.result.csv", "--quiet"]);
+    assert_eq!(said.exit, 0, "{}", said.err);
+    let children = (1..=5).map(|n| child(&format!("N{n}")));
+    let mut want: Vec<String> = children.chain(["N6".to_owned()]).collect();
+    want.sort();
+    assert_eq!(house.debited().into_keys().collect::<Vec<_>>(), want);
 }
 
 #[test]
