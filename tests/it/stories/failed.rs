@@ -1,5 +1,7 @@
 //! `NAME.failed.csv`: what needs somebody, mended or not, and dropped again.
 
+use std::path::Path;
+
 use super::house::{Boxed, House, child, row, statuses};
 
 /// Five closed rows and one that was deducted, and the money is there now.
@@ -111,13 +113,50 @@ fn l5_a_chinese_plain_one_and_a_workbook_do_the_same() {
     let told: serde_json::Value = serde_json::from_str(&said.out).unwrap();
     assert_eq!((&told["rows"], &told["missing"]), (&6.into(), &0.into()));
     assert_eq!(told["no_order"], 0, "{}", said.err);
-    // And the Chinese result, given to a rerun, gives the four that are left their new numbers.
+    // Asked for in a workbook, as a spreadsheet saves it, and one row of it mended.
+    workbook(
+        &house.path("night.failed.csv"),
+        &house.path("mended.xlsx"),
+        |row, name| match (row, name) {
+            (2, "levy重新发起") => Some("yes"),
+            (3, "amount") => Some("3333"),
+            _ => None,
+        },
+    );
+    let said = house.levy(&["run", "mended.xlsx", "--quiet", "--lang", "zh"]);
+    assert_eq!(said.exit, 3, "{}", said.err);
+    let debited = house.debited();
+    assert!(debited.contains_key(&child("N2")) && debited.values().any(|fen| *fen == 3_333));
+    assert_eq!(debited.len(), 4);
+    assert!(house.path("mended.failed.xlsx").exists());
+    // And the Chinese result, given to a rerun, gives those that are left their new numbers.
     let said = house.levy(&["rerun", "night.result.csv", "--quiet"]);
     assert_eq!(said.exit, 0, "{}", said.err);
-    let children = (1..=5).map(|n| child(&format!("N{n}")));
-    let mut want: Vec<String> = children.chain(["N6".to_owned()]).collect();
-    want.sort();
-    assert_eq!(house.debited().into_keys().collect::<Vec<_>>(), want);
+    let mut fen: Vec<u64> = house.debited().into_values().collect();
+    fen.sort_unstable();
+    assert_eq!(fen, [60, 1_000, 2_000, 3_333, 4_000, 5_000]);
+    for number in [1, 2, 4, 5] {
+        assert!(house.debited().contains_key(&child(&format!("N{number}"))));
+    }
+}
+
+/// A CSV as a workbook with text cells, a cell of it changed where `mend` (row from 1, column) says so.
+fn workbook(from: &Path, to: &Path, mend: impl Fn(u32, &str) -> Option<&'static str>) {
+    let text = std::fs::read_to_string(from).unwrap();
+    let mut reader = csv::Reader::from_reader(text.as_bytes());
+    let header = reader.headers().unwrap().clone();
+    let mut book = rust_xlsxwriter::Workbook::new();
+    let sheet = book.add_worksheet();
+    for (column, name) in (0..).zip(&header) {
+        sheet.write_string(0, column, name).unwrap();
+    }
+    for (row, record) in (1..).zip(reader.records()) {
+        for ((column, cell), name) in (0..).zip(&record.unwrap()).zip(&header) {
+            let cell = mend(row, name).unwrap_or(cell);
+            sheet.write_string(row, column, cell).unwrap();
+        }
+    }
+    book.save(to).unwrap();
 }
 
 #[test]
