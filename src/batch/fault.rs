@@ -21,10 +21,8 @@ const RUN_CHARS_MASKED: usize = 12;
 /// file's name before it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// Physical line on which the row begins, from 1.
-    pub line: u64,
     /// The row that a spreadsheet shows it in, from 1 for the header.
-    pub sheet_row: u64,
+    pub line: u64,
     /// The column's place in the file, counted from 0.
     pub place: usize,
     /// The header cell of the column, as shown.
@@ -42,7 +40,6 @@ impl Fault {
     pub fn of_number(line: u64, no: &str, what: String, hint: String) -> Self {
         Self {
             line,
-            sheet_row: line,
             place: 0,
             column: "out_request_no".into(),
             value: shown(no),
@@ -61,7 +58,7 @@ impl Fault {
     /// value.
     pub fn in_sheet(&self, name: &str, word: &str) -> String {
         let Self {
-            sheet_row,
+            line,
             place,
             column,
             value,
@@ -70,7 +67,7 @@ impl Fault {
             ..
         } = self;
         let letters = column_letters(*place);
-        format!("{name}:{sheet_row}:{letters}: {word}\"{value}\": {column} {what}: {hint}")
+        format!("{name}:{line}:{letters}: {word}\"{value}\": {column} {what}: {hint}")
     }
 
     /// The message of what is only a doubt: `batch.csv:17: warning: card_no: …`.

@@ -25,13 +25,13 @@ use std::path::Path;
 use csv::StringRecord;
 
 use crate::clock::WallMs;
-use crate::order::{Content, Fen, OrderNo, Resolution};
+use crate::order::{Comeback, Content, Fen, OrderNo, Resolution};
 use columns::Columns;
 use decode::{Decoder, Lines, Stop};
 use digest::open_file;
 use workbook::{Kind, Workbook};
 
-pub use columns::{LEVY_COLUMNS, Language, template};
+pub use columns::{LEVY_COLUMNS, Language, levy_columns, number_column, reissue_column, template};
 pub use control::{AddedUp, ControlTotals};
 pub use digest::digest_of;
 pub use encoding::Encoding;
@@ -79,6 +79,8 @@ pub struct Header {
     pub delimiter: u8,
     /// The file carries levy's columns: it is a result that comes back.
     pub returned: bool,
+    /// It also has the column `levy_reissue`: rows that needed somebody come back.
+    pub failed: bool,
 }
 
 /// What is known of a file after it was read whole.
@@ -97,7 +99,8 @@ pub struct Head {
 pub struct InputRow {
     /// The row's place among the file's rows, from 1.
     pub ordinal: u64,
-    /// Physical line on which the row begins, from 1; the header's is 1.
+    /// The row that a spreadsheet shows it in, from 1; the header's is 1. Every message about a row names
+    /// it so: cells of several lines move the lines of the file.
     pub line: u64,
     /// The cells as they came, unquoted and untrimmed, one for each of [`Header::cells`]; of a
     /// result that comes back, without levy's columns and without the escape.
@@ -106,6 +109,8 @@ pub struct InputRow {
     pub outcome: Result<Deduction, Vec<Fault>>,
     /// The amount where it could be read, of an invalid row too.
     pub amount: Option<Fen>,
+    /// What stands in `levy_out_request_no`, of an invalid row too.
+    pub came_back_as: Option<String>,
     /// What may be wrong with it, and is not for levy to tell: the row goes on.
     pub doubts: Vec<Fault>,
 }
@@ -133,6 +138,8 @@ pub struct Deduction {
     pub content: Content,
     /// `levy_out_request_no` of a result that comes back: the order that the row belongs to.
     pub returned: Option<OrderNo>,
+    /// What such a row asks for.
+    pub comeback: Comeback,
     /// What another tool did with the number: of a history alone.
     pub past: Option<Past>,
 }
@@ -298,6 +305,7 @@ impl<R: Read> Reader<R> {
             cells: columns.carried_cells(records.record()),
             delimiter,
             returned: columns.returned,
+            failed: columns.failed(),
         };
         let raw_header = records.record().iter().map(str::to_owned).collect();
         Ok(Self {
@@ -445,9 +453,9 @@ impl<R: Read> Reader<R> {
         }
         if let Some(first) = self.blanks.front() {
             self.columns.warnings.push(format!(
-                "{} blank rows at the end, from line {} on, are no rows of the batch",
+                "{} blank rows at the end, from row {} on, are no rows of the batch",
                 self.blanks.len(),
-                first.lines.first
+                first.lines.row
             ));
             self.blanks.clear();
         }
@@ -458,16 +466,16 @@ impl<R: Read> Reader<R> {
         let row = validate::Row {
             record,
             kinds,
-            line: lines.first,
-            sheet_row: lines.row,
+            line: lines.row,
         };
         let checked = validate::check(row, &self.columns, &self.rules);
         InputRow {
             ordinal: self.rows,
-            line: lines.first,
+            line: lines.row,
             cells: self.columns.carried_cells(record),
             outcome: checked.outcome,
             amount: checked.amount,
+            came_back_as: checked.came_back_as,
             doubts: checked.doubts,
         }
     }

@@ -21,7 +21,7 @@ pub use books::{
     BackupArgs, FreezeArgs, LedgerArgs, LedgerCommand, Outcome, ResolveArgs, ShowArgs, StatusArgs,
     UnfreezeArgs, VerifyArgs,
 };
-pub use file::{ExpectArgs, FileArgs, TemplateArgs, TemplateLanguage};
+pub use file::{ExpectArgs, FileArgs, ResultArgs, TemplateArgs, TemplateLanguage};
 pub use past::{ImportArgs, RestoredArgs};
 pub use plan::{ApproveArgs, PlanArgs};
 pub use reconcile::{Moment, ReconcileArgs, Until};
@@ -137,9 +137,15 @@ Examples:
   levy run --plan 3 --approved-by 'Wang Fang' --yes
                                            what `levy plan` has stored, and nothing else
   levy run sample_batch.csv --sandbox --wait 10
+  levy run night.csv --out night.result.xlsx --lang zh
+                                           the result as a workbook, in Chinese
+  levy run night_fixed.csv                 night.failed.csv, mended and saved under another name
 
 The file's bytes are the batch: the same file again continues it, and sends no row twice. After
-any crash, give the same command again. Nothing is sent before the whole file was checked.")]
+any crash, give the same command again. Nothing is sent before the whole file was checked.
+
+The rows that need somebody stand once more in NAME.failed.csv beside the result. Mend them there,
+or write yes under levy_reissue for a new number in place of one that failed, and run that file.")]
 pub struct RunArgs {
     /// Files of deductions (.csv or .xlsx), in the order in which they are run.
     #[arg(required_unless_present = "plan", value_name = "FILE")]
@@ -158,6 +164,9 @@ pub struct RunArgs {
     /// input. Only with one file.
     #[arg(long, value_name = "RESULT")]
     pub out: Option<PathBuf>,
+    /// What the result looks like.
+    #[command(flatten)]
+    pub result: ResultArgs,
     /// How the file is read and taken in.
     #[command(flatten)]
     pub taking: FileArgs,
@@ -258,7 +267,7 @@ Examples:
   levy export 3                     by the batch's number in the ledger
   levy export 9f86d081              by the beginning of the file's SHA-256, 8 digits at least
   levy export night.csv             by the input file itself
-  levy export 3 --out /tmp/3.csv
+  levy export 3 --out /tmp/3.xlsx --lang zh
   levy export sample_batch.csv --sandbox
 
 Takes no lock and changes nothing: it may be used while a run is going on.")]
@@ -272,6 +281,9 @@ pub struct ExportArgs {
     /// Where the result goes; beside the input file if that was given, else in this directory.
     #[arg(long, value_name = "RESULT.csv")]
     pub out: Option<PathBuf>,
+    /// What the result looks like.
+    #[command(flatten)]
+    pub result: ResultArgs,
     /// Say nothing if all goes well.
     #[arg(long)]
     pub quiet: bool,

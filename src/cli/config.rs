@@ -14,10 +14,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use self::raw::{Raw, RawGateway, RawMerchant, RawPlatform, RawPlatformKey, overlay};
+use self::raw::{Raw, RawGateway, RawMerchant, RawPlatform, RawPlatformKey, RawResult, overlay};
 use super::args::HOLD_DAYS_MAX;
+use crate::batch::Language;
 use crate::ledger::HOLD_DAYS_DEFAULT;
 use crate::order::{AMOUNT_FEN_MAX, Merchant};
+use crate::report::layout::{Ends, Style};
 use crate::secret::Secret;
 
 /// The settings file that is taken where none is named.
@@ -67,6 +69,8 @@ pub struct Config {
     pub require_approval: bool,
     /// Days within which another order for the same debt holds a new one.
     pub hold_days: u32,
+    /// What results look like.
+    pub result: Style,
     source: Source,
     merchant: RawMerchant,
     platform: RawPlatform,
@@ -289,6 +293,7 @@ fn check(
         0,
         HOLD_DAYS_MAX,
     )?;
+    let result = style(&source, &raw.result)?;
     let ledger = ledger_path(&source, raw.ledger.url.as_deref().unwrap_or(LEDGER_DEFAULT))?;
     Ok(Config {
         file,
@@ -300,11 +305,25 @@ fn check(
         total_fen_max,
         require_approval: raw.batch.require_approval.unwrap_or(false),
         hold_days: hold_days as u32,
+        result,
         source,
         merchant: raw.merchant,
         platform: raw.platform,
         gateway: raw.gateway,
     })
+}
+
+fn style(source: &Source, raw: &RawResult) -> Result<Style> {
+    let language = match raw.language.as_deref() {
+        None | Some("en") => Language::English,
+        Some("zh") => Language::Chinese,
+        Some(_) => return Err(source.fault("result", "language", "must be en or zh")),
+    };
+    let ends = match raw.plain {
+        Some(true) => Ends::Plain,
+        Some(false) | None => Ends::Excel,
+    };
+    Ok(Style { language, ends })
 }
 
 fn ledger_path(source: &Source, url: &str) -> Result<PathBuf> {

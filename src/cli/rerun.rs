@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use super::approval;
 use super::args::{OnlyDead, RerunArgs};
-use super::drive::{Driver, Hands, Work, at_hand};
+use super::drive::{Driver, Hands, at_hand};
 use super::export::sandbox_directory;
 use super::failure::{Exit, Failure};
 use super::run::{Told, driver, refuse, tell};
@@ -94,7 +94,8 @@ fn open(args: &RerunArgs) -> Result<Opened<'_>, Failure> {
         &asked,
         &session.ledger_path,
         session.config.file.as_deref(),
-    )?;
+    )?
+    .styled(args.result.style(session.config.result));
     driver.release(&mut session)?;
     Ok((session, driver, asked, place))
 }
@@ -200,67 +201,95 @@ impl Desk<'_> {
         };
         place.hold(batch.rows)?;
         ended.batch = Some(batch.clone());
-        let rerun = second_half(&self.args.only, unsent);
-        if !self.may_send(session, &batch, rerun)? {
-            say("nothing was issued again, and nothing was sent");
-            return Ok(());
-        }
         let again = Again {
             batch: batch.id,
             only: only(&self.args.only),
-            rerun,
+            rerun: second_half(&self.args.only, unsent),
             hold_days: self.hold_days,
         };
-        let mut outcome = Outcome::default();
-        let mut hands = Hands {
-            driver: &mut self.driver,
-            session,
-        };
         let asked = &self.args.only;
-        let done = errand::rerun(&mut hands, &again, &mut outcome, |hands| {
+        let sent = again_as_told(&mut self.driver, session, &again, ended, |hands| {
             let totals = at_hand(&mut hands.session.ledger)?.totals(batch.id)?;
             for line in stays(&totals, asked) {
                 hands.driver.note(&line);
             }
             Ok(())
-        });
-        ended.report = outcome.report;
-        ended.reissued = outcome.reissued;
-        ended.take_alerts();
-        done
+        })?;
+        if !sent {
+            say("nothing was issued again, and nothing was sent");
+        }
+        Ok(())
     }
+}
 
-    fn may_send(
-        &self,
-        session: &mut Session,
-        batch: &Batch,
-        rerun: Rerun,
-    ) -> Result<bool, Failure> {
-        let rehearsal = Rehearsal {
-            of: RehearsedOf::Batch(batch.id),
-            only: only(&self.args.only),
-            rerun,
-            at: session.clock.wall(),
-            hold_days: self.hold_days,
-        };
-        let mut work = Work::default();
-        let words = |ledger: &mut dyn Ledger| -> LedgerResult<String> {
-            let said = ledger.rehearse(&rehearsal, &mut |_| Ok(()))?;
-            work.open = said.open;
-            work.pending = said.lanes.iter().map(|lane| lane.pending).sum();
-            let totals = ledger.totals(batch.id)?;
-            let mut text = table(&totals);
-            text.push_str(&plan::words(&said));
-            text.push_str(&format!(
-                "{} orders would be sent now, {} are open; what is proven dead on the way is \
-                 issued again too.",
-                grouped(work.pending),
-                grouped(work.open)
-            ));
-            Ok(text)
-        };
-        self.driver.may_send(session, words)
+/// Reruns what the rows of a batch ask for (`levy_reissue`), and sends what of it was never sent: it is
+/// run like any file.
+pub fn as_asked(
+    driver: &mut Driver<'_>,
+    session: &mut Session,
+    batch: &Batch,
+    hold_days: u32,
+    ended: &mut Ended,
+) -> Result<(), Failure> {
+    let again = Again {
+        batch: batch.id,
+        only: Only::Asked,
+        rerun: Rerun::Issued(Unsent::All),
+        hold_days,
+    };
+    if !again_as_told(driver, session, &again, ended, |_| Ok(()))? {
+        say("nothing was sent; `levy cancel` withdraws the batch");
     }
+    Ok(())
+}
+
+/// Asks, then reruns; whether it was allowed.
+fn again_as_told(
+    driver: &mut Driver<'_>,
+    session: &mut Session,
+    again: &Again,
+    ended: &mut Ended,
+    issued: impl FnOnce(&mut Hands<'_, '_>) -> Result<(), Failure>,
+) -> Result<bool, Failure> {
+    if !may_send(driver, session, again)? {
+        return Ok(false);
+    }
+    let mut outcome = Outcome::default();
+    let mut hands = Hands { driver, session };
+    let done = errand::rerun(&mut hands, again, &mut outcome, issued);
+    ended.report = outcome.report;
+    ended.reissued = outcome.reissued;
+    ended.take_alerts();
+    done.map(|()| true)
+}
+
+fn may_send(
+    driver: &mut Driver<'_>,
+    session: &mut Session,
+    again: &Again,
+) -> Result<bool, Failure> {
+    let rehearsal = Rehearsal {
+        of: RehearsedOf::Batch(again.batch),
+        only: again.only,
+        rerun: again.rerun,
+        at: session.clock.wall(),
+        hold_days: again.hold_days,
+    };
+    let words = |ledger: &mut dyn Ledger| -> LedgerResult<String> {
+        let said = ledger.rehearse(&rehearsal, &mut |_| Ok(()))?;
+        let pending: u64 = said.lanes.iter().map(|lane| lane.pending).sum();
+        let totals = ledger.totals(again.batch)?;
+        let mut text = table(&totals);
+        text.push_str(&plan::words(&said));
+        text.push_str(&format!(
+            "{} orders would be sent now, {} are open; what is proven dead on the way is \
+             issued again too.",
+            grouped(pending),
+            grouped(said.open)
+        ));
+        Ok(text)
+    };
+    driver.may_send(session, words)
 }
 
 /// Why rows are not issued again, by status; after the reissues, before they are sent.

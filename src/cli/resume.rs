@@ -76,7 +76,7 @@ fn open(args: &ResumeArgs) -> Result<(Session, Opened<'_>), Failure> {
             let mut taken: Vec<&Path> = vec![&session.ledger_path];
             taken.extend(session.config.file.as_deref());
             taken.extend(found.iter().filter_map(|found| found.input.as_deref()));
-            let place = Place::look(out, &taken)?;
+            let place = Place::look(out, &taken)?.styled(args.result.style(session.config.result));
             if let Some(found) = &found {
                 place.hold(found.batch.rows)?;
             }

@@ -42,7 +42,7 @@ pub fn run(args: &RunArgs) -> Exit {
         let create = args.create_ledger || args.drive.sandbox;
         let mut session = Session::open(&args.drive, create, &dir)?;
         let driver = driver(&args.drive, &args.first)?;
-        let places = looked_at(&session, &files, &places)?;
+        let places = looked_at(&session, args, &files, &places)?;
         approval::take(&mut session, args, &files)?;
         driver.release(&mut session)?;
         Ok((session, driver, places))
@@ -115,13 +115,15 @@ fn places(args: &RunArgs, files: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
 
 fn looked_at(
     session: &Session,
+    args: &RunArgs,
     files: &[PathBuf],
     places: &[PathBuf],
 ) -> Result<Vec<Place>, Failure> {
     let mut taken: Vec<&Path> = files.iter().map(PathBuf::as_path).collect();
     taken.push(&session.ledger_path);
     taken.extend(session.config.file.as_deref());
-    let look = |place: &PathBuf| Place::look(place, &taken).map_err(Failure::from);
+    let style = args.result.style(session.config.result);
+    let look = |place: &PathBuf| Ok(Place::look(place, &taken)?.styled(style));
     places.iter().map(look).collect()
 }
 
@@ -181,6 +183,7 @@ pub fn refuse(
             finished_at: SystemClock::default().wall(),
             journal_head: None,
             result: None,
+            failed: None,
             error: Some(&words),
             exit_code: exit.code(),
         }));
@@ -217,6 +220,7 @@ pub fn tell(args: &DriveArgs, told: &Told<'_>, ended: &Ended) {
         finished_at: told.finished_at,
         journal_head: ended.journal_head,
         result: place.map(Place::path),
+        failed: ended.failed.as_deref(),
         error: (!words.is_empty()).then_some(&words),
         exit_code: ended.exit.code(),
     };

@@ -1,18 +1,20 @@
 //! One file of `levy run`: known or taken in, asked about, run, told, its result written.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::approval;
 use super::args::{ExpectArgs, FileArgs};
 use super::config::Config;
 use super::drive::{Driver, at_hand, expiring, lost};
 use super::failure::{Exit, Failure};
+use super::rerun;
 use super::session::Session;
 use crate::batch::{AddedUp, ControlTotals, Encoding, Form, InputRow, Rules, digest_of};
 use crate::clock::{Clock, WallMs};
 use crate::ledger::{
     Accepted, Admit, Batch, Environment, Expiring, JournalHead, Ledger, Scope, Tally, Totals,
 };
+use crate::report::failed::{self, Failed};
 use crate::report::progress::say;
 use crate::report::result::{self, Place};
 use crate::report::summary::{grouped, table};
@@ -62,6 +64,8 @@ pub struct Ended {
     pub journal_head: Option<JournalHead>,
     /// The result was written.
     pub written: bool,
+    /// Where those of its rows are that need somebody.
+    pub failed: Option<PathBuf>,
     /// What went wrong, in order.
     pub failures: Vec<Failure>,
     /// How it ended.
@@ -80,6 +84,7 @@ impl Ended {
             alerts: Vec::new(),
             journal_head: None,
             written: false,
+            failed: None,
             failures: Vec::new(),
             exit: Exit::Done,
         }
@@ -157,6 +162,10 @@ impl Course<'_> {
         batch: &Batch,
         ended: &mut Ended,
     ) -> Result<(), Failure> {
+        if at_hand(&mut session.ledger)?.reissues_asked(batch.id)? > 0 {
+            let hold_days = self.taking.hold_days.unwrap_or(session.config.hold_days);
+            return rerun::as_asked(&mut self.driver, session, batch, hold_days, ended);
+        }
         let scope = Scope::Batch(batch.id);
         let work = self.driver.work(session, scope)?;
         if self.driver.idle(work) {
@@ -313,7 +322,10 @@ pub fn afterwards(session: &mut Session, batch: &Batch, place: Option<&Place>, e
     }
     let Some(place) = place else { return };
     match result::write(ledger, batch, place) {
-        Ok(_) => ended.written = true,
+        Ok(_) => {
+            ended.written = true;
+            failed_rows(ledger, batch, place, ended);
+        }
         Err(fault) => {
             ended.fail(fault.into());
             say(&format!(
@@ -323,6 +335,26 @@ pub fn afterwards(session: &mut Session, batch: &Batch, place: Option<&Place>, e
             ));
         }
     }
+}
+
+/// The rows that need somebody, beside the result.
+fn failed_rows(ledger: &mut dyn Ledger, batch: &Batch, place: &Place, ended: &mut Ended) {
+    let Some(totals) = &ended.totals else { return };
+    match failed::write(ledger, batch, totals, place) {
+        Ok(Failed::Nobody) => {}
+        Ok(Failed::Written(path, _)) => ended.failed = Some(path),
+        Ok(Failed::Taken(path)) => say(&not_ours(&path)),
+        Err(fault) => ended.fail(fault.into()),
+    }
+}
+
+/// A failed file's place is another's.
+pub fn not_ours(path: &Path) -> String {
+    format!(
+        "the rows that need somebody are in the result alone: {} is another file; move it away, and \
+         `levy export` writes them there",
+        path.display()
+    )
 }
 
 fn accepted(name: &str, batch: &Batch, accepted: &Accepted) -> String {

@@ -282,6 +282,11 @@ impl Pass<'_, '_> {
             (Some(ready), Outcome::Through(shelf)) => {
                 let result = ready.place.path().file_name().unwrap_or_default();
                 let outside = self.outside(slot, name, shelf, result);
+                let failed = ended.failed.take();
+                ended.failed = failed.map(|inside| {
+                    let failed = inside.file_name().unwrap_or_default();
+                    self.outside(slot, name, shelf, failed)
+                });
                 Place::look(&outside, &[]).ok()
             }
         };
@@ -324,8 +329,9 @@ impl Pass<'_, '_> {
         let mut taken = vec![&*input, &*self.session.ledger_path];
         taken.extend(self.session.config.file.as_deref());
         let place = Place::look(&result::beside(&input), &taken)?;
+        let style = self.args.result.style(self.session.config.result);
         Ok(Ready {
-            place: place.for_readers(self.folder.readers),
+            place: place.styled(style).for_readers(self.folder.readers),
             stamp,
             digest,
             again,
@@ -381,14 +387,17 @@ impl Pass<'_, '_> {
             failure => failure.to_string().replace(&inside, &file),
         };
         let reasons: Vec<String> = ended.failures.iter().map(reason).collect();
-        let result = ready.filter(|_| ended.written).map(|ready| {
-            let inside = ready.place.path().file_name().unwrap_or_default();
+        let called = |inside: &Path| {
+            let inside = inside.file_name().unwrap_or_default();
             let outside = match outcome {
                 Outcome::Through(_) => slot.name_outside(name, inside),
                 Outcome::Unfinished | Outcome::Unapproved => inside.to_owned(),
             };
             outside.to_string_lossy().into_owned()
-        });
+        };
+        let result = ready.filter(|_| ended.written);
+        let result = result.map(|ready| called(ready.place.path()));
+        let failed = ended.failed.as_deref().map(called);
         let text = inbox::text(&Receipt {
             file: &file,
             digest: ready.map(|ready| ready.digest),
@@ -399,6 +408,7 @@ impl Pass<'_, '_> {
             reasons: &reasons,
             alerts: &ended.alerts,
             result: result.as_deref(),
+            failed: failed.as_deref(),
             exit_code: ended.exit.code(),
             journal_head: ended.journal_head,
             at: self.session.clock.wall(),

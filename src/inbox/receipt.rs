@@ -46,6 +46,8 @@ pub struct Receipt<'a> {
     pub alerts: &'a [String],
     /// The result, as it is called beside the receipt.
     pub result: Option<&'a str>,
+    /// The rows of it that need somebody, likewise.
+    pub failed: Option<&'a str>,
     /// How `levy run` would have ended.
     pub exit_code: u8,
     /// Where the journal stands.
@@ -82,6 +84,13 @@ pub fn text(receipt: &Receipt<'_>) -> Vec<u8> {
     }
     if let Some(result) = receipt.result {
         line(&mut text, "Result 结果文件", result);
+    }
+    if let Some(failed) = receipt.failed {
+        let words = format!(
+            "{failed}: mend its rows, save it under another name, drop that \
+             修改后另存为新文件名, 再放入文件夹"
+        );
+        line(&mut text, "To mend 需处理的行", &words);
     }
     if let Some(batch) = receipt.batch {
         let accepted = format!("{}, accepted {}", batch.id, batch.accepted_at.rfc3339());
@@ -217,6 +226,7 @@ mod tests {
             reasons: &["扣划.csv:1: missing column mchid".into()],
             alerts: &[],
             result: None,
+            failed: None,
             exit_code: 2,
             journal_head: None,
             at: WallMs(0),
@@ -244,6 +254,7 @@ mod tests {
             reasons: &[],
             exit_code: 3,
             result: Some("扣划.result.csv"),
+            failed: Some("扣划.failed.csv"),
             ..receipt
         };
         let done = String::from_utf8(text(&done)).unwrap();

@@ -5,6 +5,7 @@ pub(in crate::ledger) mod acceptance;
 pub(in crate::ledger) mod answers;
 pub(in crate::ledger) mod chain;
 pub(in crate::ledger) mod decisions;
+pub(in crate::ledger) mod failed;
 pub(in crate::ledger) mod fixture;
 pub(in crate::ledger) mod history;
 pub(in crate::ledger) mod listed;
@@ -131,6 +132,14 @@ macro_rules! contract_suite {
             notes:
                 a_change_under_a_number_of_its_own_that_is_given_twice_is_one_change,
                 l2_a_clash_in_a_file_is_told_with_the_line_and_the_field_that_differs,;
+            failed:
+                l2_a_row_of_a_failed_file_that_nobody_mended_is_its_order,
+                l5_a_mended_row_takes_the_place_of_an_order_that_stands_refused_once,
+                l5_a_refused_order_that_may_have_been_accepted_is_not_replaced,
+                l5_a_row_that_asks_for_a_new_number_gets_one_once,
+                l5_levy_reissue_gives_nothing_a_new_number_that_is_not_dead,
+                l2_a_row_is_changed_or_issued_again_and_not_both,
+                l7_what_came_back_and_is_no_order_keeps_the_number_that_it_came_back_with,;
             history:
                 l3_another_tools_word_settles_nothing_and_a_verified_answer_wins,
                 l3_no_refusal_and_no_missing_connection_makes_an_imported_number_unsent,

@@ -25,7 +25,7 @@ use std::sync::Arc;
 
 use crate::clock::WallMs;
 use crate::order::{
-    Asked, Content, ContentDigest, Event, Fen, Field, NextAction, Order, OrderNo, Proof,
+    Asked, Comeback, Content, ContentDigest, Event, Fen, Field, NextAction, Order, OrderNo, Proof,
     Resolution, State, Status, Weak,
 };
 
@@ -112,12 +112,14 @@ pub struct Binding {
 pub struct StagedRow {
     /// 1, 2, 3 … among the file's data rows.
     pub ordinal: u64,
-    /// The physical line where the row begins; the header is line 1.
+    /// The row that a spreadsheet shows it in; the header's is 1.
     pub line: u64,
     /// The input's cells as they came.
     pub cells: Vec<String>,
     /// The amount, where it could be read (of invalid rows too).
     pub amount: Option<Fen>,
+    /// What stands in `levy_out_request_no`, of invalid rows too: it must not get lost.
+    pub came_back_as: Option<String>,
     /// A valid deduction, or what is wrong with the row, in words without secrets.
     pub asked: Result<StagedOrder, String>,
 }
@@ -131,6 +133,8 @@ pub struct StagedOrder {
     pub content: Content,
     /// `levy_out_request_no`: the order that this row came back from.
     pub returned: Option<OrderNo>,
+    /// What such a row asks for.
+    pub comeback: Comeback,
     /// What another tool did with the number: of a history alone ([`Ledger::import`]).
     pub past: Option<SentBefore>,
 }
@@ -488,7 +492,7 @@ pub struct Accepted {
 pub struct ResultRow {
     /// Data row, from 1.
     pub ordinal: u64,
-    /// Physical line in its file.
+    /// Its row in its file, as a spreadsheet shows it.
     pub line: u64,
     /// The input's cells as they came.
     pub cells: Vec<String>,
@@ -502,6 +506,8 @@ pub struct ResultRow {
     pub duplicate_of: Option<String>,
     /// The order that the row shows: its deduction's newest.
     pub order: Option<RowOrder>,
+    /// What the row named as its order when it came back, if it shows none.
+    pub came_back_as: Option<String>,
     /// Faults, conflicts, holds and alerts in words.
     pub note: String,
 }
@@ -702,6 +708,9 @@ pub trait Ledger: Send {
         limit: u32,
         at: WallMs,
     ) -> LedgerResult<Vec<(u64, Proof)>>;
+    /// Rows of a batch that ask for an order to be issued again which is not paid, was sent, and that
+    /// nothing has followed yet.
+    fn reissues_asked(&mut self, batch: BatchId) -> LedgerResult<u64>;
     /// Issues a new order under a new number for each proof, in one transaction; the orders belong
     /// to this batch. What became of each, in order. An order that is not recorded as dead by now,
     /// or that another has followed, stays as it is (law L5).

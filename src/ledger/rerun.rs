@@ -13,6 +13,9 @@ pub enum Only {
     Failed,
     /// CLOSED that is proven alone.
     Closed,
+    /// Those of [`Only::Dead`] that their rows ask for (`levy_reissue`), each once: an order that
+    /// followed is no row's wish.
+    Asked,
     /// None: REJECTED ones are submitted again under their own numbers, and nothing else.
     Neither,
 }
@@ -21,7 +24,7 @@ impl Only {
     /// Whether an order that stands here is issued again.
     pub fn takes(self, state: State) -> bool {
         match self {
-            Self::Dead => state.is_proven_dead(),
+            Self::Dead | Self::Asked => state.is_proven_dead(),
             Self::Failed => state == State::Failed,
             Self::Closed => state == State::ClosedProven,
             Self::Neither => false,

@@ -3,6 +3,8 @@
 //! It reads the ledger and never writes to it, and sends nothing. How a batch was read, and what
 //! the exit code is, it is told.
 
+pub mod failed;
+pub mod layout;
 pub mod marked;
 pub mod plan;
 pub mod progress;
@@ -11,4 +13,5 @@ mod sheet;
 pub mod status;
 pub mod story;
 pub mod summary;
+mod table;
 pub mod template;

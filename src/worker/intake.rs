@@ -226,11 +226,13 @@ fn staged_row(row: InputRow) -> StagedRow {
         line: row.line,
         cells: row.cells,
         amount: row.amount,
+        came_back_as: row.came_back_as,
         asked: match row.outcome {
             Ok(deduction) => Ok(StagedOrder {
                 no: deduction.no,
                 content: deduction.content,
                 returned: deduction.returned,
+                comeback: deduction.comeback,
                 past: deduction.past.map(|past| SentBefore {
                     first_sent_at: past.first_sent_at,
                     outcome: past.outcome,

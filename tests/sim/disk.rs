@@ -257,6 +257,10 @@ impl<L: Ledger> Ledger for Mortal<L> {
             .operate(|| self.ledger.proofs(batch, only, after, limit, at))
     }
 
+    fn reissues_asked(&mut self, batch: BatchId) -> LedgerResult<u64> {
+        self.fuse.operate(|| self.ledger.reissues_asked(batch))
+    }
+
     fn reissue(
         &mut self,
         batch: BatchId,

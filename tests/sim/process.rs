@@ -330,6 +330,7 @@ impl Process<'_> {
             started_at: self.world.clock.wall(),
             finished_at: self.world.clock.wall(),
             result: None,
+            failed: None,
             error: failed.as_deref(),
             exit_code: 0,
         };

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{DriveArgs, FileArgs, TimeOfDay, WAIT_SECONDS_MAX, time_of_day};
+use super::{DriveArgs, FileArgs, ResultArgs, TimeOfDay, WAIT_SECONDS_MAX, time_of_day};
 use crate::inbox::QUIET_SECONDS_DEFAULT;
 
 /// `levy sweep`.
@@ -53,6 +53,9 @@ pub struct SweepArgs {
     /// How the files are read and taken in.
     #[command(flatten)]
     pub taking: FileArgs,
+    /// What the results look like.
+    #[command(flatten)]
+    pub result: ResultArgs,
     /// How they are driven.
     #[command(flatten)]
     pub drive: DriveArgs,

@@ -19,6 +19,7 @@ pub(super) struct Raw {
     pub(super) limits: RawLimits,
     pub(super) holds: RawHolds,
     pub(super) batch: RawBatch,
+    pub(super) result: RawResult,
 }
 
 #[derive(Default, Deserialize)]
@@ -89,6 +90,13 @@ pub(super) struct RawBatch {
     pub(super) require_approval: Option<bool>,
 }
 
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawResult {
+    pub(super) language: Option<String>,
+    pub(super) plain: Option<bool>,
+}
+
 /// One setting that the environment may give.
 pub(super) struct Key {
     section: &'static str,
@@ -132,6 +140,8 @@ pub(super) const KEYS: &[Key] = keys! {
     Whole limits.total_fen_max,
     Whole holds.days,
     Flag batch.require_approval,
+    Text result.language,
+    Flag result.plain,
 };
 
 impl Key {

@@ -95,6 +95,23 @@ fn the_environment_goes_before_the_file() {
 }
 
 #[test]
+fn a_result_looks_as_it_was_typed_else_as_it_is_set() {
+    use crate::cli::args::{ResultArgs, TemplateLanguage};
+    let set = format!("{WHOLE}\n[result]\nlanguage = \"zh\"\nplain = true");
+    let set = loaded(&set, &[]).unwrap().result;
+    let (language, ends) = (Language::Chinese, Ends::Plain);
+    assert_eq!(ResultArgs::default().style(set), Style { language, ends });
+    let typed = ResultArgs {
+        plain: Some(false),
+        lang: Some(TemplateLanguage::En),
+    };
+    assert_eq!(typed.style(set), Style::default());
+    assert_eq!(loaded(WHOLE, &[]).unwrap().result, Style::default());
+    let variables = [("LEVY_RESULT_PLAIN", "true")];
+    assert_eq!(loaded(WHOLE, &variables).unwrap().result.ends, Ends::Plain);
+}
+
+#[test]
 fn every_key_of_the_file_has_its_variable() {
     for key in KEYS {
         let value = match (key.slot)(&mut Raw::default()) {
@@ -210,6 +227,16 @@ fn each_fault_names_its_place_and_what_is_allowed() {
             &[],
             "/etc/levy/levy.toml: [ledger] url: only a file is supported so far, such as \
              \"levy.db\"",
+        ),
+        (
+            with("[result]\nlanguage = \"de\""),
+            &[],
+            "/etc/levy/levy.toml: [result] language: must be en or zh",
+        ),
+        (
+            with("[result]\nplain = true"),
+            &[("LEVY_RESULT_PLAIN", "yes")],
+            "LEVY_RESULT_PLAIN: must be true or false",
         ),
         (
             with("[holds]\ndays = -1"),

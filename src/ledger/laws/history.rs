@@ -245,7 +245,7 @@ pub(in crate::ledger) fn l2_a_history_is_taken_over_whole_or_not_at_all(engine: 
         (
             sent(numbered("G", "g", 1), days_ago(3), FAILED),
             3,
-            "stands in line 2 of this file already",
+            "stands in row 2 of this file already",
         ),
         (
             sent(numbered("W", "w", 1), days_ago(3), None),

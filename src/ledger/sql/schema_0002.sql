@@ -1,4 +1,12 @@
--- The ledger, version 2: plans, and who approved them.
+-- The ledger, version 2: plans, and who approved them; rows that come back with a wish.
+
+-- What the row named as its order when it came back, where it shows none.
+ALTER TABLE batch_row ADD COLUMN came_back_as TEXT
+    CONSTRAINT batch_row_came_back CHECK (came_back_as IS NULL OR kind <> 'ORDER');
+-- The order that the row asks to be issued again, once.
+ALTER TABLE batch_row ADD COLUMN reissues TEXT
+    CONSTRAINT batch_row_reissues CHECK (reissues IS NULL OR kind = 'ORDER');
+CREATE INDEX batch_row_reissues ON batch_row (batch_id) WHERE reissues IS NOT NULL;
 
 -- What a file would do, worked out by taking it in and undoing that.
 CREATE TABLE plan (

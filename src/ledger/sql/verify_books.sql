@@ -52,8 +52,10 @@ WHERE generation > 1 AND NOT EXISTS (
 UNION ALL
 SELECT 'superseded deductions that are alive', COUNT(*) FROM deduction
 WHERE superseded_by IS NOT NULL AND EXISTS (
+    -- One that stands refused is not submitted any more.
     SELECT 1 FROM orders WHERE orders.deduction_id = deduction.deduction_id
-        AND state NOT IN ('FAILED', 'CLOSED_PROVEN', 'CANCELLED') AND resolved_as IS NOT 'FAILED')
+        AND state NOT IN ('FAILED', 'CLOSED_PROVEN', 'CANCELLED') AND state <> 'REJECTED'
+        AND resolved_as IS NOT 'FAILED')
 UNION ALL
 SELECT 'orders that were held and are released by nobody', COUNT(*) FROM orders
 WHERE held_by IS NOT NULL

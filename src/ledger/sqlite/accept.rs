@@ -13,7 +13,7 @@ use crate::clock::WallMs;
 use crate::ledger::{
     Accepted, Admit, Batch, BatchHead, BatchId, DeductionId, LedgerError, LedgerResult,
 };
-use crate::order::State;
+use crate::order::{Comeback, State};
 use decide::Decision;
 pub(super) use decide::changed_no;
 pub(super) use import::import;
@@ -118,6 +118,7 @@ struct Staged<'r> {
     own_no: Option<String>,
     derived_no: Option<String>,
     returned: Option<String>,
+    comeback: Comeback,
     digest: [u8; 32],
 }
 
@@ -131,6 +132,7 @@ mod column {
     pub const FIRST_SENT_AT: usize = 17;
     pub const OUTCOME: usize = 18;
     pub const CHANGE_NO: usize = 19;
+    pub const COMEBACK: usize = 20;
 }
 
 impl<'r> Staged<'r> {
@@ -140,7 +142,11 @@ impl<'r> Staged<'r> {
             Some(_) => [0; 32],
             None => row.get(column::DIGEST)?,
         };
+        let comeback: Option<String> = row.get(column::COMEBACK)?;
         Ok(Self {
+            comeback: comeback
+                .and_then(|word| Comeback::from_word(&word))
+                .unwrap_or(Comeback::Result),
             row,
             ordinal: row.get(0)?,
             line: row.get(1)?,
@@ -279,6 +285,7 @@ impl Acceptance<'_> {
         first: Option<FirstPlace>,
         note: Option<&str>,
     ) -> LedgerResult<()> {
+        let reissues = kind == "ORDER" && staged.comeback == Comeback::Reissue;
         self.tx
             .prepare_cached(sql::BATCH_ROW_INSERT)?
             .execute(params![
@@ -292,6 +299,8 @@ impl Acceptance<'_> {
                 first.as_ref().map(|first| first.batch),
                 first.as_ref().map(|first| first.line),
                 note,
+                staged.returned.as_ref().filter(|_| kind != "ORDER"),
+                staged.returned.as_ref().filter(|_| reissues),
             ])?;
         Ok(())
     }

@@ -228,6 +228,10 @@ impl Ledger for SqliteLedger {
         reissue::proofs(&self.conn, batch, only, after, limit, at)
     }
 
+    fn reissues_asked(&mut self, batch: BatchId) -> LedgerResult<u64> {
+        reissue::asked(&self.conn, batch)
+    }
+
     fn reissue(
         &mut self,
         batch: BatchId,

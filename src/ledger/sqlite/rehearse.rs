@@ -10,7 +10,7 @@ use crate::ledger::{
     Batch, LedgerError, LedgerResult, Plan, Planned, Rehearsal, Rehearsed, RehearsedOf, Reissue,
     ResultRow, Scope, Tally, Unsent,
 };
-use crate::order::{OrderNo, Status};
+use crate::order::{NextAction, OrderNo, Status};
 
 /// Proofs that are read and issued at once.
 const PROOFS_AT_ONCE: u32 = 1_000;
@@ -125,7 +125,8 @@ impl Rows<'_> {
         }
         let rerun = self.rehearsal.rerun;
         match row.status {
-            Status::Rejected if rerun.sends_rejected() => {
+            // One whose row was mended is replaced.
+            Status::Rejected if rerun.sends_rejected() && row.next_action == NextAction::FixRow => {
                 let plan = Plan::Again;
                 Ok(Some(Planned { row, plan }))
             }

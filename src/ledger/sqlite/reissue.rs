@@ -32,7 +32,8 @@ pub(super) fn proofs(
         only.takes(State::Failed),
         only.takes(State::ClosedProven),
         limit,
-        at.plus_ms(-REISSUE_OF_RESOLVED_MS).0
+        at.plus_ms(-REISSUE_OF_RESOLVED_MS).0,
+        only == Only::Asked
     ])?;
     let mut proofs = Vec::new();
     while let Some(row) = rows.next()? {
@@ -41,6 +42,13 @@ pub(super) fn proofs(
         proofs.push((ordinal as u64, Proof::of_failed(no)));
     }
     Ok(proofs)
+}
+
+/// Rows whose wish for a new number may still come to something.
+pub(super) fn asked(conn: &Connection, batch: BatchId) -> LedgerResult<u64> {
+    let mut statement = conn.prepare_cached(sql::REISSUES_ASKED)?;
+    let rows: i64 = statement.query_row([batch.0], |row| row.get(0))?;
+    Ok(rows as u64)
 }
 
 /// Issues an order for each proof, all of them in one transaction.

@@ -1,5 +1,7 @@
 //! A batch's rows and sums, as the result shows them.
 
+mod wish;
+
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::{convert, journal, read, sql};
@@ -120,6 +122,7 @@ fn result_row(conn: &Connection, row: &Row<'_>) -> LedgerResult<ResultRow> {
         note: note(conn, row, shown, duplicate_of.as_deref(), superseded_by)?,
         duplicate_of,
         order,
+        came_back_as: row.get("came_back_as")?,
     })
 }
 
@@ -212,6 +215,15 @@ fn note(
         notes.push(found_out(conn, row, resolved)?);
     } else if let Some(state) = state {
         notes.extend(not_reissued(conn, row, state)?);
+    }
+    if let Shown::Order {
+        state,
+        resolved,
+        superseded: false,
+        ..
+    } = shown
+    {
+        notes.extend(wish::unfulfilled(row, state, resolved)?);
     }
     if row.get::<_, Option<i64>>("alerts")?.unwrap_or(0) > 0 {
         notes.extend(alerts(conn, row.get("order_id")?)?);

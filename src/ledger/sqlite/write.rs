@@ -50,8 +50,9 @@ fn claim(tx: &Transaction<'_>, journal: &mut Journal<'_>, ask: Ask) -> LedgerRes
     if before.next(Event::Claimed(ask.asked)).is_none() {
         return Ok(Written::Refused(found.id, found.standing));
     }
-    // While it stood refused it held no other: the debt may have been deducted since.
-    if before == State::Rejected && has_twin(tx, found.id)? {
+    // While it stood refused it held no other: the debt may have been deducted since. Or a mended row
+    // has taken its place.
+    if before == State::Rejected && (has_twin(tx, found.id)? || is_superseded(tx, found.id)?) {
         return Ok(Written::Refused(found.id, found.standing));
     }
     // Another tool that sent it may have tried again under another number.
@@ -102,6 +103,11 @@ fn claim(tx: &Transaction<'_>, journal: &mut Journal<'_>, ask: Ask) -> LedgerRes
 
 fn has_twin(tx: &Transaction<'_>, order: OrderId) -> LedgerResult<bool> {
     let mut statement = tx.prepare_cached(sql::ORDER_TWIN)?;
+    Ok(statement.exists([order.0])?)
+}
+
+fn is_superseded(tx: &Transaction<'_>, order: OrderId) -> LedgerResult<bool> {
+    let mut statement = tx.prepare_cached(sql::ORDER_IS_SUPERSEDED)?;
     Ok(statement.exists([order.0])?)
 }
 

@@ -1,5 +1,6 @@
+use super::super::layout::levy_cells;
 use super::*;
-use crate::batch::{Reader, Rules};
+use crate::batch::{LEVY_COLUMNS, Language, Reader, Rules};
 use crate::ledger::{Admit, ReplyFacts, RowOrder, SqliteLedger, Trust};
 use crate::order::{Fen, NextAction, OrderNo, Status};
 use crate::worker::intake::{Terms, Watcher, take_in};
@@ -212,6 +213,7 @@ fn each_of_levys_columns_has_its_own_fact() {
         status: Status::Failed,
         next_action: NextAction::Reissue,
         duplicate_of: Some("a.csv:2".into()),
+        came_back_as: None,
         order: Some(RowOrder {
             no: OrderNo::parse("N1").unwrap(),
             reply: Some(reply),
@@ -223,7 +225,7 @@ fn each_of_levys_columns_has_its_own_fact() {
     };
     let whole: Vec<String> = LEVY_COLUMNS
         .iter()
-        .zip(levy_cells(&row))
+        .zip(levy_cells(&row, Language::English))
         .map(|(name, cell)| format!("{name}={cell}"))
         .collect();
     assert_eq!(
@@ -251,7 +253,7 @@ fn each_of_levys_columns_has_its_own_fact() {
     );
     row.order = None;
     row.duplicate_of = None;
-    let bare = levy_cells(&row);
+    let bare = levy_cells(&row, Language::English);
     assert!(bare[3..17].iter().all(|cell| cell.is_empty()), "{bare:?}");
 }
 

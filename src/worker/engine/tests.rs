@@ -9,7 +9,7 @@ use super::*;
 use crate::gateway::reply::{Body, ErrorReply, Lost, OrderReply, Reply as Http, Verified};
 use crate::ledger::SqliteLedger;
 use crate::ledger::{BatchHead, BatchId, Ledger, RunId, Scope, StagedOrder, StagedRow, Totals};
-use crate::order::{Account, Content, Fen, OrderNo, Reason, ReductionType, Status};
+use crate::order::{Account, Comeback, Content, Fen, OrderNo, Reason, ReductionType, Status};
 
 mod compared;
 mod decided;
@@ -92,10 +92,12 @@ fn row(ordinal: u64, lane: u32) -> StagedRow {
         line: ordinal + 1,
         cells: vec![ordinal.to_string()],
         amount: Some(content.amount),
+        came_back_as: None,
         asked: Ok(StagedOrder {
             no: Some(OrderNo::parse(&format!("N{ordinal:06}")).unwrap()),
             content,
             returned: None,
+            comeback: Comeback::Result,
             past: None,
         }),
     }

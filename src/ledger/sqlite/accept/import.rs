@@ -217,7 +217,7 @@ impl Desk<'_> {
         let first = self.acceptance.first_place(known.deduction)?;
         if first.batch == self.acceptance.batch.0 {
             return Ok(Some((
-                format!("stands in line {} of this file already", first.line),
+                format!("stands in row {} of this file already", first.line),
                 "keep the row that tells its first send and its end, and take the other out",
             )));
         }

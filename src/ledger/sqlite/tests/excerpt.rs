@@ -36,6 +36,7 @@ fn tried(
             line: ordinal + 1,
             cells: vec![format!("row {ordinal}")],
             amount: Some(order.content.amount),
+            came_back_as: None,
             asked: Ok(order.clone()),
         })
         .collect();
