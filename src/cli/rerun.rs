@@ -200,7 +200,6 @@ impl Desk<'_> {
             batch: batch.id,
             only: only(&self.args.only),
             rerun,
-            hold_days: self.hold_days,
         };
         let mut outcome = Outcome::default();
         let mut hands = Hands {

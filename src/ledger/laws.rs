@@ -70,6 +70,7 @@ macro_rules! contract_suite {
                 l5_a_child_is_issued_once_however_often_it_is_asked_for,
                 l5_a_chain_goes_on_from_its_newest_order,
                 l5_a_child_is_held_by_another_order_for_the_same_debt_and_not_by_its_own_chain,
+                l5_a_child_is_held_by_what_paid_the_debt_however_long_ago,
                 l5_a_superseded_deduction_is_not_issued_again,
                 l5_a_number_that_is_taken_is_reported_and_nothing_is_issued,
                 a_child_belongs_to_the_batch_that_was_asked_for,

@@ -681,13 +681,13 @@ pub trait Ledger: Send {
     ) -> LedgerResult<Vec<(u64, Proof)>>;
     /// Issues a new order under a new number for each proof, in one transaction; the orders belong
     /// to this batch. What became of each, in order. An order that is not recorded as dead by now,
-    /// or that another has followed, stays as it is (law L5).
+    /// or that another has followed, stays as it is (law L5). Another order for the same debt that is
+    /// alive or succeeded holds the new one, however old it is.
     fn reissue(
         &mut self,
         batch: BatchId,
         proofs: Vec<Proof>,
         at: WallMs,
-        hold_days: u32,
     ) -> LedgerResult<Vec<Reissued>>;
     /// Tries out a rerun and undoes it: nothing of it is kept. The rows that it would send come to
     /// `each`, in input order.

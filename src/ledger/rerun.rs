@@ -174,7 +174,7 @@ pub struct Rehearsal<'a> {
     pub rerun: Rerun,
     /// Now.
     pub at: WallMs,
-    /// Days within which another order for the same debt holds a new one.
+    /// Days within which another order for the same debt holds a row's new one.
     pub hold_days: u32,
 }
 

@@ -215,7 +215,7 @@ pub(in crate::ledger) fn l5_what_another_tool_calls_failed_is_issued_again_31_da
     assert!(proofs(from.plus_ms(-1)).is_empty());
     let proof = proofs(from);
     assert_eq!(proof.len(), 1);
-    let reissued = desk.ledger.reissue(batch, proof, from, 40).unwrap();
+    let reissued = desk.ledger.reissue(batch, proof, from).unwrap();
     let Reissue::Issued { child } = &reissued[0].outcome else {
         panic!("{reissued:?}");
     };

@@ -85,7 +85,7 @@ fn rerun(desk: &mut Desk, chance: &mut Chance, batch: BatchId) {
         .unwrap();
     let proofs: Vec<_> = page.into_iter().map(|(_, proof)| proof).collect();
     let asked = proofs.len();
-    let reissued = desk.ledger.reissue(batch, proofs, desk.now, 40).unwrap();
+    let reissued = desk.ledger.reissue(batch, proofs, desk.now).unwrap();
     assert_eq!(reissued.len(), asked);
     let mut held = desk.rows(batch).into_iter();
     let held = held.find(|row| row.status == Status::Held);

@@ -1,10 +1,10 @@
 //! New numbers for what is proven dead (law L5).
 
-use super::decisions::resolve;
+use super::decisions::{person, resolve};
 use super::fixture::{DAY_MS, Desk, Engine, MERCHANT, START, blank, no, numbered};
 use crate::ledger::{
-    BatchId, CancelTarget, HOLD_DAYS_DEFAULT, Job, Kept, LedgerError, Only, OrderId, Phase, Reach,
-    Reissue, Reissued, Rerun, Scope, Unsent, Written,
+    BatchId, CancelTarget, Job, Kept, LedgerError, Only, OrderId, Phase, Reach, Reissue, Reissued,
+    Rerun, Scope, Unsent, Written,
 };
 use crate::order::{Merchant, OrderNo, Proof, State, Status};
 
@@ -21,9 +21,7 @@ impl Desk {
     }
 
     fn reissue(&mut self, batch: BatchId, proofs: Vec<Proof>) -> Vec<Reissued> {
-        self.ledger
-            .reissue(batch, proofs, self.now, HOLD_DAYS_DEFAULT)
-            .unwrap()
+        self.ledger.reissue(batch, proofs, self.now).unwrap()
     }
 
     pub(super) fn deck(&mut self, scope: Scope, phase: Phase) -> Vec<Job> {
@@ -92,7 +90,7 @@ pub(in crate::ledger) fn l5_only_what_is_recorded_as_dead_is_issued_again(engine
         assert_eq!(job.standing.first_sent_at, None, "its window is its own");
     }
     let unknown = vec![Proof::of_failed(no("NOBODY"))];
-    let said = desk.ledger.reissue(BatchId(1), unknown, START, 40);
+    let said = desk.ledger.reissue(BatchId(1), unknown, START);
     assert!(matches!(said, Err(LedgerError::Broken(_))), "{said:?}");
 }
 
@@ -210,16 +208,43 @@ pub(in crate::ledger) fn l5_a_child_is_held_by_another_order_for_the_same_debt_a
             holds
         );
     }
-    // Long ago is not the same debt.
-    let (batch, _) = desk.file("old", vec![numbered("OLD", "old", 7)]);
-    desk.bring(batch, "OLD", State::Success);
-    let (late, _) = desk.file("late", vec![numbered("LATE", "late", 7)]);
-    desk.bring(late, "LATE", State::Failed);
-    let (twin, _) = desk.file("twin", vec![numbered("TWIN", "late", 7)]);
-    desk.bring(twin, "TWIN", State::Success);
-    desk.now = desk.now.plus_ms(41 * DAY_MS);
-    let issued = desk.rerun(late).remove(0).outcome;
-    assert!(matches!(issued, Reissue::Issued { .. }), "{issued:?}");
+}
+
+/// A refused or failed order holds nobody, so that its debt may have been given afresh and paid at any
+/// time since: a reissue that comes late would deduct twice.
+pub(in crate::ledger) fn l5_a_child_is_held_by_what_paid_the_debt_however_long_ago(
+    engine: &dyn Engine,
+) {
+    let mut desk = Desk::new(engine);
+    for (i, state) in [State::Success, State::Expired].into_iter().enumerate() {
+        let (dead, fresh) = (format!("A{i}"), format!("B{i}"));
+        let account = i.to_string();
+        desk.now = START;
+        let (batch, _) = desk.file(&dead, vec![numbered(&dead, &account, 7)]);
+        desk.bring(batch, &dead, State::Failed);
+        desk.now = START.plus_ms(DAY_MS);
+        let (other, accepted) = desk.file(&fresh, vec![numbered(&fresh, &account, 7)]);
+        assert_eq!(accepted.held, 0, "the one before is dead");
+        desk.bring(other, &fresh, state);
+        desk.now = START.plus_ms(400 * DAY_MS);
+        let issued = desk.rerun(batch).remove(0).outcome;
+        let (child, by) = (no(&dead).reissued(2), no(&fresh));
+        assert_eq!(
+            issued,
+            Reissue::Held {
+                child: child.clone(),
+                by
+            },
+            "{state}"
+        );
+        let row = desk.rows(batch).remove(0);
+        let named = format!("looks like {fresh} in {fresh}:2");
+        assert!(row.note.contains(&named), "{}", row.note);
+        // A person knows that it is another debt.
+        let released = desk.ledger.release(&[child], &person("Li Wei"), desk.now);
+        assert_eq!(released.unwrap().released.len(), 1);
+        assert_eq!(desk.statuses(batch), [Status::Pending]);
+    }
 }
 
 pub(in crate::ledger) fn l5_a_superseded_deduction_is_not_issued_again(engine: &dyn Engine) {

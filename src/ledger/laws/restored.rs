@@ -177,7 +177,7 @@ pub(in crate::ledger) fn l4_a_child_may_have_been_issued_since_the_backup_howeve
             .proofs(batch, Only::Dead, 0, 1, desk.now)
             .unwrap();
         let proofs = proofs.into_iter().map(|(_, proof)| proof).collect();
-        let reissued = desk.ledger.reissue(batch, proofs, desk.now, 40).unwrap();
+        let reissued = desk.ledger.reissue(batch, proofs, desk.now).unwrap();
         let Reissue::Issued { child } = &reissued[0].outcome else {
             panic!("{reissued:?}");
         };
@@ -403,7 +403,7 @@ pub(in crate::ledger) fn l5_what_was_never_asked_for_since_a_restore_gets_no_new
     let late = SINCE.plus_ms(400 * DAY_MS);
     let page = desk.ledger.proofs(batch, Only::Dead, 0, 9, late).unwrap();
     let proofs: Vec<_> = page.into_iter().map(|(_, proof)| proof).collect();
-    for reissued in desk.ledger.reissue(batch, proofs, late, 40).unwrap() {
+    for reissued in desk.ledger.reissue(batch, proofs, late).unwrap() {
         assert!(matches!(reissued.outcome, Reissue::Kept(_)), "{reissued:?}");
     }
 }

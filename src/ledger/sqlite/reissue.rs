@@ -6,7 +6,7 @@
 
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
-use super::accept::{hold_since, one_row};
+use super::accept::one_row;
 use super::journal::Journal;
 use super::{convert, sql};
 use crate::clock::WallMs;
@@ -49,10 +49,9 @@ pub(super) fn reissue(
     batch: BatchId,
     proofs: Vec<Proof>,
     at: WallMs,
-    hold_days: u32,
 ) -> LedgerResult<Vec<Reissued>> {
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let reissued = reissue_in(&tx, batch, proofs, at, hold_days)?;
+    let reissued = reissue_in(&tx, batch, proofs, at)?;
     tx.commit()?;
     Ok(reissued)
 }
@@ -63,22 +62,18 @@ pub(super) fn reissue_in(
     batch: BatchId,
     proofs: Vec<Proof>,
     at: WallMs,
-    hold_days: u32,
 ) -> LedgerResult<Vec<Reissued>> {
-    let desk = Desk {
-        tx,
-        batch,
-        at,
-        hold_since: hold_since(at, hold_days),
-    };
+    let desk = Desk { tx, batch, at };
     proofs.into_iter().map(|proof| desk.one(proof)).collect()
 }
+
+/// Whatever succeeded since then holds: everything.
+const ANY_AGE: WallMs = WallMs(i64::MIN);
 
 struct Desk<'t> {
     tx: &'t Transaction<'t>,
     batch: BatchId,
     at: WallMs,
-    hold_since: WallMs,
 }
 
 /// A parent, as the ledger has it now.
@@ -184,12 +179,13 @@ impl Desk<'_> {
         })
     }
 
-    /// An order of another deduction for the same debt that is alive or succeeded.
+    /// An order of another deduction for the same debt that is alive or succeeded, however long ago:
+    /// while the parent was dead it held no other, and the debt may have been given afresh.
     fn holding(&self, parent: &Parent) -> LedgerResult<Option<(i64, OrderNo)>> {
         let mut statement = self.tx.prepare_cached(sql::ORDER_HOLDING)?;
         let found: Option<(i64, String)> = statement
             .query_row(
-                params![parent.hold_key, self.hold_since.0, parent.deduction],
+                params![parent.hold_key, ANY_AGE.0, parent.deduction],
                 |row| Ok((row.get(0)?, row.get(1)?)),
             )
             .optional()?;
