@@ -3,6 +3,7 @@
 
 pub(in crate::ledger) mod acceptance;
 pub(in crate::ledger) mod answers;
+pub(in crate::ledger) mod before;
 pub(in crate::ledger) mod chain;
 pub(in crate::ledger) mod decisions;
 pub(in crate::ledger) mod fixture;
@@ -79,6 +80,13 @@ macro_rules! contract_suite {
                 l5_what_is_still_worked_on_after_people_called_it_dead_is_not_issued_again,
                 l5_what_was_called_paid_after_all_is_deducted_under_no_other_number,
                 l5_a_reply_of_weeks_ago_does_not_shorten_the_31_days,;
+            before:
+                l5_a_clock_that_was_ahead_while_a_child_was_issued_does_not_send_it_early,
+                l5_what_takes_the_place_of_an_early_child_waits_as_it_did,
+                l5_a_child_waits_while_its_parent_is_worked_on,
+                l5_what_is_not_sent_since_an_earlier_number_was_paid_is_told_to_a_person,
+                l5_a_paid_number_is_found_through_several_changes_and_reissues,
+                l5_another_tools_failed_is_worth_no_new_number_while_it_is_worked_on,;
             rerun:
                 a_refused_order_is_dealt_only_to_a_rerun_that_asks_for_it,
                 l5_a_refused_order_is_not_submitted_again_beside_its_twin,

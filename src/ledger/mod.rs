@@ -38,8 +38,8 @@ pub use overview::{
 pub use past::{ImportFault, Imported, Restored, SUBMITTED_FOR_MS, SentBefore};
 pub use reconcile::{Compared, Reach, Told};
 pub use rerun::{
-    Expiring, Kept, Only, Plan, Planned, Rehearsal, Rehearsed, RehearsedOf, Reissue, Reissued,
-    Released, Rerun, Tally, Unsent,
+    Before, Expiring, Kept, Only, Plan, Planned, Rehearsal, Rehearsed, RehearsedOf, Reissue,
+    Reissued, Released, Rerun, Tally, Unsent,
 };
 pub use sqlite::{Audit, BadEntry, OpenOptions, SqliteLedger};
 

@@ -16,7 +16,11 @@ fn days_ago(days: i64) -> WallMs {
     START.plus_ms(-days * DAY_MS)
 }
 
-fn sent(row: StagedOrder, first_sent_at: WallMs, outcome: Option<Resolution>) -> StagedOrder {
+pub(super) fn sent(
+    row: StagedOrder,
+    first_sent_at: WallMs,
+    outcome: Option<Resolution>,
+) -> StagedOrder {
     StagedOrder {
         past: Some(SentBefore {
             first_sent_at,
@@ -39,7 +43,7 @@ fn try_import(
         .import(&Desk::head(file), &by, desk.now, HOLD_DAYS_DEFAULT)
 }
 
-fn import(desk: &mut Desk, file: &str, rows: Vec<StagedOrder>) -> Imported {
+pub(super) fn import(desk: &mut Desk, file: &str, rows: Vec<StagedOrder>) -> Imported {
     let imported = try_import(desk, file, rows.into_iter().map(Ok).collect()).unwrap();
     assert_eq!(imported.faults, []);
     imported

@@ -6,6 +6,7 @@
 
 mod accept;
 mod backup;
+mod before;
 mod chain;
 mod convert;
 mod decision;

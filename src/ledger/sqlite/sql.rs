@@ -90,6 +90,7 @@ statements! {
     ORDER_BY_NO = "order_by_no",
     ORDER_CLAIM = "order_claim",
     ORDER_CONTENT = "order_content",
+    ORDER_DEAD_SINCE = "order_dead_since",
     ORDER_FREEZE = "order_freeze",
     ORDER_GAP = "order_gap",
     ORDER_HOLDING = "order_holding",
