@@ -151,6 +151,9 @@ macro_rules! contract_suite {
                 a_history_that_is_given_again_adds_nothing,
                 the_next_nights_rows_are_repeats_or_held_by_the_past,;
             restored:
+                l4_a_clock_that_was_ahead_when_an_order_came_in_takes_it_out_of_no_gap,
+                l4_a_history_does_not_shorten_the_gap_that_an_order_lies_in,
+                l5_what_was_held_at_the_backup_holds_others,
                 l5_what_was_never_asked_for_since_a_restore_gets_no_new_number,
                 l4_what_was_never_sent_counts_as_sent_from_the_backup_on,
                 l4_what_comes_in_after_a_restore_counts_as_sent_from_the_backup_on,

@@ -132,8 +132,8 @@ CREATE UNIQUE INDEX orders_one_alive ON orders (deduction_id)
 CREATE INDEX orders_holding ON orders (hold_key)
     WHERE (state = 'PENDING' OR state = 'UNKNOWN' OR state = 'PROCESSING' OR state = 'CLOSED'
         OR state = 'SUCCESS' OR state = 'EXPIRED')
-        -- Refused, and perhaps accepted since without an entry in this journal.
-        OR (maybe_accepted > 0 AND state = 'REJECTED');
+        -- Refused, or held, and perhaps accepted since without an entry in this journal.
+        OR (maybe_accepted > 0 AND state = 'REJECTED') OR state = 'HELD';
 CREATE INDEX orders_pending ON orders (batch_id, merchant, order_id, generation)
     WHERE state = 'PENDING';
 -- A reconciliation asks for them again.
@@ -224,6 +224,14 @@ SELECT order_id, out_request_no, merchant, account, reduction_type, amount_fen, 
     sgn_no, req_scene, content_digest, state, weak, maybe_accepted, first_sent_at_ms, proof_runs,
     batch_id, deduction_id, resolved_as, generation, ordinal, shown_attempt, attempts, past
 FROM orders;
+
+-- When an order's deduction had come into the ledger at the latest: the first order's age tells, since
+-- its reissues are as old. A clock that was ahead then is found out by any later batch of a right one.
+CREATE VIEW came_in AS
+SELECT own.order_id, MIN(first.created_at_ms, (
+    SELECT MIN(accepted_at_ms) FROM batch WHERE batch.batch_id >= first.batch_id)) AS by_ms
+FROM orders AS own
+JOIN orders AS first ON first.deduction_id = own.deduction_id AND first.generation = 1;
 
 CREATE TRIGGER orders_begin_unsent_or_imported
 BEFORE INSERT ON orders
@@ -375,16 +383,13 @@ BEGIN
     SELECT RAISE(ABORT, 'the ledger is frozen: nothing may be sent');
 END;
 
--- The first order's age tells: its reissues are as old. 29 days, the time in which a number is
--- submitted.
+-- 29 days, the time in which a number is submitted.
 CREATE TRIGGER attempt_of_what_may_have_been_sent_is_no_first_one
 BEFORE INSERT ON attempt
 WHEN NEW.state_before = 'PENDING' AND EXISTS (
     SELECT 1 FROM decision
     WHERE kind = 'RESTORED' AND order_id IS NULL AND since_ms + 2505600000 > (
-        SELECT first.created_at_ms FROM orders AS own
-        JOIN orders AS first ON first.deduction_id = own.deduction_id AND first.generation = 1
-        WHERE own.order_id = NEW.order_id))
+        SELECT MIN(by_ms, NEW.claimed_at_ms) FROM came_in WHERE came_in.order_id = NEW.order_id))
 BEGIN
     SELECT RAISE(ABORT, 'L4: it may have been sent before the ledger came back from its backup');
 END;

@@ -276,7 +276,7 @@ pub(super) fn cancel(
                 cancelled.left.push((no, state));
                 continue;
             };
-            if past::may_have_been_sent(&tx, OrderId(id), state)? {
+            if past::may_have_been_sent(&tx, OrderId(id), state, at)? {
                 cancelled.maybe_sent.push((no, state));
                 continue;
             }

@@ -268,7 +268,7 @@ impl Acceptance<'_> {
 
     /// Since the backup that this ledger came back from.
     fn may_have_been_sent(&self, known: &Known) -> LedgerResult<bool> {
-        past::may_have_been_sent(self.tx, OrderId(known.id), known.state)
+        past::may_have_been_sent(self.tx, OrderId(known.id), known.state, self.at)
     }
 
     fn was_called_paid(&self, known: &Known) -> LedgerResult<bool> {
