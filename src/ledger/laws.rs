@@ -140,6 +140,7 @@ macro_rules! contract_suite {
                 a_change_under_a_number_of_its_own_that_is_given_twice_is_one_change,
                 l2_a_clash_in_a_file_is_told_with_the_line_and_the_field_that_differs,;
             history:
+                l2_a_batch_with_rows_that_are_no_orders_is_no_history,
                 l3_another_tools_word_settles_nothing_and_a_verified_answer_wins,
                 l3_no_refusal_and_no_missing_connection_makes_an_imported_number_unsent,
                 l4_an_imported_number_has_the_window_of_its_first_send_and_no_send_of_ours,

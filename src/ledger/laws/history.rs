@@ -374,3 +374,21 @@ pub(in crate::ledger) fn l5_a_number_that_was_refused_here_is_taken_over_from_no
         assert_eq!(standing(&mut desk, "A").state, State::Rejected);
     }
 }
+
+/// Rows that were never taken in for what they are may be somebody's sends all the same.
+pub(in crate::ledger) fn l2_a_batch_with_rows_that_are_no_orders_is_no_history(
+    engine: &dyn Engine,
+) {
+    let mut desk = Desk::new(engine);
+    let rows = vec![Err("amount: must be above zero".to_owned())];
+    desk.mixed("faulty.csv", rows);
+    desk.file("one.csv", vec![numbered("A", "a", 1)]);
+    let (_, accepted) = desk.file("clash.csv", vec![numbered("A", "a", 2)]);
+    assert_eq!(accepted.conflicts, 1);
+    for file in ["faulty.csv", "clash.csv"] {
+        let row = sent(numbered("B", "b", 1), days_ago(3), None);
+        let said = try_import(&mut desk, file, vec![Ok(row)]);
+        let words = said.unwrap_err().to_string();
+        assert!(words.contains("not as a history"), "{file}: {words}");
+    }
+}
