@@ -81,6 +81,7 @@ macro_rules! contract_suite {
                 l5_what_was_called_paid_after_all_is_deducted_under_no_other_number,
                 l5_a_reply_of_weeks_ago_does_not_shorten_the_31_days,;
             before:
+                l5_what_people_called_dead_is_dealt_for_a_query_before_its_open_reissue,
                 l5_a_clock_that_was_ahead_while_a_child_was_issued_does_not_send_it_early,
                 l5_what_takes_the_place_of_an_early_child_waits_as_it_did,
                 l5_a_child_waits_while_its_parent_is_worked_on,

@@ -429,6 +429,9 @@ pub enum Scope {
     /// that a verified 200 has named, that people resolved, or that were first sent at this moment or
     /// before it and so are past their window.
     Sent(Reach, WallMs),
+    /// Before it: orders that people called dead and whose reissue, of the reach, is open. Each is to be
+    /// queried once, before the reissue is submitted again.
+    Replaced(Reach),
 }
 
 /// The two parts of a lane's work.

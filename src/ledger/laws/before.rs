@@ -214,3 +214,46 @@ pub(in crate::ledger) fn l5_another_tools_failed_is_worth_no_new_number_while_it
         assert!(matches!(reissued.outcome, Reissue::Kept(_)), "{reissued:?}");
     }
 }
+
+/// Otherwise the second amount leaves a moment before the answer that forbids it.
+pub(in crate::ledger) fn l5_what_people_called_dead_is_dealt_for_a_query_before_its_open_reissue(
+    engine: &dyn Engine,
+) {
+    let mut desk = Desk::new(engine);
+    let (other, _) = desk.file("other.csv", vec![numbered("B", "b", 1)]);
+    desk.bring(other, "B", State::Unknown);
+    resolve(&mut desk, "B", Resolution::Failed).unwrap();
+    let (batch, child) = desk.issued_by_a_clock_that_was_ahead();
+    let from = START.plus_ms(31 * DAY_MS);
+    let reaches = [
+        (Reach::Of(batch), true),
+        (Reach::Of(other), false),
+        (Reach::Between(from, from.plus_ms(1)), true),
+        (Reach::Between(START, from), false),
+    ];
+    let dealt = |desk: &mut Desk, reach| {
+        let scope = Scope::Replaced(reach);
+        let numbers = desk.numbers(scope, Phase::Open);
+        assert!(desk.numbers(scope, Phase::Pending).is_empty());
+        let lanes = desk.ledger.lanes(scope).unwrap();
+        let counted: u64 = lanes.iter().map(|lane| lane.open).sum();
+        assert_eq!(counted as usize, numbers.len());
+        assert_eq!(desk.ledger.nth_unsent(scope, 1).unwrap(), None);
+        numbers
+    };
+    for (reach, _) in reaches {
+        assert!(
+            dealt(&mut desk, reach).is_empty(),
+            "the reissue waits at home"
+        );
+    }
+    desk.now = from;
+    desk.bring(batch, child.as_str(), State::Unknown);
+    for (reach, is) in reaches {
+        let want: &[&str] = if is { &["A"] } else { &[] };
+        assert_eq!(dealt(&mut desk, reach), want, "{reach:?}");
+    }
+    desk.told(batch, "A", Came::Success);
+    assert!(!desk.may_submit(batch, child.as_str()));
+    assert!(dealt(&mut desk, Reach::Of(batch)).is_empty());
+}
