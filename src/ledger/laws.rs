@@ -71,7 +71,6 @@ macro_rules! contract_suite {
                 l5_a_child_is_issued_once_however_often_it_is_asked_for,
                 l5_a_chain_goes_on_from_its_newest_order,
                 l5_a_child_is_held_by_another_order_for_the_same_debt_and_not_by_its_own_chain,
-                l5_a_child_is_held_by_what_paid_the_debt_however_long_ago,
                 l5_a_superseded_deduction_is_not_issued_again,
                 l5_a_number_that_is_taken_is_reported_and_nothing_is_issued,
                 a_child_belongs_to_the_batch_that_was_asked_for,
@@ -81,6 +80,7 @@ macro_rules! contract_suite {
                 l5_what_was_called_paid_after_all_is_deducted_under_no_other_number,
                 l5_a_reply_of_weeks_ago_does_not_shorten_the_31_days,;
             before:
+                l5_a_child_is_held_by_what_paid_the_debt_however_long_ago,
                 l5_what_people_called_dead_is_dealt_for_a_query_before_its_open_reissue,
                 l5_a_clock_that_was_ahead_while_a_child_was_issued_does_not_send_it_early,
                 l5_what_takes_the_place_of_an_early_child_waits_as_it_did,

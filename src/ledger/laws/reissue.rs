@@ -1,6 +1,6 @@
 //! New numbers for what is proven dead (law L5).
 
-use super::decisions::{person, resolve};
+use super::decisions::resolve;
 use super::fixture::{DAY_MS, Desk, Engine, MERCHANT, START, blank, no, numbered};
 use crate::ledger::{
     BatchId, CancelTarget, Job, Kept, LedgerError, Only, OrderId, Phase, Reach, Reissue, Reissued,
@@ -207,43 +207,6 @@ pub(in crate::ledger) fn l5_a_child_is_held_by_another_order_for_the_same_debt_a
             row.note.contains(&format!("looks like {two} in {two}:2")),
             holds
         );
-    }
-}
-
-/// A refused or failed order holds nobody, so that its debt may have been given afresh and paid at any
-/// time since: a reissue that comes late would deduct twice.
-pub(in crate::ledger) fn l5_a_child_is_held_by_what_paid_the_debt_however_long_ago(
-    engine: &dyn Engine,
-) {
-    let mut desk = Desk::new(engine);
-    for (i, state) in [State::Success, State::Expired].into_iter().enumerate() {
-        let (dead, fresh) = (format!("A{i}"), format!("B{i}"));
-        let account = i.to_string();
-        desk.now = START;
-        let (batch, _) = desk.file(&dead, vec![numbered(&dead, &account, 7)]);
-        desk.bring(batch, &dead, State::Failed);
-        desk.now = START.plus_ms(DAY_MS);
-        let (other, accepted) = desk.file(&fresh, vec![numbered(&fresh, &account, 7)]);
-        assert_eq!(accepted.held, 0, "the one before is dead");
-        desk.bring(other, &fresh, state);
-        desk.now = START.plus_ms(400 * DAY_MS);
-        let issued = desk.rerun(batch).remove(0).outcome;
-        let (child, by) = (no(&dead).reissued(2), no(&fresh));
-        assert_eq!(
-            issued,
-            Reissue::Held {
-                child: child.clone(),
-                by
-            },
-            "{state}"
-        );
-        let row = desk.rows(batch).remove(0);
-        let named = format!("looks like {fresh} in {fresh}:2");
-        assert!(row.note.contains(&named), "{}", row.note);
-        // A person knows that it is another debt.
-        let released = desk.ledger.release(&[child], &person("Li Wei"), desk.now);
-        assert_eq!(released.unwrap().released.len(), 1);
-        assert_eq!(desk.statuses(batch), [Status::Pending]);
     }
 }
 
