@@ -44,11 +44,7 @@ pub fn rerun(args: &RerunArgs) -> Exit {
         Err(failure) => return refuse(&args.drive, &[file], &failure, started_at),
     };
     let mut ended = Ended::new();
-    let mut desk = Desk {
-        args,
-        driver,
-        hold_days: args.taking.hold_days.unwrap_or(session.config.hold_days),
-    };
+    let mut desk = Desk { args, driver };
     if let Err(failure) = desk.all(&mut session, &asked, &place, &mut ended) {
         ended.fail(failure);
     }
@@ -169,7 +165,6 @@ pub fn second_half(asked: &[OnlyDead], unsent: Unsent) -> Rerun {
 struct Desk<'a> {
     args: &'a RerunArgs,
     driver: Driver<'a>,
-    hold_days: u32,
 }
 
 impl Desk<'_> {
@@ -205,7 +200,6 @@ impl Desk<'_> {
             batch: batch.id,
             only: only(&self.args.only),
             rerun: second_half(&self.args.only, unsent),
-            hold_days: self.hold_days,
         };
         let asked = &self.args.only;
         let sent = again_as_told(&mut self.driver, session, &again, ended, |hands| {
@@ -228,14 +222,12 @@ pub fn as_asked(
     driver: &mut Driver<'_>,
     session: &mut Session,
     batch: &Batch,
-    hold_days: u32,
     ended: &mut Ended,
 ) -> Result<(), Failure> {
     let again = Again {
         batch: batch.id,
         only: Only::Asked,
         rerun: Rerun::Issued(Unsent::All),
-        hold_days,
     };
     if !again_as_told(driver, session, &again, ended, |_| Ok(()))? {
         say("nothing was sent; `levy cancel` withdraws the batch");
@@ -273,7 +265,7 @@ fn may_send(
         only: again.only,
         rerun: again.rerun,
         at: session.clock.wall(),
-        hold_days: again.hold_days,
+        hold_days: session.config.hold_days,
     };
     let words = |ledger: &mut dyn Ledger| -> LedgerResult<String> {
         let said = ledger.rehearse(&rehearsal, &mut |_| Ok(()))?;

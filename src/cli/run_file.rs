@@ -163,8 +163,7 @@ impl Course<'_> {
         ended: &mut Ended,
     ) -> Result<(), Failure> {
         if at_hand(&mut session.ledger)?.reissues_asked(batch.id)? > 0 {
-            let hold_days = self.taking.hold_days.unwrap_or(session.config.hold_days);
-            return rerun::as_asked(&mut self.driver, session, batch, hold_days, ended);
+            return rerun::as_asked(&mut self.driver, session, batch, ended);
         }
         let scope = Scope::Batch(batch.id);
         let work = self.driver.work(session, scope)?;

@@ -3,6 +3,7 @@
 
 pub(in crate::ledger) mod acceptance;
 pub(in crate::ledger) mod answers;
+pub(in crate::ledger) mod before;
 pub(in crate::ledger) mod chain;
 pub(in crate::ledger) mod decisions;
 pub(in crate::ledger) mod failed;
@@ -80,6 +81,15 @@ macro_rules! contract_suite {
                 l5_what_is_still_worked_on_after_people_called_it_dead_is_not_issued_again,
                 l5_what_was_called_paid_after_all_is_deducted_under_no_other_number,
                 l5_a_reply_of_weeks_ago_does_not_shorten_the_31_days,;
+            before:
+                l5_a_child_is_held_by_what_paid_the_debt_however_long_ago,
+                l5_what_people_called_dead_is_dealt_for_a_query_before_its_open_reissue,
+                l5_a_clock_that_was_ahead_while_a_child_was_issued_does_not_send_it_early,
+                l5_what_takes_the_place_of_an_early_child_waits_as_it_did,
+                l5_a_child_waits_while_its_parent_is_worked_on,
+                l5_what_is_not_sent_since_an_earlier_number_was_paid_is_told_to_a_person,
+                l5_a_paid_number_is_found_through_several_changes_and_reissues,
+                l5_another_tools_failed_is_worth_no_new_number_while_it_is_worked_on,;
             rerun:
                 a_refused_order_is_dealt_only_to_a_rerun_that_asks_for_it,
                 l5_a_refused_order_is_not_submitted_again_beside_its_twin,
@@ -141,6 +151,7 @@ macro_rules! contract_suite {
                 l2_a_row_is_changed_or_issued_again_and_not_both,
                 l7_what_came_back_and_is_no_order_keeps_the_number_that_it_came_back_with,;
             history:
+                l2_a_batch_with_rows_that_are_no_orders_is_no_history,
                 l3_another_tools_word_settles_nothing_and_a_verified_answer_wins,
                 l3_no_refusal_and_no_missing_connection_makes_an_imported_number_unsent,
                 l4_an_imported_number_has_the_window_of_its_first_send_and_no_send_of_ours,
@@ -152,6 +163,9 @@ macro_rules! contract_suite {
                 a_history_that_is_given_again_adds_nothing,
                 the_next_nights_rows_are_repeats_or_held_by_the_past,;
             restored:
+                l4_a_clock_that_was_ahead_when_an_order_came_in_takes_it_out_of_no_gap,
+                l4_a_history_does_not_shorten_the_gap_that_an_order_lies_in,
+                l5_what_was_held_at_the_backup_holds_others,
                 l5_what_was_never_asked_for_since_a_restore_gets_no_new_number,
                 l4_what_was_never_sent_counts_as_sent_from_the_backup_on,
                 l4_what_comes_in_after_a_restore_counts_as_sent_from_the_backup_on,

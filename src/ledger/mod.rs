@@ -40,8 +40,8 @@ pub use past::{ImportFault, Imported, Restored, SUBMITTED_FOR_MS, SentBefore};
 pub use plan::{Admit, Approval, FilePlan, NewPlan, OrderSum, Outcome, PlanId, PlanKey};
 pub use reconcile::{Compared, Reach, Told};
 pub use rerun::{
-    Expiring, Kept, Only, Plan, Planned, Rehearsal, Rehearsed, RehearsedOf, Reissue, Reissued,
-    Released, Rerun, Tally, Unsent,
+    Before, Expiring, Kept, Only, Plan, Planned, Rehearsal, Rehearsed, RehearsedOf, Reissue,
+    Reissued, Released, Rerun, Tally, Unsent,
 };
 pub use sqlite::{Audit, BadEntry, OpenOptions, SqliteLedger};
 
@@ -435,6 +435,9 @@ pub enum Scope {
     /// that a verified 200 has named, that people resolved, or that were first sent at this moment or
     /// before it and so are past their window.
     Sent(Reach, WallMs),
+    /// Before it: orders that people called dead and whose reissue, of the reach, is open. Each is to be
+    /// queried once, before the reissue is submitted again.
+    Replaced(Reach),
 }
 
 /// The two parts of a lane's work.
@@ -713,13 +716,13 @@ pub trait Ledger: Send {
     fn reissues_asked(&mut self, batch: BatchId) -> LedgerResult<u64>;
     /// Issues a new order under a new number for each proof, in one transaction; the orders belong
     /// to this batch. What became of each, in order. An order that is not recorded as dead by now,
-    /// or that another has followed, stays as it is (law L5).
+    /// or that another has followed, stays as it is (law L5). Another order for the same debt that is
+    /// alive or succeeded holds the new one, however old it is.
     fn reissue(
         &mut self,
         batch: BatchId,
         proofs: Vec<Proof>,
         at: WallMs,
-        hold_days: u32,
     ) -> LedgerResult<Vec<Reissued>>;
     /// Tries out a rerun and undoes it: nothing of it is kept. The rows that it would send come to
     /// `each`, in input order.

@@ -9,7 +9,7 @@ use super::plan;
 use super::summary::{grouped, table};
 use crate::clock::WallMs;
 use crate::ledger::{BatchLine, ByStatus, FilePlan, OpenOrder, Overview, Totals};
-use crate::order::{State, Status as Word, yuan};
+use crate::order::{OrderNo, State, Status as Word, yuan};
 use crate::worker::limits::WINDOW_MS;
 
 /// Milliseconds of a day.
@@ -22,6 +22,8 @@ const BATCHES_SHOWN_MAX: usize = 20;
 const CLOSING_SHOWN_MAX: usize = 20;
 /// Plans that are shown to people; the newest.
 const PLANS_SHOWN_MAX: usize = 20;
+/// Orders that are not submitted until a person has seen to them: so many are named to people.
+const STOPPED_SHOWN_MAX: usize = 5;
 
 /// What is told.
 #[derive(Clone, Copy, Debug)]
@@ -148,12 +150,22 @@ impl Status<'_> {
             "must be settled before the window's end: `levy resume` now",
         );
         step(
-            sent(&overview.by_status).saturating_sub(overview.unproven),
+            sent(&overview.by_status)
+                .saturating_sub(overview.unproven)
+                .saturating_sub(overview.stopped_sent),
             "sent and not final: `levy resume`, or `levy run` with their file again",
         );
         step(
-            of(Word::Pending),
+            of(Word::Pending).saturating_sub(overview.stopped_unsent),
             "never sent: `levy run` with their own file",
+        );
+        step(
+            overview.stopped_unsent + overview.stopped_sent,
+            &format!(
+                "not submitted, since an earlier number of theirs was paid or may be: {}; `levy show NO` \
+                 says which, `levy cancel NO` withdraws what was never sent",
+                named(&overview.stopped_first)
+            ),
         );
         step(
             overview.reissuable,
@@ -231,6 +243,7 @@ impl Status<'_> {
             "never_sent": overview.by_status.of(Word::Pending).orders,
             "held": overview.by_status.of(Word::Held).orders,
             "conflict": overview.by_status.of(Word::Conflict).orders,
+            "stopped": overview.stopped_unsent + overview.stopped_sent,
             "reissuable": overview.reissuable,
             "resolved": overview.resolved,
             "oldest_unknown": overview.oldest_unknown.as_ref().map(|o| open_json(o, self.now)),
@@ -244,6 +257,16 @@ impl Status<'_> {
             "next": self.next(),
         })
         .to_string()
+    }
+}
+
+/// The first few.
+fn named(numbers: &[OrderNo]) -> String {
+    let shown = numbers.iter().take(STOPPED_SHOWN_MAX).map(OrderNo::as_str);
+    let shown = shown.collect::<Vec<_>>().join(", ");
+    match numbers.len() > STOPPED_SHOWN_MAX {
+        true => format!("{shown}, …"),
+        false => shown,
     }
 }
 

@@ -266,11 +266,9 @@ impl<L: Ledger> Ledger for Mortal<L> {
         batch: BatchId,
         proofs: Vec<Proof>,
         at: WallMs,
-        hold_days: u32,
     ) -> LedgerResult<Vec<Reissued>> {
-        self.fuse.named("reissue", || {
-            self.ledger.reissue(batch, proofs, at, hold_days)
-        })
+        self.fuse
+            .named("reissue", || self.ledger.reissue(batch, proofs, at))
     }
 
     fn rehearse(

@@ -245,7 +245,6 @@ impl Process<'_> {
             batch: batch.id,
             only: cli::rerun::only(only),
             rerun: second_half(only, unsent),
-            hold_days: HOLD_DAYS,
         };
         let mut outcome = Outcome::default();
         let mut hands = Hands::new(&mut *self, &mut *ledger);

@@ -21,8 +21,7 @@ impl Desk {
     fn issue_asked(&mut self, batch: BatchId) -> Vec<Reissued> {
         let page = self.ledger.proofs(batch, Only::Asked, 0, 9, self.now);
         let proofs = page.unwrap().into_iter().map(|(_, proof)| proof).collect();
-        let days = HOLD_DAYS_DEFAULT;
-        self.ledger.reissue(batch, proofs, self.now, days).unwrap()
+        self.ledger.reissue(batch, proofs, self.now).unwrap()
     }
 
     fn asked(&mut self, batch: BatchId) -> u64 {

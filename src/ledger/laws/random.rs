@@ -109,7 +109,7 @@ fn rerun(desk: &mut Desk, chance: &mut Chance, batch: BatchId) {
     let page = desk.ledger.proofs(batch, only, 0, limit, desk.now).unwrap();
     let proofs: Vec<_> = page.into_iter().map(|(_, proof)| proof).collect();
     let asked = proofs.len();
-    let reissued = desk.ledger.reissue(batch, proofs, desk.now, 40).unwrap();
+    let reissued = desk.ledger.reissue(batch, proofs, desk.now).unwrap();
     assert_eq!(reissued.len(), asked);
     let mut held = desk.rows(batch).into_iter();
     let held = held.find(|row| row.status == Status::Held);

@@ -10,7 +10,7 @@ WITH RECURSIVE reached (deduction_id) AS (
     CROSS JOIN known.orders AS o ON o.hold_key = s.hold_key
     WHERE (o.state = 'PENDING' OR o.state = 'UNKNOWN' OR o.state = 'PROCESSING' OR o.state = 'CLOSED'
         OR o.state = 'SUCCESS' OR o.state = 'EXPIRED')
-        OR (o.maybe_accepted > 0 AND o.state = 'REJECTED')
+        OR (o.maybe_accepted > 0 AND o.state = 'REJECTED') OR o.state = 'HELD'
     UNION
     SELECT d.superseded_by FROM reached
     CROSS JOIN known.deduction AS d ON d.deduction_id = reached.deduction_id
@@ -41,8 +41,9 @@ SELECT r.batch_id, r.ordinal, r.line, '[]', r.amount_fen, r.kind, r.deduction_id
 FROM main.orders AS o CROSS JOIN known.batch_row AS r
     ON r.batch_id = o.frozen_by_batch AND r.ordinal = o.frozen_by_ordinal;
 
+-- All of them: when an order came in is told by the batches behind its own (the view came_in).
 INSERT INTO main.batch
-SELECT * FROM known.batch WHERE batch_id IN (SELECT batch_id FROM main.batch_row);
+SELECT * FROM known.batch;
 
 INSERT INTO main.attempt
 SELECT a.* FROM main.orders AS o CROSS JOIN known.attempt AS a ON a.order_id = o.order_id;

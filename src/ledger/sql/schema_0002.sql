@@ -1,4 +1,5 @@
--- The ledger, version 2: plans, and who approved them; rows that come back with a wish.
+-- The ledger, version 2: plans, and who approved them; rows that come back with a wish; what a backup
+-- forgot holds others, also if it was held itself or came in by a clock that was ahead.
 
 -- What the row named as its order when it came back, where it shows none.
 ALTER TABLE batch_row ADD COLUMN came_back_as TEXT
@@ -7,6 +8,33 @@ ALTER TABLE batch_row ADD COLUMN came_back_as TEXT
 ALTER TABLE batch_row ADD COLUMN reissues TEXT
     CONSTRAINT batch_row_reissues CHECK (reissues IS NULL OR kind = 'ORDER');
 CREATE INDEX batch_row_reissues ON batch_row (batch_id) WHERE reissues IS NOT NULL;
+
+DROP INDEX orders_holding;
+CREATE INDEX orders_holding ON orders (hold_key)
+    WHERE (state = 'PENDING' OR state = 'UNKNOWN' OR state = 'PROCESSING' OR state = 'CLOSED'
+        OR state = 'SUCCESS' OR state = 'EXPIRED')
+        -- Refused, or held, and perhaps accepted since without an entry in this journal.
+        OR (maybe_accepted > 0 AND state = 'REJECTED') OR state = 'HELD';
+
+-- When an order's deduction had come into the ledger at the latest: the first order's age tells, since
+-- its reissues are as old. A clock that was ahead then is found out by any later batch of a right one.
+CREATE VIEW came_in AS
+SELECT own.order_id, MIN(first.created_at_ms, (
+    SELECT MIN(accepted_at_ms) FROM batch WHERE batch.batch_id >= first.batch_id)) AS by_ms
+FROM orders AS own
+JOIN orders AS first ON first.deduction_id = own.deduction_id AND first.generation = 1;
+
+-- 29 days, the time in which a number is submitted.
+DROP TRIGGER attempt_of_what_may_have_been_sent_is_no_first_one;
+CREATE TRIGGER attempt_of_what_may_have_been_sent_is_no_first_one
+BEFORE INSERT ON attempt
+WHEN NEW.state_before = 'PENDING' AND EXISTS (
+    SELECT 1 FROM decision
+    WHERE kind = 'RESTORED' AND order_id IS NULL AND since_ms + 2505600000 > (
+        SELECT MIN(by_ms, NEW.claimed_at_ms) FROM came_in WHERE came_in.order_id = NEW.order_id))
+BEGIN
+    SELECT RAISE(ABORT, 'L4: it may have been sent before the ledger came back from its backup');
+END;
 
 -- What a file would do, worked out by taking it in and undoing that.
 CREATE TABLE plan (

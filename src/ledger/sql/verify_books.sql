@@ -96,7 +96,7 @@ WHERE state_before = 'PENDING' AND EXISTS (
     SELECT 1 FROM decision CROSS JOIN decision_link USING (decision_id)
     WHERE kind = 'RESTORED' AND decision.order_id IS NULL AND entry_no < attempt_id
         AND since_ms + 2505600000 > (
-            SELECT first.created_at_ms FROM orders AS own
+            SELECT MIN(first.created_at_ms, attempt.claimed_at_ms) FROM orders AS own
             JOIN orders AS first ON first.deduction_id = own.deduction_id AND first.generation = 1
             WHERE own.order_id = attempt.order_id))
 UNION ALL

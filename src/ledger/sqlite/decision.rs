@@ -80,7 +80,7 @@ fn resolve(
     evidence: &Words,
     at: WallMs,
 ) -> LedgerResult<Decided> {
-    let job = resolvable(tx, no, resolution)?;
+    let job = resolvable(tx, no, resolution, at)?;
     let (first, second) = by.names();
     let decided = Decided {
         kind: match resolution {
@@ -104,7 +104,12 @@ fn resolve(
 }
 
 /// The order, if people may say what became of it.
-fn resolvable(tx: &Transaction<'_>, no: &OrderNo, resolution: Resolution) -> LedgerResult<Job> {
+fn resolvable(
+    tx: &Transaction<'_>,
+    no: &OrderNo,
+    resolution: Resolution,
+    at: WallMs,
+) -> LedgerResult<Job> {
     let refused = |words: String| Err(LedgerError::Refused(words));
     let mut statement = tx.prepare_cached(sql::JOB_BY_NO)?;
     let mut rows = statement.query([no.as_str()])?;
@@ -113,7 +118,7 @@ fn resolvable(tx: &Transaction<'_>, no: &OrderNo, resolution: Resolution) -> Led
     };
     let job = convert::job(row)?;
     let state = job.standing.state;
-    let in_gap = state == State::Pending && past::gap(tx, job.id)?.is_some();
+    let in_gap = state == State::Pending && past::gap(tx, job.id, at)?.is_some();
     if state.is_unsent() && !in_gap {
         return refused(format!(
             "{no} is {state}: it was never sent, so there is nothing to find out. `levy cancel` \

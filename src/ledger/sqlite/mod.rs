@@ -6,6 +6,7 @@
 
 mod accept;
 mod backup;
+mod before;
 mod chain;
 mod convert;
 mod decision;
@@ -237,9 +238,8 @@ impl Ledger for SqliteLedger {
         batch: BatchId,
         proofs: Vec<Proof>,
         at: WallMs,
-        hold_days: u32,
     ) -> LedgerResult<Vec<Reissued>> {
-        reissue::reissue(&mut self.conn, batch, proofs, at, hold_days)
+        reissue::reissue(&mut self.conn, batch, proofs, at)
     }
 
     fn rehearse(

@@ -77,8 +77,7 @@ fn issue(
         };
         after = *last;
         let (ordinals, proofs): (Vec<u64>, Vec<_>) = page.into_iter().unzip();
-        let (at, hold_days) = (rehearsal.at, rehearsal.hold_days);
-        let outcomes = reissue::reissue_in(tx, batch.id, proofs, at, hold_days)?;
+        let outcomes = reissue::reissue_in(tx, batch.id, proofs, rehearsal.at)?;
         for (ordinal, reissued) in ordinals.into_iter().zip(outcomes) {
             tally.add(&reissued);
             match reissued.outcome {

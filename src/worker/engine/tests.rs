@@ -35,6 +35,8 @@ enum Does {
     Forbidden,
     ParamError,
     ParamErrorUnsigned,
+    NotFound,
+    NotFoundUnsigned,
     NotEnough,
     NotEnoughUnsigned,
     Processing,
@@ -283,6 +285,8 @@ impl World {
             Does::Forbidden => (self.latency, self.error(403, "NO_AUTH", true)),
             Does::ParamError => (self.latency, self.error(400, "PARAM_ERROR", true)),
             Does::ParamErrorUnsigned => (self.latency, self.error(400, "PARAM_ERROR", false)),
+            Does::NotFound => (self.latency, self.error(404, "NOT_FOUND", true)),
+            Does::NotFoundUnsigned => (self.latency, self.error(404, "NOT_FOUND", false)),
             Does::NotEnough => {
                 let said = self.process(&sent, Book::Closed);
                 (self.latency, said)

@@ -275,7 +275,7 @@ impl Acceptance<'_> {
 
     /// Since the backup that this ledger came back from.
     fn may_have_been_sent(&self, known: &Known) -> LedgerResult<bool> {
-        past::may_have_been_sent(self.tx, OrderId(known.id), known.state)
+        past::may_have_been_sent(self.tx, OrderId(known.id), known.state, self.at)
     }
 
     /// The row of a failed file, mended: its order stands refused, and no send of it can have been

@@ -248,7 +248,7 @@ fn what_a_run_asks_often_is_answered_by_an_index() {
             "{found}"
         );
         assert!(!found.contains("SCAN newer"), "{found}");
-        assert!(!found.contains("SCAN earlier"), "{found}");
+        assert!(!found.contains("SCAN older"), "{found}");
     }
 }
 
