@@ -75,6 +75,11 @@ pub(in crate::ledger) fn l5_a_mended_row_takes_the_place_of_an_order_that_stands
         (Status::Rejected, NextAction::None)
     );
     assert!(old.note.contains("replaced by fixed.csv:2"), "{}", old.note);
+    let new = &desk.rows(two)[0];
+    assert_eq!(
+        (new.status, new.next_action, new.note.as_str()),
+        (Status::Pending, NextAction::RunAgain, "")
+    );
 
     // The same mend again is the same deduction, and another is none.
     let (again, accepted) = desk.file("again.csv", vec![mended(101), mended(102)]);
@@ -89,6 +94,9 @@ pub(in crate::ledger) fn l5_a_mended_row_takes_the_place_of_an_order_that_stands
     assert!(desk.deck(rerun, Phase::Open).is_empty());
     let claim = desk.ask(&refused[0], Asked::Submission);
     assert!(matches!(desk.write(claim), Written::Refused(..)));
+    // What stands refused keeps nobody from submitting what took its place.
+    let mended = desk.deck(Scope::Batch(two), Phase::Pending);
+    desk.claim(&mended[0], Asked::Submission);
 }
 
 pub(in crate::ledger) fn l5_a_refused_order_that_may_have_been_accepted_is_not_replaced(

@@ -147,6 +147,7 @@ fn each_finished_file_ends_beside_its_result_and_receipt_and_what_is_none_is_nam
             "agreed.receipt.txt",
             "agreed.result.csv",
             "扣划.csv",
+            "扣划.failed.csv",
             "扣划.receipt.txt",
             "扣划.result.csv",
         ]
