@@ -192,7 +192,8 @@ fn todo(action: NextAction) -> Option<&'static str> {
             Some("nothing; levy goes on by itself, under the same numbers 系统自动继续, 无需操作")
         }
         NextAction::Reissue => Some(
-            "not deducted, proven; ask who runs levy for `levy rerun` 未扣款, 可由操作员重新发起",
+            "not deducted, proven; write yes under levy_reissue in the rows to mend and drop them, or ask \
+             who runs levy for `levy rerun` 未扣款; 在 levy重新发起 列填 是 后放入, 或请操作员重新发起",
         ),
         NextAction::FixRow => Some(
             "not deducted; mend these rows as levy_note or levy_message says, and drop them in a new \

@@ -11,7 +11,7 @@ use super::Found;
 use crate::batch::{Encoding, Form, InputRow, shown_cell};
 use crate::cli::failure::Exit;
 use crate::ledger::ResultRow;
-use crate::order::{Fen, ReductionType, Status, yuan};
+use crate::order::{Fen, NextAction, ReductionType, Status, yuan};
 use crate::report::summary::grouped;
 use crate::worker::balances::Purses;
 use crate::worker::intake::Watcher;
@@ -173,10 +173,18 @@ impl Desk {
             }
             (status, Some(first)) => {
                 let no = row.order.as_ref().map_or("", |order| order.no.as_str());
-                format!(
-                    "repeat of {no} in {first}, {status}: adds nothing; to deduct again give it a number \
+                let asks = row.note.contains("levy_reissue: ");
+                match (asks, row.next_action) {
+                    (true, NextAction::Reissue) => format!(
+                        "levy_reissue: {no} in {first}, {status}: `levy run` issues it again under a new \
+                         number"
+                    ),
+                    (true, _) => format!("repeat of {no} in {first}, {status}: {}", row.note),
+                    (false, _) => format!(
+                        "repeat of {no} in {first}, {status}: adds nothing; to deduct again give it a number \
                      of its own"
-                )
+                    ),
+                }
             }
             (Status::Pending, None) => match short(row, purses) {
                 Some(words) => words,

@@ -75,6 +75,10 @@ fn l5_yes_gives_a_new_number_to_its_row_and_to_no_other_and_once() {
     house.edit("night.failed.csv", "last.csv", |rows| {
         rows[0].insert("levy_reissue".into(), "y".into());
     });
+    let said = house.levy(&["check", "last.csv"]);
+    let told = "`levy run` issues it again under a new number";
+    let text = said.out + &said.err;
+    assert!(said.exit == 3 && text.contains(told), "{text}");
     for file in ["last.csv", "night.csv"] {
         let said = house.levy(&["run", file, "--quiet"]);
         assert_eq!(said.exit, 0, "{}", said.err);
