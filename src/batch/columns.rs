@@ -9,36 +9,78 @@ use super::COLUMNS_MAX;
 use super::escape::unescape_cell;
 use super::fault::{FileFaultKind, shown};
 
-/// The columns that levy writes behind the input's own, in their order. A file that carries any of
-/// them is a result that comes back.
-pub const LEVY_COLUMNS: [&str; 18] = [
-    "levy_line",
-    "levy_status",
-    "levy_next_action",
-    "levy_out_request_no",
-    "levy_duplicate_of",
-    "levy_state",
-    "levy_fail_reason",
-    "levy_quota_change_no",
-    "levy_success_time",
-    "levy_fail_time",
-    "levy_http_status",
-    "levy_code",
-    "levy_message",
-    "levy_attempts",
-    "levy_first_sent_at",
-    "levy_settled_at",
-    "levy_request_id",
-    "levy_note",
+/// levy's own columns under their English and their Chinese names, all as [`folded`] gives them. A file
+/// that carries any of them is a result that comes back.
+const LEVY_NAMES: [[&str; 2]; 18] = [
+    ["levy_line", "levy行号"],
+    ["levy_status", "levy状态"],
+    ["levy_next_action", "levy下一步"],
+    ["levy_out_request_no", "levy单号"],
+    ["levy_duplicate_of", "levy重复于"],
+    ["levy_state", "levy微信状态"],
+    ["levy_fail_reason", "levy失败原因"],
+    ["levy_quota_change_no", "levy额度变更单号"],
+    ["levy_success_time", "levy成功时间"],
+    ["levy_fail_time", "levy失败时间"],
+    ["levy_http_status", "levy应答状态码"],
+    ["levy_code", "levy错误码"],
+    ["levy_message", "levy错误信息"],
+    ["levy_attempts", "levy请求次数"],
+    ["levy_first_sent_at", "levy首次提交时间"],
+    ["levy_settled_at", "levy完结时间"],
+    ["levy_request_id", "levy请求号"],
+    ["levy_note", "levy备注"],
 ];
+/// In a failed file, before them.
+const REISSUE_NAMES: [&str; 2] = ["levy_reissue", "levy重新发起"];
+/// Where `levy_out_request_no` stands among them.
+const OUT_REQUEST_NO: usize = 3;
+
+/// The columns that levy writes behind the input's own, in their order and in English.
+pub const LEVY_COLUMNS: [&str; 18] = {
+    let mut names = [""; 18];
+    let mut i = 0;
+    while i < names.len() {
+        names[i] = LEVY_NAMES[i][0];
+        i += 1;
+    }
+    names
+};
 
 /// The language of a header.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Language {
     /// `mchid`, `bal_account_no` ….
+    #[default]
     English,
     /// 目标商户号, 额度台账号 ….
     Chinese,
+}
+
+impl Language {
+    /// Where its names stand among others'.
+    fn place(self) -> usize {
+        match self {
+            Self::English => 0,
+            Self::Chinese => 1,
+        }
+    }
+}
+
+/// The columns that levy writes behind the input's own, in their order.
+pub fn levy_columns(language: Language) -> [&'static str; LEVY_COLUMNS.len()] {
+    LEVY_NAMES.map(|names| names[language.place()])
+}
+
+/// The column of a failed file that asks for a new number.
+pub fn reissue_column(language: Language) -> &'static str {
+    REISSUE_NAMES[language.place()]
+}
+
+/// Where a header has the column of the number, counted from 0.
+pub fn number_column(header: &[String]) -> Option<usize> {
+    let is = |cell: &String| Name::of(&folded(cell), false) == Some(Name::OutRequestNo);
+    header.iter().position(is)
 }
 
 /// The header of an empty batch: the columns that every batch needs, and the two that most have.
@@ -47,10 +89,7 @@ pub fn template(language: Language, yuan: bool) -> [&'static str; 6] {
         true => Name::AmountYuan,
         false => Name::Amount,
     };
-    let word = match language {
-        Language::English => 0,
-        Language::Chinese => 1,
-    };
+    let word = language.place();
     let names = [
         Name::Mchid,
         Name::BalAccountNo,
@@ -81,13 +120,14 @@ pub(super) enum Name {
     SgnNo,
     ReqScene,
     LevyOutRequestNo,
+    LevyReissue,
     FirstSentAt,
     Outcome,
     QuotaChangeNo,
 }
 
 impl Name {
-    pub(super) const ALL: [Self; 14] = [
+    pub(super) const ALL: [Self; 15] = [
         Self::OutRequestNo,
         Self::Mchid,
         Self::BalAccountNo,
@@ -99,6 +139,7 @@ impl Name {
         Self::SgnNo,
         Self::ReqScene,
         Self::LevyOutRequestNo,
+        Self::LevyReissue,
         Self::FirstSentAt,
         Self::Outcome,
         Self::QuotaChangeNo,
@@ -117,7 +158,8 @@ impl Name {
             Self::CardNo => &["card_no"],
             Self::SgnNo => &["sgn_no"],
             Self::ReqScene => &["req_scene"],
-            Self::LevyOutRequestNo => &["levy_out_request_no"],
+            Self::LevyOutRequestNo => &LEVY_NAMES[OUT_REQUEST_NO],
+            Self::LevyReissue => &REISSUE_NAMES,
             Self::FirstSentAt => &["first_sent_at", "首次提交时间"],
             Self::Outcome => &["outcome", "结果"],
             Self::QuotaChangeNo => &["quota_change_no", "额度变更单号"],
@@ -161,7 +203,7 @@ pub(super) struct Columns {
 
 impl Columns {
     pub(super) fn read(header: &StringRecord, history: bool) -> Result<Self, FileFaultKind> {
-        if header.len() > COLUMNS_MAX + LEVY_COLUMNS.len() {
+        if header.len() > COLUMNS_MAX + LEVY_COLUMNS.len() + 1 {
             return Err(FileFaultKind::TooManyColumns(header.len()));
         }
         // Before any other name is read: a result's header cells are escaped like all of its cells.
@@ -180,8 +222,9 @@ impl Columns {
             if let Some(name) = Name::of(&folded, history) {
                 take_place(&mut columns.at[name as usize], i, name.as_str())?;
             }
-            match LEVY_COLUMNS.iter().position(|levy| *levy == folded) {
+            match levys(&folded) {
                 Some(levy) => take_place(&mut levy_at[levy], i, LEVY_COLUMNS[levy])?,
+                None if is_levys(&folded) => {}
                 None => columns.carried.push(i),
             }
             columns.warnings.extend(near_miss(&folded, i, history));
@@ -255,6 +298,11 @@ impl Columns {
         self.at[name as usize]
     }
 
+    /// Its rows are those of a failed file.
+    pub(super) fn failed(&self) -> bool {
+        self.place(Name::LevyReissue).is_some()
+    }
+
     /// Which of the two amount columns the file has.
     pub(super) fn amount(&self) -> Option<Name> {
         let mut both = [Name::Amount, Name::AmountYuan].into_iter();
@@ -288,9 +336,14 @@ fn as_it_came(cell: &str, returned: bool) -> &str {
     if returned { unescape_cell(cell) } else { cell }
 }
 
+/// Which of [`LEVY_COLUMNS`] a name is, as [`folded`] gives it, in any language.
+pub(super) fn levys(folded: &str) -> Option<usize> {
+    LEVY_NAMES.iter().position(|names| names.contains(&folded))
+}
+
 /// Whether a name, as [`folded`] gives it, is one of levy's own columns.
 fn is_levys(folded: &str) -> bool {
-    LEVY_COLUMNS.contains(&folded)
+    levys(folded).is_some() || REISSUE_NAMES.contains(&folded)
 }
 
 fn take_place(
@@ -318,7 +371,7 @@ pub(super) fn folded(cell: &str) -> String {
 fn near_miss(folded: &str, i: usize, history: bool) -> Option<String> {
     let known = || {
         let ours = Name::of_file(history).flat_map(|name| name.words());
-        ours.chain(LEVY_COLUMNS.iter())
+        ours.chain(LEVY_NAMES.as_flattened())
     };
     if known().any(|word| *word == folded) {
         return None;
@@ -364,90 +417,4 @@ fn distance(a: &str, b: &str) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn columns(header: &[&str]) -> Result<Columns, FileFaultKind> {
-        Columns::read(&StringRecord::from(header.to_vec()), false)
-    }
-
-    #[test]
-    fn every_name_of_a_column_finds_it_in_any_order_case_and_width() {
-        for (i, header) in [
-            ["mchid", "bal_account_no", "reduction_type", "amount"],
-            [
-                "ＭＣＨＩＤ",
-                " Bal_Account_No\u{3000}",
-                "REDUCTION_TYPE",
-                "Amount",
-            ],
-            ["目标商户号", "额度台账号", "特殊减额类型", "减额金额(分)"],
-            ["商户号", "额度台账号", "类型", "减额金额（分）"],
-        ]
-        .into_iter()
-        .enumerate()
-        {
-            let forward = columns(&header).unwrap();
-            assert_eq!(forward.place(Name::Mchid), Some(0), "{i}");
-            assert_eq!(forward.place(Name::BalAccountNo), Some(1), "{i}");
-            assert_eq!(forward.place(Name::ReductionType), Some(2), "{i}");
-            assert_eq!(forward.amount(), Some(Name::Amount), "{i}");
-            assert_eq!(forward.warnings, Vec::<String>::new(), "{i}");
-            let mut back = header;
-            back.reverse();
-            assert_eq!(columns(&back).unwrap().place(Name::Amount), Some(0), "{i}");
-        }
-        for name in Name::ALL {
-            for word in name.words() {
-                assert_eq!(Name::of(&folded(word), true), Some(name), "{word}");
-                let here = Name::of(&folded(word), false);
-                assert_eq!(here.is_some(), !name.is_of_history(), "{word}");
-            }
-        }
-    }
-
-    #[test]
-    fn a_name_that_is_nearly_known_is_warned_about_and_another_is_not() {
-        let with = |extra: &str| {
-            let header = ["mchid", "bal_account_no", "reduction_type", "amount", extra];
-            columns(&header).unwrap().warnings
-        };
-        for (near, known) in [
-            ("resaon", "reason"),
-            ("Card-No", "card_no"),
-            ("out request no", "out_request_no"),
-            ("特殊减额单", "特殊减额单号"),
-            ("levy_statu", "levy_status"),
-        ] {
-            let warnings = with(near);
-            assert_eq!(warnings.len(), 1, "{near}");
-            assert!(warnings[0].starts_with("column 5 "), "{warnings:?}");
-            assert!(warnings[0].ends_with(known), "{warnings:?}");
-        }
-        for other in [
-            "",
-            "商户名",
-            "客户姓名",
-            "remark",
-            "id",
-            "备注",
-            &"x".repeat(5000),
-        ] {
-            assert_eq!(with(other), Vec::<String>::new(), "{other}");
-        }
-    }
-
-    #[test]
-    fn distance_counts_edits() {
-        for (a, b, want) in [
-            ("", "", 0),
-            ("", "abc", 3),
-            ("kitten", "sitting", 3),
-            ("mhcid", "mchid", 2),
-            ("案件", "案", 1),
-        ] {
-            assert_eq!(distance(a, b), want, "{a} {b}");
-            assert_eq!(distance(b, a), want, "{b} {a}");
-        }
-    }
-}
+mod tests;

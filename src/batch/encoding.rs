@@ -2,8 +2,8 @@
 //!
 //! A byte order mark decides; without one a file that is UTF-8 to its last byte is UTF-8, and one
 //! that is not but is GB18030 to its last byte is GB18030 (GBK and GB2312 are parts of it: what a
-//! spreadsheet on a Chinese Windows calls CSV). Nothing is guessed by statistics, and no byte is
-//! ever replaced. It knows no line and no column.
+//! spreadsheet on a Chinese Windows calls CSV). Where both readings make sense a person must say. Nothing
+//! is guessed by statistics, and no byte is ever replaced. It knows no line and no column.
 
 use std::fmt;
 use std::io::{self, ErrorKind, Read};
@@ -83,25 +83,34 @@ impl fmt::Display for Encoding {
 }
 
 /// Reads a source to its end and says what it is in. What is neither UTF-8 nor GB18030 is called
-/// UTF-8, and so is what seems to be damaged UTF-8: whoever reads it finds the place.
-pub(super) fn recognise(source: &mut impl Read) -> io::Result<Encoding> {
+/// UTF-8, and so is what seems to be damaged UTF-8: whoever reads it finds the place. None where it may
+/// as well be the one as the other, see [`Pairs`].
+pub(super) fn recognise(source: &mut impl Read) -> io::Result<Option<Encoding>> {
     let mut chunk = vec![0; CHUNK_BYTES].into_boxed_slice();
     let mut filled = fill(source, &mut chunk)?;
     // A mark of UTF-32 begins like that of UTF-16.
     if let Some(marked) = marked(&chunk[..filled]) {
-        return Ok(marked);
+        return Ok(Some(marked));
     }
     let mut either = Either::new();
     loop {
         let ended = filled < chunk.len();
         if let Some(known) = either.look(&chunk[..filled], ended) {
-            return Ok(known);
+            return Ok(Some(known));
         }
         if ended {
             return Ok(either.said());
         }
         filled = fill(source, &mut chunk)?;
     }
+}
+
+/// What a file's byte order mark says, if it has one. Reads from the beginning, and goes back there.
+pub(super) fn mark_of(file: &mut (impl Read + io::Seek)) -> io::Result<Option<Encoding>> {
+    let mut head = [0; CHARACTER_BYTES_MAX];
+    let filled = fill(file, &mut head)?;
+    file.rewind()?;
+    Ok(marked(&head[..filled]))
 }
 
 fn marked(head: &[u8]) -> Option<Encoding> {
@@ -126,6 +135,35 @@ fn fill(source: &mut impl Read, chunk: &mut [u8]) -> io::Result<usize> {
     Ok(filled)
 }
 
+/// What the two-byte characters of a file in UTF-8 would be in GB18030, whose characters have two bytes
+/// as well: CE A5 D4 BC is ΥԼ in the one and 违约 in the other. A text of such pairs alone, all of them
+/// ideographs of every day (GB2312) in GB18030 and not all of them what a Western name has in UTF-8, is
+/// told apart by nobody.
+#[derive(Default)]
+struct Pairs {
+    /// There are such characters at all.
+    any: bool,
+    /// One would be no ideograph of GB2312.
+    rare: bool,
+    /// One is neither an accented Latin letter (C3 80 to C3 BF) nor `·` (C2 B7).
+    beyond_latin: bool,
+}
+
+impl Pairs {
+    /// Looks at whole characters of at most two bytes.
+    fn look(&mut self, text: &[u8]) {
+        for pair in text.windows(2).filter(|pair| pair[0] >= 0xc2) {
+            self.any = true;
+            self.rare |= pair[1] < 0xa1;
+            self.beyond_latin |= pair[0] != 0xc3 && pair != b"\xc2\xb7";
+        }
+    }
+
+    fn ambiguous(&self) -> bool {
+        self.any && !self.rare && self.beyond_latin
+    }
+}
+
 /// Goes through a file as UTF-8 and as GB18030 at the same time.
 struct Either {
     /// The beginning of a character that the next chunk goes on with.
@@ -134,6 +172,7 @@ struct Either {
     /// Characters of three bytes and more were whole in UTF-8: ideographs, which GB18030 makes by
     /// chance only. A fault behind them is a damaged file, not another encoding.
     ideographs: bool,
+    pairs: Pairs,
     /// From the first byte on that is not ASCII; the two agree before.
     gb18030: Option<Decoder>,
     begun: bool,
@@ -146,6 +185,7 @@ impl Either {
             torn: Vec::new(),
             utf8: true,
             ideographs: false,
+            pairs: Pairs::default(),
             gb18030: Encoding::Gb18030.decoder(),
             begun: false,
             text: vec![0; GROWTH * (CHUNK_BYTES + 4)].into_boxed_slice(),
@@ -186,6 +226,9 @@ impl Either {
             Err(error) => (error.valid_up_to(), Some(error.error_len())),
         };
         self.ideographs |= whole[..good].iter().any(|byte| *byte >= 0xe0);
+        if !self.ideographs {
+            self.pairs.look(&whole[..good]);
+        }
         match fault {
             None => {}
             Some(None) if !ended => self.torn = whole[good..].to_vec(),
@@ -195,10 +238,12 @@ impl Either {
         }
     }
 
-    fn said(&self) -> Encoding {
-        match self.utf8 || self.ideographs || self.gb18030.is_none() {
-            true => Encoding::Utf8,
-            false => Encoding::Gb18030,
+    fn said(&self) -> Option<Encoding> {
+        let either = self.gb18030.is_some() && !self.ideographs;
+        match self.utf8 || !either {
+            true if either && self.pairs.ambiguous() => None,
+            true => Some(Encoding::Utf8),
+            false => Some(Encoding::Gb18030),
         }
     }
 }

@@ -21,10 +21,8 @@ const RUN_CHARS_MASKED: usize = 12;
 /// file's name before it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// Physical line on which the row begins, from 1.
-    pub line: u64,
     /// The row that a spreadsheet shows it in, from 1 for the header.
-    pub sheet_row: u64,
+    pub line: u64,
     /// The column's place in the file, counted from 0.
     pub place: usize,
     /// The header cell of the column, as shown.
@@ -42,7 +40,6 @@ impl Fault {
     pub fn of_number(line: u64, no: &str, what: String, hint: String) -> Self {
         Self {
             line,
-            sheet_row: line,
             place: 0,
             column: "out_request_no".into(),
             value: shown(no),
@@ -61,7 +58,7 @@ impl Fault {
     /// value.
     pub fn in_sheet(&self, name: &str, word: &str) -> String {
         let Self {
-            sheet_row,
+            line,
             place,
             column,
             value,
@@ -70,7 +67,7 @@ impl Fault {
             ..
         } = self;
         let letters = column_letters(*place);
-        format!("{name}:{sheet_row}:{letters}: {word}\"{value}\": {column} {what}: {hint}")
+        format!("{name}:{line}:{letters}: {word}\"{value}\": {column} {what}: {hint}")
     }
 
     /// The message of what is only a doubt: `batch.csv:17: warning: card_no: …`.
@@ -200,8 +197,24 @@ pub enum FileFaultKind {
     },
     /// More rows than [`super::ROWS_MAX`].
     TooManyRows,
+    /// More blank rows on end than a spreadsheet has rows, or more than 64 MiB of blanks in them.
+    TooManyBlanks,
     /// A workbook that can't be read; why.
     Workbook(String),
+    /// A workbook whose texts and styles unpack to more than 512 MiB, which would be held in memory.
+    TextsTooLarge,
+    /// It was written to while it was read.
+    Changed,
+    /// It has no byte order mark, and is as well UTF-8 (Greek, Cyrillic and the like, no ideograph) as
+    /// GB18030 (ideographs of every day).
+    Ambiguous,
+    /// Its byte order mark says another encoding than the one that was asked for.
+    OtherMark {
+        /// What the mark says.
+        marked: Encoding,
+        /// What was asked for.
+        asked: Encoding,
+    },
     /// A workbook above [`super::WORKBOOK_BYTES_MAX`], or that unpacks to more than 4 GiB; at least so many
     /// bytes.
     WorkbookTooLarge(u64),
@@ -303,10 +316,22 @@ impl FileFault {
                  out_request_no, first_sent_at and outcome"
                     .into()
             }
+            TooManyBlanks => "remove them; was the file exported whole?".into(),
             TooManyRows => format!("split it: a batch has at most {} rows", super::ROWS_MAX),
             Workbook(_) => {
                 "open it in a spreadsheet and save it as .xlsx anew, or as CSV UTF-8".into()
             }
+            TextsTooLarge => "save it as CSV UTF-8, or split it".into(),
+            Changed => {
+                "nothing of it was sent; give the command again when whoever writes to it has finished"
+                    .into()
+            }
+            Ambiguous => {
+                "say --encoding gb18030 if a spreadsheet on a Chinese Windows saved it, --encoding utf-8 \
+                 if it is that; or save it as CSV UTF-8, with its mark, or as .xlsx"
+                    .into()
+            }
+            OtherMark { .. } => "leave --encoding out, and the mark decides".into(),
             WorkbookTooLarge(_) => format!(
                 "save it as CSV UTF-8; a workbook has at most {} bytes",
                 super::WORKBOOK_BYTES_MAX
@@ -360,10 +385,24 @@ impl fmt::Display for FileFault {
                 write!(f, "the row has {found} fields, the header {wanted}")?;
             }
             TooManyRows => f.write_str("too many rows")?,
+            TooManyBlanks => f.write_str("too many blank rows on end")?,
             Workbook(words) => write!(f, "can't be read as a workbook: {words}")?,
             WorkbookTooLarge(bytes) => {
                 write!(f, "a workbook of {bytes} bytes or more is too large")?
             }
+            TextsTooLarge => write!(
+                f,
+                "the workbook's texts are too large: they unpack to more than {} bytes",
+                super::workbook::TEXTS_BYTES_MAX
+            )?,
+            Changed => f.write_str("changed while it was read")?,
+            Ambiguous => f.write_str(
+                "may be GB18030 (GBK) or UTF-8: every character of it makes sense in both",
+            )?,
+            OtherMark { marked, asked } => write!(
+                f,
+                "begins with the byte order mark of {marked}, and --encoding says {asked}"
+            )?,
             TwoSheets(names) => write!(f, "several sheets have the columns of a batch: {names}")?,
             StrayCell { position } => {
                 write!(f, "a cell in column {position}, to the right of the header")?;

@@ -8,10 +8,10 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use super::columns::{Name, folded};
+use super::columns::{LEVY_COLUMNS, Name, folded, levys};
 use super::fault::{FileFault, FileFaultKind, shown};
 use super::{InputRow, Reader, Rules};
-use crate::order::Field;
+use crate::order::{Field, Status};
 
 /// A column that says what became of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,15 +24,18 @@ pub enum Outcome {
     SuccessTime,
     /// `levy_duplicate_of`: the row adds nothing.
     DuplicateOf,
+    /// `levy_attempts`: the row shows an order.
+    Attempts,
 }
 
 impl Outcome {
     /// All of them, in the order of [`ListedCells`].
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::State,
         Self::QuotaChangeNo,
         Self::SuccessTime,
         Self::DuplicateOf,
+        Self::Attempts,
     ];
 
     /// The names that the column has in a list.
@@ -41,7 +44,7 @@ impl Outcome {
             Self::State => &["state", "status", "状态"],
             Self::QuotaChangeNo => &["quota_change_no", "微信支付额度变更单号", "额度变更单号"],
             Self::SuccessTime => &["success_time", "成功时间"],
-            Self::DuplicateOf => &[],
+            Self::DuplicateOf | Self::Attempts => &[],
         }
     }
 
@@ -52,6 +55,7 @@ impl Outcome {
             Self::QuotaChangeNo => "levy_quota_change_no",
             Self::SuccessTime => "levy_success_time",
             Self::DuplicateOf => "levy_duplicate_of",
+            Self::Attempts => "levy_attempts",
         }
     }
 }
@@ -89,7 +93,7 @@ impl<R: Read> ListReader<R> {
         for (i, cell) in reader.records.record().iter().enumerate() {
             let folded = folded(cell);
             let is = |outcome: &Outcome| match reader.header.returned {
-                true => folded == outcome.levys(),
+                true => levys(&folded).is_some_and(|at| LEVY_COLUMNS[at] == outcome.levys()),
                 false => outcome.words().contains(&folded.as_str()),
             };
             let Some(found) = Outcome::ALL.iter().position(is) else {
@@ -110,6 +114,14 @@ impl<R: Read> ListReader<R> {
     /// The list is a result of levy's.
     pub fn is_result(&self) -> bool {
         self.reader.header.returned
+    }
+
+    /// A result says of the row that it shows no order: it may name the one that it came back from.
+    pub fn is_no_order(&self, row: &InputRow, cells: &ListedCells) -> bool {
+        let none = [Status::Invalid, Status::Conflict].map(Status::as_str);
+        let shown = !self.tells(Outcome::Attempts) || !cells[Outcome::Attempts as usize].is_empty();
+        let named = row.outcome.as_ref().is_ok_and(|d| d.returned.is_some());
+        self.is_result() && none.contains(&&*cells[Outcome::State as usize]) && !(shown && named)
     }
 
     /// Columns that come close to a known one, as sentences.
@@ -140,7 +152,13 @@ impl<R: Read> ListReader<R> {
             return Ok(None);
         };
         let cell = |at: Option<usize>| at.map_or("", |at| self.reader.cell(at).trim());
-        Ok(Some((row, self.at.map(|at| cell(at).to_owned()))))
+        let mut cells = self.at.map(|at| cell(at).to_owned());
+        let state = &mut cells[Outcome::State as usize];
+        // A Chinese result's word is an English one's.
+        if let Some(status) = Status::from_shown(state).filter(|_| self.is_result()) {
+            *state = status.as_str().into();
+        }
+        Ok(Some((row, cells)))
     }
 
     /// Reads what is left; a fault of the file, if there was or is one.
@@ -183,12 +201,12 @@ mod tests {
             "状态,微信支付额度变更单号,成功时间",
         ] {
             let (list, cells) = list(header, " 成功 ,42,2026-01-01").unwrap();
-            assert_eq!(cells, ["成功", "42", "2026-01-01", ""], "{header}");
+            assert_eq!(cells, ["成功", "42", "2026-01-01", "", ""], "{header}");
             assert!(list.tells(Outcome::State) && !list.tells(Outcome::DuplicateOf));
             assert!(!list.is_result() && !list.has(Field::Reason));
         }
         let (list, cells) = list("reason,note", "x,y").unwrap();
-        assert_eq!(cells, ["", "", "", ""]);
+        assert_eq!(cells, [""; 5]);
         assert!(list.has(Field::Reason) && !list.tells(Outcome::State));
     }
 
@@ -196,7 +214,11 @@ mod tests {
     fn of_a_result_only_levys_own_columns_are_read() {
         let header = "state,status,levy_out_request_no,levy_status,levy_duplicate_of";
         let (list, cells) = list(header, "NY,x,N1,SUCCESS,'-a.csv:2").unwrap();
-        assert_eq!(cells, ["SUCCESS", "", "", "-a.csv:2"]);
+        assert_eq!(cells, ["SUCCESS", "", "", "-a.csv:2", ""]);
+        assert!(list.is_result());
+        let header = "状态,levy单号,levy状态,levy请求次数";
+        let (list, cells) = self::list(header, "NY,N1,已关闭,1").unwrap();
+        assert_eq!(cells, ["CLOSED", "", "", "", "1"]);
         assert!(list.is_result());
     }
 

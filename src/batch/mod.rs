@@ -5,6 +5,7 @@
 mod cell;
 mod control;
 mod decode;
+mod digest;
 mod encoding;
 mod escape;
 mod fault;
@@ -22,16 +23,17 @@ use std::io::{self, Read, Seek};
 use std::path::Path;
 
 use csv::StringRecord;
-use sha2::{Digest, Sha256};
 
 use crate::clock::WallMs;
-use crate::order::{Content, Fen, OrderNo, Resolution};
+use crate::order::{Comeback, Content, Fen, OrderNo, Resolution};
 use columns::Columns;
 use decode::{Decoder, Lines, Stop};
+use digest::open_file;
 use workbook::{Kind, Workbook};
 
-pub use columns::{LEVY_COLUMNS, Language, template};
+pub use columns::{LEVY_COLUMNS, Language, levy_columns, number_column, reissue_column, template};
 pub use control::{AddedUp, ControlTotals};
+pub use digest::digest_of;
 pub use encoding::Encoding;
 pub use escape::{escape_cell, unescape_cell};
 pub use fault::{Fault, FileFault, FileFaultKind, SHOWN_CHARS_MAX, Seems};
@@ -49,8 +51,8 @@ pub const COLUMNS_MAX: usize = 1000;
 pub const ROWS_MAX: u64 = 10_000_000;
 /// Blank rows on end: as many as a spreadsheet has rows.
 const BLANK_ROWS_MAX: usize = 1_048_576;
-/// Bytes that are read at once for a digest.
-const DIGEST_CHUNK_BYTES: usize = 64 * 1024;
+/// Bytes of blanks in such rows, which are kept until it is known what comes behind them.
+const BLANK_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// What this run asks of a row beyond the form.
 #[derive(Clone, Copy, Debug, Default)]
@@ -77,6 +79,8 @@ pub struct Header {
     pub delimiter: u8,
     /// The file carries levy's columns: it is a result that comes back.
     pub returned: bool,
+    /// It also has the column `levy_reissue`: rows that needed somebody come back.
+    pub failed: bool,
 }
 
 /// What is known of a file after it was read whole.
@@ -95,7 +99,8 @@ pub struct Head {
 pub struct InputRow {
     /// The row's place among the file's rows, from 1.
     pub ordinal: u64,
-    /// Physical line on which the row begins, from 1; the header's is 1.
+    /// The row that a spreadsheet shows it in, from 1; the header's is 1. Every message about a row names
+    /// it so: cells of several lines move the lines of the file.
     pub line: u64,
     /// The cells as they came, unquoted and untrimmed, one for each of [`Header::cells`]; of a
     /// result that comes back, without levy's columns and without the escape.
@@ -104,6 +109,8 @@ pub struct InputRow {
     pub outcome: Result<Deduction, Vec<Fault>>,
     /// The amount where it could be read, of an invalid row too.
     pub amount: Option<Fen>,
+    /// What stands in `levy_out_request_no`, of an invalid row too.
+    pub came_back_as: Option<String>,
     /// What may be wrong with it, and is not for levy to tell: the row goes on.
     pub doubts: Vec<Fault>,
 }
@@ -131,6 +138,8 @@ pub struct Deduction {
     pub content: Content,
     /// `levy_out_request_no` of a result that comes back: the order that the row belongs to.
     pub returned: Option<OrderNo>,
+    /// What such a row asks for.
+    pub comeback: Comeback,
     /// What another tool did with the number: of a history alone.
     pub past: Option<Past>,
 }
@@ -152,11 +161,14 @@ pub struct Reader<R: Read> {
     name: Box<str>,
     records: Records<R>,
     header: Header,
+    raw_header: Vec<String>,
     columns: Columns,
     rules: Rules,
     rows: u64,
     /// Rows of blank cells: no rows of the batch, unless another comes behind them.
     blanks: VecDeque<Blank>,
+    /// Bytes of their cells.
+    blank_bytes: usize,
     /// The line of the row behind `blanks`, which are rows then, and its cells.
     behind: Option<Lines>,
     record: StringRecord,
@@ -235,14 +247,24 @@ impl Reader<File> {
                 .map_err(|stop| stop.in_file(&name))?;
             return Self::of(&name, Records::Workbook(book), rules);
         }
-        let mut recognised = || -> io::Result<Encoding> {
+        let mut recognised = || -> io::Result<Option<Encoding>> {
             let encoding = encoding::recognise(&mut file)?;
             file.rewind()?;
             Ok(encoding)
         };
         let encoding = match rules.encoding {
-            Some(encoding) => encoding,
-            None => recognised().map_err(|error| FileFault::io(&name, &error))?,
+            Some(asked) => {
+                let marked = encoding::mark_of(&mut file);
+                let marked = marked.map_err(|error| FileFault::io(&name, &error))?;
+                if let Some(marked) = marked.filter(|marked| *marked != asked) {
+                    let kind = FileFaultKind::OtherMark { marked, asked };
+                    return Err(FileFault::new(&name, Some(1), kind));
+                }
+                asked
+            }
+            None => recognised()
+                .map_err(|error| FileFault::io(&name, &error))?
+                .ok_or_else(|| FileFault::new(&name, None, FileFaultKind::Ambiguous))?,
         };
         let rules = Rules {
             encoding: Some(encoding),
@@ -283,15 +305,19 @@ impl<R: Read> Reader<R> {
             cells: columns.carried_cells(records.record()),
             delimiter,
             returned: columns.returned,
+            failed: columns.failed(),
         };
+        let raw_header = records.record().iter().map(str::to_owned).collect();
         Ok(Self {
             name: name.into(),
+            raw_header,
             records,
             header,
             columns,
             rules,
             rows: 0,
             blanks: VecDeque::new(),
+            blank_bytes: 0,
             behind: None,
             record: StringRecord::new(),
             kinds: Vec::new(),
@@ -367,6 +393,19 @@ impl<R: Read> Reader<R> {
             .map(|lines| self.row(&self.record, &self.kinds, lines)))
     }
 
+    /// Every header cell as it stands in the file, levy's own among them.
+    pub fn raw_header(&self) -> &[String] {
+        &self.raw_header
+    }
+
+    /// Every cell of the row that was given last, as it stands in the file; empty ones of a blank row.
+    pub fn raw(&self) -> Vec<&str> {
+        match self.behind {
+            Some(_) => vec![""; self.columns.width()],
+            None => self.record.iter().collect(),
+        }
+    }
+
     /// A cell of the row that was given last.
     fn cell(&self, place: usize) -> &str {
         // A blank one is given while the row behind it waits.
@@ -391,11 +430,13 @@ impl<R: Read> Reader<R> {
             }
             if !record.iter().all(|cell| cell.trim().is_empty()) {
                 self.behind = Some(lines);
+                self.blank_bytes = 0;
                 self.records.swap(&mut self.record, &mut self.kinds);
                 return Ok(true);
             }
-            if self.blanks.len() == BLANK_ROWS_MAX {
-                return Err(at_row(FileFaultKind::TooManyRows));
+            self.blank_bytes += record.as_slice().len();
+            if self.blanks.len() == BLANK_ROWS_MAX || self.blank_bytes > BLANK_BYTES_MAX {
+                return Err(at_row(FileFaultKind::TooManyBlanks));
             }
             let empty = record.iter().all(str::is_empty);
             self.blanks.push_back(Blank {
@@ -412,9 +453,9 @@ impl<R: Read> Reader<R> {
         }
         if let Some(first) = self.blanks.front() {
             self.columns.warnings.push(format!(
-                "{} blank rows at the end, from line {} on, are no rows of the batch",
+                "{} blank rows at the end, from row {} on, are no rows of the batch",
                 self.blanks.len(),
-                first.lines.first
+                first.lines.row
             ));
             self.blanks.clear();
         }
@@ -425,49 +466,19 @@ impl<R: Read> Reader<R> {
         let row = validate::Row {
             record,
             kinds,
-            line: lines.first,
-            sheet_row: lines.row,
+            line: lines.row,
         };
         let checked = validate::check(row, &self.columns, &self.rules);
         InputRow {
             ordinal: self.rows,
-            line: lines.first,
+            line: lines.row,
             cells: self.columns.carried_cells(record),
             outcome: checked.outcome,
             amount: checked.amount,
+            came_back_as: checked.came_back_as,
             doubts: checked.doubts,
         }
     }
-}
-
-/// SHA-256 of a file's bytes, in bounded memory: the batch's identity before anything else is known.
-pub fn digest_of(path: &Path) -> Result<[u8; 32], FileFault> {
-    let (name, mut file) = open_file(path)?;
-    digest_of_bytes(&mut file).map_err(|error| FileFault::io(&name, &error))
-}
-
-fn digest_of_bytes(source: &mut impl Read) -> io::Result<[u8; 32]> {
-    let mut hash = Sha256::new();
-    let mut chunk = vec![0; DIGEST_CHUNK_BYTES];
-    loop {
-        match source.read(&mut chunk) {
-            Ok(0) => return Ok(hash.finalize().into()),
-            Ok(count) => hash.update(&chunk[..count]),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-}
-
-/// Only regular files: a pipe gives its bytes once and would block before that, a directory none.
-fn open_file(path: &Path) -> Result<(String, File), FileFault> {
-    let name = path.display().to_string();
-    let meta = std::fs::metadata(path).map_err(|error| FileFault::io(&name, &error))?;
-    if !meta.is_file() {
-        return Err(FileFault::new(&name, None, FileFaultKind::NotAFile));
-    }
-    let file = File::open(path).map_err(|error| FileFault::io(&name, &error))?;
-    Ok((name, file))
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use super::*;
 use crate::order::ReductionType;
 use proptest::prelude::*;
+use sha2::{Digest, Sha256};
 use std::io::Write;
 
 mod bad_input;
@@ -72,7 +73,7 @@ fn l7_a_row_of_empty_cells_is_an_invalid_row_unless_nothing_comes_behind_it() {
     assert!(rows[1].outcome.is_ok());
     assert_eq!(
         head.warnings,
-        ["2 blank rows at the end, from line 5 on, are no rows of the batch"]
+        ["2 blank rows at the end, from row 5 on, are no rows of the batch"]
     );
     let blanks = "mchid,bal_account_no,reduction_type,amount\n,,,\n,,,\n";
     let fault = read_with(blanks.as_bytes(), Rules::default()).unwrap_err();
@@ -239,7 +240,8 @@ fn a_good_row_is_read_trimmed_and_its_cells_are_kept_as_they_came() {
     let second = rows[1].outcome.as_ref().unwrap();
     assert_eq!(
         (rows[1].line, second.no.as_ref().unwrap().as_str()),
-        (4, "Ab9")
+        (3, "Ab9"),
+        "the row of a spreadsheet, below a cell of two lines"
     );
     assert_eq!(second.content.reason, None);
 }
@@ -353,18 +355,15 @@ proptest! {
             .from_writer(if mark { b"\xef\xbb\xbf".to_vec() } else { Vec::new() });
         let header = ["mchid", "额度台账号", "reduction_type", "amount", "reason", "remark"];
         writer.write_record(header).unwrap();
-        let mut lines = vec![2];
         for row in &rows {
             writer.write_record(row).unwrap();
-            let breaks = row[5].matches('\n').count() as u64;
-            lines.push(lines.last().unwrap() + 1 + breaks);
         }
         let bytes = writer.into_inner().unwrap();
         let (read, head) = read_with(&bytes, Rules::default()).unwrap();
         prop_assert_eq!(head.header.cells, header);
         prop_assert_eq!(head.header.delimiter, delimiter);
         prop_assert_eq!(read.len(), rows.len());
-        for ((got, want), line) in read.iter().zip(&rows).zip(lines) {
+        for ((got, want), line) in read.iter().zip(&rows).zip(2..) {
             prop_assert_eq!(&got.cells, want);
             prop_assert_eq!(got.line, line);
             let content = &got.outcome.as_ref().unwrap().content;
@@ -373,5 +372,85 @@ proptest! {
             let reason = content.reason.as_ref().map_or("", |r| r.as_str());
             prop_assert_eq!(reason, want[4].trim());
         }
+    }
+}
+
+#[test]
+fn an_encoding_that_the_files_own_mark_contradicts_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("night.csv");
+    let rules = |encoding| Rules {
+        encoding: Some(encoding),
+        ..Rules::default()
+    };
+    for (head, marked) in [
+        (&b"\xef\xbb\xbf"[..], Encoding::Utf8),
+        (b"\xff\xfe", Encoding::Utf16Le),
+        (b"\xfe\xff", Encoding::Utf16Be),
+    ] {
+        std::fs::write(&path, [head, b"mchid"].concat()).unwrap();
+        let fault = Reader::open(&path, rules(Encoding::Gb18030)).err().unwrap();
+        let asked = Encoding::Gb18030;
+        assert_eq!(fault.kind, FileFaultKind::OtherMark { marked, asked });
+        let fault = Reader::open(&path, rules(marked)).err().unwrap();
+        assert!(!matches!(fault.kind, FileFaultKind::OtherMark { .. }));
+    }
+}
+
+#[test]
+fn blanks_of_blank_rows_are_kept_up_to_a_maximum() {
+    let cell = " ".repeat(CELL_BYTES_MAX - 1);
+    let row = format!("{cell},{cell},{cell},{cell}\n");
+    let rows = BLANK_BYTES_MAX / row.len() + 2;
+    let header = "mchid,bal_account_no,reduction_type,amount\n";
+    let text = format!("{header}{}", row.repeat(rows));
+    let mut reader = Reader::new("a.csv", text.as_bytes(), Rules::default()).unwrap();
+    let fault = reader.next_row().unwrap_err();
+    assert_eq!(fault.kind, FileFaultKind::TooManyBlanks);
+}
+
+#[test]
+fn levy_reissue_takes_yes_in_any_width_and_case_and_refuses_every_other_word() {
+    use crate::order::Comeback;
+    let read = |cell: &str, number: &str| {
+        let text = format!(
+            "mchid,bal_account_no,reduction_type,amount,levy_reissue,levy_out_request_no\n\
+             1900016681,8609cb22e1774a50a930e414cc71eca06121bc,司法扣划,7,{cell},{number}\n"
+        );
+        let mut reader = Reader::new("f.csv", text.as_bytes(), Rules::default()).unwrap();
+        assert!(reader.head().failed && reader.head().returned);
+        let row = reader.next_row().unwrap().unwrap();
+        let named = (!number.is_empty()).then(|| number.to_owned());
+        assert_eq!(row.came_back_as, named, "{cell}");
+        let fault = |faults: Vec<Fault>| faults[0].to_string();
+        row.outcome
+            .map(|deduction| deduction.comeback)
+            .map_err(fault)
+    };
+    for yes in [
+        "yes",
+        "Yes",
+        " YES ",
+        "ｙｅｓ",
+        "y",
+        "Y",
+        "是",
+        "\u{3000}是",
+    ] {
+        assert_eq!(read(yes, "N1"), Ok(Comeback::Reissue), "{yes}");
+        let fault = read(yes, "").unwrap_err();
+        assert!(
+            fault.contains("names no order in levy_out_request_no"),
+            "{fault}"
+        );
+    }
+    assert_eq!(read(" ", "N1"), Ok(Comeback::Mended));
+    assert_eq!(read("", ""), Ok(Comeback::Mended));
+    for no in ["no", "否", "x", "1", "TRUE", "yes!", "'yes"] {
+        let fault = read(no, "N1").unwrap_err();
+        assert!(
+            fault.starts_with("2: levy_reissue: is neither yes nor empty"),
+            "{fault}"
+        );
     }
 }

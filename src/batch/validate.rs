@@ -10,20 +10,22 @@ use std::borrow::Cow;
 use csv::StringRecord;
 
 use super::cell::{Rounded, half_width, is_error, is_total, rounded, ungrouped};
-use super::columns::{Columns, Name};
+use super::columns::{Columns, Name, folded};
 use super::fault::{Fault, escaped, shown, shown_secret};
 use super::workbook::Kind;
 use super::{Deduction, Past, Rules, history};
 use crate::clock::WallMs;
 use crate::order::{
-    Account, AmountFault, CardNo, Content, Fen, Merchant, NameFault, OrderNo, Reason,
-    ReductionType, ReqScene, SgnNo,
+    Account, AmountFault, CardNo, Comeback, Content, Fen, Merchant, NameFault, OrderNo, Reason,
+    ReductionType, ReqScene, SgnNo, looks_like_excel_damage,
 };
 
 /// What a row is, and its amount wherever that could be read.
 pub(super) struct Checked {
     pub(super) outcome: Result<Deduction, Vec<Fault>>,
     pub(super) amount: Option<Fen>,
+    /// What stands in `levy_out_request_no`.
+    pub(super) came_back_as: Option<String>,
     /// What may be wrong, and is not for levy to tell.
     pub(super) doubts: Vec<Fault>,
 }
@@ -34,10 +36,8 @@ pub(super) struct Row<'a> {
     pub(super) record: &'a StringRecord,
     /// What its cells are to a spreadsheet; texts, where nothing is told.
     pub(super) kinds: &'a [Kind],
-    /// Where it begins.
+    /// The row that a spreadsheet shows it in.
     pub(super) line: u64,
-    /// Where a spreadsheet shows it.
-    pub(super) sheet_row: u64,
 }
 
 /// Walks the ladder.
@@ -64,6 +64,7 @@ pub(super) fn check(row: Row<'_>, columns: &Columns, rules: &Rules) -> Checked {
     let sgn_no = ladder.optional(Name::SgnNo, SgnNo::parse);
     let req_scene = ladder.req_scene();
     let returned = ladder.optional(Name::LevyOutRequestNo, OrderNo::parse);
+    let comeback = ladder.comeback();
     let past = rules.history_until.and_then(|now| ladder.past(now));
 
     let outcome = match (merchant, account, reduction_type, amount) {
@@ -85,14 +86,20 @@ pub(super) fn check(row: Row<'_>, columns: &Columns, rules: &Rules) -> Checked {
                 no,
                 content,
                 returned,
+                comeback,
                 past,
             })
         }
         _ => Err(ladder.total().map_or(ladder.faults, |total| vec![total])),
     };
+    let came_back_as = columns.place(Name::LevyOutRequestNo).and_then(|place| {
+        let cell = columns.cell(row.record, place).trim();
+        (!cell.is_empty()).then(|| cell.to_owned())
+    });
     Checked {
         outcome,
         amount,
+        came_back_as,
         doubts: ladder.doubts,
     }
 }
@@ -113,7 +120,7 @@ impl<'a> Ladder<'a> {
         let place = self.columns.place(name);
         let cell = place.map_or("", |i| self.columns.cell(self.row.record, i));
         match name {
-            Name::Reason | Name::LevyOutRequestNo => Cow::Borrowed(cell.trim()),
+            Name::Reason | Name::LevyOutRequestNo | Name::LevyReissue => Cow::Borrowed(cell.trim()),
             _ => half_width(cell),
         }
     }
@@ -144,16 +151,24 @@ impl<'a> Ladder<'a> {
                 "mend the formula behind it",
             )),
             Kind::Truth => Some(("is a truth value", AS_TEXT)),
+            Kind::Formula => Some((
+                "is a formula whose value is not in the file",
+                "open it in a spreadsheet and save it, so that the value is stored, or enter the value",
+            )),
             // A moment is what it is.
             Kind::Date if name == Name::FirstSentAt => None,
             Kind::Date => Some(("is a date to the spreadsheet, and no text", AS_TEXT)),
-            Kind::Number => {
+            Kind::Percent if matches!(name, Name::Amount | Name::AmountYuan) => Some((
+                "is shown as a percentage, a hundred times what is stored",
+                "format it as a number, or as text, and look what it says then",
+            )),
+            Kind::Number | Kind::Percent => {
                 let whole = self.text(name).len() <= 15;
                 let fits = match name {
                     Name::Amount | Name::AmountYuan => true,
                     // What a person sees of it is up to its format.
                     Name::Reason => false,
-                    Name::ReductionType | Name::ReqScene => whole,
+                    Name::ReductionType | Name::ReqScene | Name::LevyReissue => whole,
                     Name::FirstSentAt | Name::Outcome => whole,
                     Name::OutRequestNo | Name::Mchid | Name::BalAccountNo | Name::CardNo => {
                         self.accept_digits && whole
@@ -174,7 +189,8 @@ impl<'a> Ladder<'a> {
         match name {
             Name::OutRequestNo | Name::BalAccountNo | Name::CardNo | Name::SgnNo => {}
             Name::Mchid | Name::ReductionType | Name::Amount | Name::AmountYuan => return true,
-            Name::Reason | Name::ReqScene | Name::LevyOutRequestNo => return true,
+            Name::Reason | Name::ReqScene => return true,
+            Name::LevyOutRequestNo | Name::LevyReissue => return true,
             Name::FirstSentAt | Name::Outcome | Name::QuotaChangeNo => return true,
         }
         let hint =
@@ -204,7 +220,6 @@ impl<'a> Ladder<'a> {
         let (i, label) = cells.find(|(_, cell)| !cell.trim().is_empty())?;
         is_total(label).then(|| Fault {
             line: self.row.line,
-            sheet_row: self.row.sheet_row,
             place: i,
             column: self.columns.label_at(i).to_owned(),
             value: shown(label.trim()),
@@ -261,6 +276,24 @@ impl<'a> Ladder<'a> {
         })
     }
 
+    /// What a row that came back asks for.
+    fn comeback(&mut self) -> Comeback {
+        let folded = folded(&self.text(Name::LevyReissue));
+        let names_order = !self.text(Name::LevyOutRequestNo).is_empty();
+        let (what, hint) = match folded.as_str() {
+            "" if self.columns.failed() => return Comeback::Mended,
+            "" => return Comeback::Result,
+            "yes" | "y" | "是" if names_order => return Comeback::Reissue,
+            "yes" | "y" | "是" => (
+                "asks for a new number, but the row names no order in levy_out_request_no",
+                "clear it: the row is deducted as it stands, once",
+            ),
+            _ => ("is neither yes nor empty", hint(Name::LevyReissue)),
+        };
+        self.fault(Name::LevyReissue, what.into(), hint.into());
+        Comeback::Result
+    }
+
     fn reason(&mut self, rules: &Rules) -> Option<Reason> {
         let text = self.text(Name::Reason);
         if text.starts_with("#sandbox") && !rules.sandbox_scripts_allowed {
@@ -271,7 +304,14 @@ impl<'a> Ladder<'a> {
             );
             return None;
         }
-        self.optional(Name::Reason, Reason::parse)
+        let reason = self.optional(Name::Reason, Reason::parse)?;
+        if looks_like_excel_damage(reason.as_str()) {
+            let what = "looks like a number that a spreadsheet has rounded";
+            let hint = "compare it with its source; if it was a case number, give that as text";
+            let doubt = self.told(Name::Reason, what.into(), hint.into());
+            self.doubts.push(doubt);
+        }
+        Some(reason)
     }
 
     /// The amount, if it can be read; one above the ceiling is read and a fault.
@@ -318,7 +358,7 @@ impl<'a> Ladder<'a> {
             Name::BalAccountNo | Name::CardNo => shown_secret(&text),
             Name::OutRequestNo | Name::Mchid | Name::ReductionType => shown(&text),
             Name::Amount | Name::AmountYuan | Name::Reason | Name::SgnNo => shown(&text),
-            Name::ReqScene | Name::LevyOutRequestNo => shown(&text),
+            Name::ReqScene | Name::LevyOutRequestNo | Name::LevyReissue => shown(&text),
             Name::FirstSentAt | Name::Outcome | Name::QuotaChangeNo => shown(&text),
         };
         self.showing(name, value, what, hint)
@@ -332,7 +372,6 @@ impl<'a> Ladder<'a> {
         };
         Fault {
             line: self.row.line,
-            sheet_row: self.row.sheet_row,
             place: self.columns.place(name).unwrap_or(0),
             column: self.columns.label(name).to_owned(),
             value,
@@ -363,6 +402,9 @@ fn hint(name: Name) -> &'static str {
             "give SUCCESS, FAILED or UNKNOWN (CLOSED counts as failed; PROCESSING or nothing as unknown)"
         }
         Name::QuotaChangeNo => "give the change number as its source has it, or clear it",
+        Name::LevyReissue => {
+            "give yes (是) for a new number in place of one that failed, or leave it empty"
+        }
         Name::LevyOutRequestNo => "take it from the result as levy wrote it; never edit it",
     }
 }

@@ -5,28 +5,40 @@
 //! thread of its own since its reader borrows from the workbook: a few rows are held, and what the
 //! workbook itself keeps apart, its table of texts.
 
+use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{BufReader, Read, Seek};
+use std::io::{self, BufReader, Read, Seek};
+use std::os::unix::fs::FileExt;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
-use calamine::{DataRef, Reader as _, SheetType, SheetVisible, Xlsx, XlsxCellReader, XlsxError};
+use calamine::{
+    DataRef, Reader as _, SheetType, SheetVisible, Style, Xlsx, XlsxCellReader, XlsxError,
+    XlsxFormulaMetadata,
+};
 use csv::StringRecord;
 
 use super::columns::Columns;
 use super::decode::{Lines, RETURNED_CELL_BYTES_MAX, RETURNED_ROW_BYTES_MAX, Stop};
-use super::digest_of_bytes;
+use super::digest::digest_of_bytes;
 use super::fault::{FileFaultKind, shown};
 
 /// The first bytes of a ZIP archive, which a workbook is.
 const ZIP_MARK: &[u8] = b"PK\x03\x04";
-/// Bytes of a workbook. Its table of texts is held in memory.
+/// Bytes of a workbook.
 pub const WORKBOOK_BYTES_MAX: u64 = 256 * 1024 * 1024;
+/// Bytes, unpacked, of what a workbook keeps beside its sheets: its table of texts, which is held in
+/// memory, and its styles.
+pub(super) const TEXTS_BYTES_MAX: u64 = 512 * 1024 * 1024;
+/// Where the sheets lie in a workbook; they are read a row at a time.
+const SHEETS_DIRECTORY: &str = "xl/worksheets/";
 /// Bytes of all parts of a workbook, unpacked.
 const UNPACKED_BYTES_MAX: u64 = 4 * 1024 * 1024 * 1024;
 /// Rows that wait to be taken.
 const ROWS_AHEAD: usize = 64;
 /// Significant digits that a spreadsheet keeps and shows of a number.
 const DIGITS_KEPT: usize = 15;
+/// Cells that are shown as percentages; their places are held in memory.
+const PERCENTS_MAX: usize = 4_000_000;
 /// Columns of a sheet that are looked at.
 const COLUMNS_READ_MAX: usize = 16_384;
 
@@ -36,12 +48,16 @@ pub(super) enum Kind {
     /// Text, or nothing. Every cell of a CSV.
     Text,
     Number,
+    /// A number that is shown as a percentage: a hundred times what is stored.
+    Percent,
     /// A date, a time or a duration.
     Date,
     /// TRUE or FALSE.
     Truth,
     /// `#N/A` and its like.
     Error,
+    /// A formula whose value nobody has stored: what it comes to is not in the file.
+    Formula,
 }
 
 /// Whether a file is a workbook, by its first bytes. Reads from the beginning, and goes back there.
@@ -70,6 +86,7 @@ enum Message {
 
 /// Reads records, one at a time.
 pub(super) struct Workbook {
+    file: File,
     messages: Receiver<Message>,
     row: Row,
     digest: [u8; 32],
@@ -87,6 +104,7 @@ impl Workbook {
             return Err(refused(FileFaultKind::WorkbookTooLarge(bytes)));
         }
         let digest = digest_of_bytes(&mut file).map_err(io)?;
+        let again = file.try_clone().map_err(io)?;
         whole(&file).map_err(refused)?;
         file.rewind().map_err(io)?;
         let mut book: Book = Xlsx::new(BufReader::new(file)).map_err(|e| refused(broken(&e)))?;
@@ -94,6 +112,7 @@ impl Workbook {
         let (sender, messages) = sync_channel(ROWS_AHEAD);
         std::thread::spawn(move || send(&mut book, &sheet, &sender));
         Ok(Self {
+            file: again,
             messages,
             row: Row {
                 number: 0,
@@ -116,7 +135,7 @@ impl Workbook {
                     row: self.row.number,
                 }))
             }
-            Ok(Message::End) => Ok(None),
+            Ok(Message::End) => self.unchanged().map(|()| None),
             Ok(Message::Stop(stop)) => Err(stop),
             // The thread is gone without a word: it has panicked.
             Err(_) => Err(Stop {
@@ -124,6 +143,21 @@ impl Workbook {
                 kind: FileFaultKind::Workbook("its contents make no sense".into()),
             }),
         }
+    }
+
+    /// The rows were read after the bytes were hashed: whoever wrote to the file in between would have
+    /// them go under the other's digest.
+    fn unchanged(&self) -> Result<(), Stop> {
+        let mut whole = Again {
+            file: &self.file,
+            at: 0,
+        };
+        let kind = match digest_of_bytes(&mut whole) {
+            Ok(digest) if digest == self.digest => return Ok(()),
+            Ok(_) => FileFaultKind::Changed,
+            Err(error) => FileFaultKind::Io(error.to_string()),
+        };
+        Err(Stop { line: None, kind })
     }
 
     pub(super) fn record(&self) -> &StringRecord {
@@ -141,18 +175,39 @@ impl Workbook {
     }
 }
 
+/// A file from its beginning, wherever other readers of it stand.
+struct Again<'f> {
+    file: &'f File,
+    at: u64,
+}
+
+impl Read for Again<'_> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let count = self.file.read_at(out, self.at)?;
+        self.at += count as u64;
+        Ok(count)
+    }
+}
+
 /// Reads every part to its end, where its checksum is compared: whoever reads a sheet stops at its
 /// last row, and a digit that was damaged before it would be believed.
 fn whole(file: &File) -> Result<(), FileFaultKind> {
     let broken = |error: &dyn std::fmt::Display| FileFaultKind::Workbook(shown(&error.to_string()));
     let mut archive = zip::ZipArchive::new(BufReader::new(file)).map_err(|e| broken(&e))?;
-    let mut left = UNPACKED_BYTES_MAX;
+    let (mut left, mut texts_left) = (UNPACKED_BYTES_MAX, TEXTS_BYTES_MAX);
     for part in 0..archive.len() {
         let part = archive.by_index(part).map_err(|e| broken(&e))?;
-        let read = std::io::copy(&mut part.take(left + 1), &mut std::io::sink());
+        let name = part.name().map_err(|e| broken(&e))?;
+        let in_memory = !name.starts_with(SHEETS_DIRECTORY);
+        let read = io::copy(&mut part.take(left + 1), &mut io::sink()).map_err(|e| broken(&e))?;
         left = left
-            .checked_sub(read.map_err(|e| broken(&e))?)
+            .checked_sub(read)
             .ok_or(FileFaultKind::WorkbookTooLarge(UNPACKED_BYTES_MAX))?;
+        if in_memory {
+            texts_left = texts_left
+                .checked_sub(read)
+                .ok_or(FileFaultKind::TextsTooLarge)?;
+        }
     }
     Ok(())
 }
@@ -212,18 +267,22 @@ fn batch_sheet(book: &mut Book, history: bool) -> Result<(String, Vec<String>), 
 
 /// Sends every row of a sheet, and how it ended; stops when nobody listens any more.
 fn send(book: &mut Book, sheet: &str, to: &SyncSender<Message>) {
-    let mut cells = match book.worksheet_cells_reader(sheet) {
-        Ok(cells) => cells,
-        Err(error) => {
-            let stop = Stop {
-                line: None,
-                kind: broken(&error),
-            };
-            let _ = to.send(Message::Stop(stop));
+    let percents = percents(book, sheet);
+    let opened = percents.and_then(|percents| {
+        let cells = book.worksheet_cells_reader(sheet);
+        Ok((percents, cells.map_err(|error| broken(&error))?))
+    });
+    let (percents, mut cells) = match opened {
+        Ok(opened) => opened,
+        Err(kind) => {
+            let _ = to.send(Message::Stop(Stop { line: None, kind }));
             return;
         }
     };
-    let mut rows = Rows::new(None);
+    let mut rows = Rows {
+        percents,
+        ..Rows::new(None)
+    };
     loop {
         let message = match rows.next(&mut cells) {
             Ok(Some(row)) => {
@@ -240,10 +299,38 @@ fn send(book: &mut Book, sheet: &str, to: &SyncSender<Message>) {
     }
 }
 
+/// The places of cells that are shown as percentages, in the sheet's order. Looked for in a reading of
+/// its own, and only where a format of the workbook is one: no reader tells formats and formulas both.
+fn percents(book: &mut Book, sheet: &str) -> Result<VecDeque<(u32, u32)>, FileFaultKind> {
+    let mut cells = book.worksheet_cells_reader(sheet).map_err(|e| broken(&e))?;
+    let shows = |style: &Style| {
+        let format = style.number_format.as_ref();
+        format.is_some_and(|format| format.format_code.contains('%'))
+    };
+    let styles: Vec<bool> = cells.styles().iter().map(shows).collect();
+    let mut found = VecDeque::new();
+    if !styles.contains(&true) {
+        return Ok(found);
+    }
+    while let Some((row, column, style)) = cells.next_style_id().map_err(|e| broken(&e))? {
+        if !styles.get(style).copied().unwrap_or(false) {
+            continue;
+        }
+        if found.len() == PERCENTS_MAX {
+            let words = format!("more than {PERCENTS_MAX} cells are shown as percentages");
+            return Err(FileFaultKind::Workbook(words));
+        }
+        found.push_back((row, column));
+    }
+    Ok(found)
+}
+
 /// Cells, which come one by one, as rows.
 struct Rows {
     /// Cells of the header: every row has as many.
     width: Option<usize>,
+    /// Cells that are shown as percentages and still to come.
+    percents: VecDeque<(u32, u32)>,
     /// The first cell of the row after.
     ahead: Option<(u32, u32, String, Kind)>,
     last: u64,
@@ -254,6 +341,7 @@ impl Rows {
     fn new(width: Option<usize>) -> Self {
         Self {
             width,
+            percents: VecDeque::new(),
             ahead: None,
             last: 0,
             ended: false,
@@ -283,15 +371,22 @@ impl Rows {
         from: &mut XlsxCellReader<'_, RS>,
     ) -> Result<Option<(u64, Vec<(String, Kind)>)>, Stop> {
         let mut cells: Vec<(String, Kind)> = Vec::new();
-        let mut number = None;
+        let (mut number, mut bytes) = (None, 0);
         loop {
             let (row, column, text, kind) = match self.ahead.take() {
                 Some(cell) => cell,
                 None if self.ended => return Ok(number.map(|number| (number, cells))),
-                None => match from.next_cell() {
+                None => match from.next_cell_with_formula_metadata() {
                     Ok(Some(cell)) => {
-                        let (row, column) = cell.get_position();
-                        let (text, kind) = text_of(cell.get_value());
+                        let (row, column) = cell.pos;
+                        let (text, kind) = match (&cell.value, &cell.formula) {
+                            (DataRef::Empty, Some(formula)) => unvalued(formula),
+                            (value, _) => text_of(value),
+                        };
+                        let kind = match kind {
+                            Kind::Number if self.is_percent((row, column)) => Kind::Percent,
+                            kind => kind,
+                        };
                         (row, column, text, kind)
                     }
                     // It may not be asked again.
@@ -313,8 +408,26 @@ impl Rows {
                 return Err(self.stop(FileFaultKind::Workbook(words.into())));
             }
             cells.resize(column, (String::new(), Kind::Text));
+            bytes += text.len();
+            if text.len() > RETURNED_CELL_BYTES_MAX {
+                self.last = at;
+                let position = column + 1;
+                return Err(self.stop(FileFaultKind::CellTooLong { position }));
+            }
+            if bytes > RETURNED_ROW_BYTES_MAX {
+                self.last = at;
+                return Err(self.stop(FileFaultKind::RowTooLong));
+            }
             cells.push((text, kind));
         }
+    }
+
+    /// Asked of each cell in the sheet's order.
+    fn is_percent(&mut self, place: (u32, u32)) -> bool {
+        while self.percents.front().is_some_and(|first| *first < place) {
+            self.percents.pop_front();
+        }
+        self.percents.front() == Some(&place)
     }
 
     fn row(&mut self, number: u64, mut cells: Vec<(String, Kind)>) -> Result<Row, Stop> {
@@ -326,16 +439,6 @@ impl Rows {
             return Err(self.stop(FileFaultKind::StrayCell { position: filled }));
         }
         cells.resize(width, (String::new(), Kind::Text));
-        let long = cells
-            .iter()
-            .position(|(text, _)| text.len() > RETURNED_CELL_BYTES_MAX);
-        if let Some(position) = long {
-            let position = position + 1;
-            return Err(self.stop(FileFaultKind::CellTooLong { position }));
-        }
-        if cells.iter().map(|(text, _)| text.len()).sum::<usize>() > RETURNED_ROW_BYTES_MAX {
-            return Err(self.stop(FileFaultKind::RowTooLong));
-        }
         Ok(Row {
             number,
             cells: cells.iter().map(|(text, _)| text.as_str()).collect(),
@@ -347,6 +450,17 @@ impl Rows {
         let line = (self.last > 0).then_some(self.last);
         Stop { line, kind }
     }
+}
+
+/// A formula of which no value is known, as what it is: it must not pass for a blank cell.
+fn unvalued(formula: &XlsxFormulaMetadata) -> (String, Kind) {
+    let text = match formula {
+        XlsxFormulaMetadata::Normal { formula } => formula.as_str(),
+        XlsxFormulaMetadata::Shared { formula, .. } => formula.as_str(),
+        // Written down in another cell.
+        _ => "…",
+    };
+    (format!("={text}"), Kind::Formula)
 }
 
 fn text_of(value: &DataRef<'_>) -> (String, Kind) {

@@ -5,22 +5,28 @@
 mod books;
 mod file;
 mod past;
+mod plan;
 mod reconcile;
 mod rerun;
+mod sweep;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::ledger::{Person, PlanId};
+
 pub use books::{
     BackupArgs, FreezeArgs, LedgerArgs, LedgerCommand, Outcome, ResolveArgs, ShowArgs, StatusArgs,
     UnfreezeArgs, VerifyArgs,
 };
-pub use file::{ExpectArgs, FileArgs, TemplateArgs, TemplateLanguage};
+pub use file::{ExpectArgs, FileArgs, ResultArgs, TemplateArgs, TemplateLanguage};
 pub use past::{ImportArgs, RestoredArgs};
+pub use plan::{ApproveArgs, PlanArgs};
 pub use reconcile::{Moment, ReconcileArgs, Until};
 pub use rerun::{DriveArgs, FirstArgs, OnlyDead, RerunArgs, ResumeArgs};
+pub use sweep::SweepArgs;
 
 /// Seconds that `--wait` and `--outage-wait` take at most: a day.
 const WAIT_SECONDS_MAX: i64 = 86_400;
@@ -43,6 +49,7 @@ Examples:
   levy init                                        write levy.toml, make the ledger
   levy check night.csv                             every fault of a file; sends nothing
   levy run night.csv --yes                         the nightly batch
+  levy sweep /srv/inbox --yes                      the drop folder, from cron
   levy resume --yes                                the morning after: what is still open
   levy rerun night.csv                             what failed, under new numbers
 
@@ -65,6 +72,8 @@ pub struct Cli {
 pub enum Command {
     /// Deduct what the files ask for, and write a result beside each.
     Run(Box<RunArgs>),
+    /// Deduct what is put into a drop folder, and leave results and receipts there.
+    Sweep(Box<SweepArgs>),
     /// Bring every order that was sent to its end, without a file.
     Resume(Box<ResumeArgs>),
     /// Issue what is proven dead again, under new numbers.
@@ -73,6 +82,10 @@ pub enum Command {
     Reconcile(Box<ReconcileArgs>),
     /// Say everything that is wrong with a file; send nothing.
     Check(CheckArgs),
+    /// Store what a file would do, to be approved; send nothing.
+    Plan(PlanArgs),
+    /// Approve a plan that somebody else has made.
+    Approve(ApproveArgs),
     /// Write a batch's result again, from the ledger.
     Export(ExportArgs),
     /// Withdraw what was never sent.
@@ -121,14 +134,29 @@ Examples:
   levy run a.csv b.csv --json              one JSON object a file on stdout
   levy run night.csv --expect-rows 120 --expect-amount 4567890
                                            nothing is sent unless it adds up to that (fen)
+  levy run --plan 3 --approved-by 'Wang Fang' --yes
+                                           what `levy plan` has stored, and nothing else
   levy run sample_batch.csv --sandbox --wait 10
+  levy run night.csv --out night.result.xlsx --lang zh
+                                           the result as a workbook, in Chinese
+  levy run night_fixed.csv                 night.failed.csv, mended and saved under another name
 
 The file's bytes are the batch: the same file again continues it, and sends no row twice. After
-any crash, give the same command again. Nothing is sent before the whole file was checked.")]
+any crash, give the same command again. Nothing is sent before the whole file was checked.
+
+The rows that need somebody stand once more in NAME.failed.csv beside the result. Mend them there,
+or write yes under levy_reissue for a new number in place of one that failed, and run that file.")]
 pub struct RunArgs {
     /// Files of deductions (.csv or .xlsx), in the order in which they are run.
-    #[arg(required = true, value_name = "FILE")]
+    #[arg(required_unless_present = "plan", value_name = "FILE")]
     pub files: Vec<PathBuf>,
+    /// Run exactly what this plan says: its file, with the orders and sums that were planned. Without
+    /// FILE the plan's own file is taken, where it lay.
+    #[arg(long, value_name = "ID", value_parser = plan::id)]
+    pub plan: Option<PlanId>,
+    /// Who approves the plan; not who made it. It is written into the ledger before the first send.
+    #[arg(long, value_name = "NAME", requires = "plan", value_parser = Person::parse)]
+    pub approved_by: Option<Person>,
     /// Make the ledger if there is none. A ledger that is lost has forgotten what was sent.
     #[arg(long)]
     pub create_ledger: bool,
@@ -136,6 +164,9 @@ pub struct RunArgs {
     /// input. Only with one file.
     #[arg(long, value_name = "RESULT")]
     pub out: Option<PathBuf>,
+    /// What the result looks like.
+    #[command(flatten)]
+    pub result: ResultArgs,
     /// How the file is read and taken in.
     #[command(flatten)]
     pub taking: FileArgs,
@@ -183,9 +214,17 @@ pub enum SandboxLimit {
 Examples:
   levy check night.csv            every fault as FILE:ROW:COLUMN, and the totals
   levy check night.csv --json     the totals as JSON on stdout, the faults on stderr
+  levy check night.csv --out faults.xlsx
+                                  the file again with a column of its faults: mend the cells there,
+                                  and give that file
+  levy check night.csv --balances
+                                  what each account holds, and which rows it does not reach for
+  levy check night.csv --ledger /var/lib/levy/levy.db
 
-Needs no settings and no keys; looks at the file alone, not at what the ledger knows. Ends in 0 if
-every row could be sent, 3 if some could not, 2 if the file as a whole is refused.")]
+Needs no settings and no keys (but for --balances), and deducts nothing. A ledger that the settings
+lead to, or --ledger, is looked at without its lock: rows that repeat, contradict or look like what
+earlier files asked for are told with both places. Ends in 0 if the file would run whole, 3 if some
+of its rows would not be deducted, 2 if the file as a whole is refused.")]
 pub struct CheckArgs {
     /// The file, .csv or .xlsx.
     #[arg(value_name = "FILE")]
@@ -193,6 +232,16 @@ pub struct CheckArgs {
     /// Settings, for the ceiling and the hold's days; ./levy.toml where that exists.
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+    /// The ledger to look at, in place of `[ledger] url`; it must be there.
+    #[arg(long, value_name = "PATH")]
+    pub ledger: Option<PathBuf>,
+    /// Write the file again, .csv or .xlsx, with its faults in a column `levy_faults` beside each row.
+    #[arg(long, value_name = "FAULTS.csv")]
+    pub out: Option<PathBuf>,
+    /// Ask the gateway what each account holds, and tell which rows would be closed for lack of it.
+    /// Takes settings and keys, and moves no money.
+    #[arg(long)]
+    pub balances: bool,
     /// Print the totals as JSON on stdout.
     #[arg(long)]
     pub json: bool,
@@ -205,7 +254,8 @@ pub struct CheckArgs {
     /// What it must add up to.
     #[command(flatten)]
     pub expect: ExpectArgs,
-    /// Take rows whose reason is a script for the gateway in a box.
+    /// Take rows whose reason is a script for the gateway in a box, and look at its ledger beside the
+    /// file.
     #[arg(long)]
     pub sandbox: bool,
 }
@@ -217,7 +267,7 @@ Examples:
   levy export 3                     by the batch's number in the ledger
   levy export 9f86d081              by the beginning of the file's SHA-256, 8 digits at least
   levy export night.csv             by the input file itself
-  levy export 3 --out /tmp/3.csv
+  levy export 3 --out /tmp/3.xlsx --lang zh
   levy export sample_batch.csv --sandbox
 
 Takes no lock and changes nothing: it may be used while a run is going on.")]
@@ -231,6 +281,9 @@ pub struct ExportArgs {
     /// Where the result goes; beside the input file if that was given, else in this directory.
     #[arg(long, value_name = "RESULT.csv")]
     pub out: Option<PathBuf>,
+    /// What the result looks like.
+    #[command(flatten)]
+    pub result: ResultArgs,
     /// Say nothing if all goes well.
     #[arg(long)]
     pub quiet: bool,

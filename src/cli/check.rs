@@ -1,70 +1,262 @@
-//! `levy check`: everything that is wrong with a file, and what it adds up to. It sends nothing, and
-//! needs neither keys nor a ledger: the file is taken into one that is thrown away.
+//! `levy check`: everything that is wrong with a file, and what it adds up to. It deducts nothing: the
+//! file is taken into a ledger that is thrown away, which is taught before what the real one has for
+//! its rows. The real one is only read, and needs no lock.
 
-use std::cmp::Reverse;
-use std::collections::BTreeMap;
-use std::io::{BufWriter, Write, stderr, stdout};
-use std::path::Path;
+mod balances;
+mod desk;
 
-use serde_json::{Map, Value, json};
+use std::io;
+use std::path::{Path, PathBuf};
 
-use super::args::CheckArgs;
-use super::config;
+use serde_json::json;
+
+use super::args::{CheckArgs, Where};
 use super::failure::{Exit, Failure};
 use super::run_file::{expected, terms};
-use super::store::variables;
-use crate::batch::{Encoding, Form, InputRow};
+use super::store::{Store, sandbox_beside};
+use crate::batch::{Reader, Rules};
 use crate::clock::{Clock, SystemClock};
-use crate::ledger::SqliteLedger;
-use crate::ledger::{Accepted, Environment, Ledger};
-use crate::order::{Fen, ReductionType, Status, yuan};
-use crate::report::summary::grouped;
-use crate::worker::intake::{Terms, Watcher, take_in};
+use crate::ledger::{Accepted, Batch, Environment, Ledger, LedgerResult, SqliteLedger, Totals};
+use crate::order::Status;
+use crate::report::marked::Marked;
+use crate::report::result::Place;
+use crate::worker::balances::Purses;
+use crate::worker::intake::{IntakeFault, Staged, Terms, stage};
+use desk::Desk;
 
 /// Reads the file, tells its faults and totals.
 pub fn check(args: &CheckArgs) -> Result<Exit, Failure> {
-    let config = match args.sandbox {
-        true => config::load_for_sandbox(variables())?,
-        false => config::load(args.config.as_deref(), variables())?,
+    let store = store(args)?;
+    let known = Known::of(args, &store)?;
+    let place = place(args, &store)?;
+    let asker = match args.balances {
+        true => Some(balances::Asking::open(args, &store)?),
+        false => None,
     };
     let mut desk = Desk::new(&args.file, args.json);
-    let mut scratch = SqliteLedger::scratch()?;
-    let environment = match args.sandbox {
-        true => Environment::Sandbox,
-        false => Environment::Real,
+    let done = checked(args, &store, known, asker, place.as_ref(), &mut desk);
+    if let Err(failure) = &done
+        && args.json
+    {
+        desk.print(&refused(&args.file, failure));
+    }
+    desk.flush();
+    done
+}
+
+/// Settings, and the ledger that they lead to.
+fn store(args: &CheckArgs) -> Result<Store, Failure> {
+    let at = Where {
+        config: args.config.clone(),
+        ledger: args.ledger.clone(),
+        force_network_file_system: false,
     };
+    match args.sandbox {
+        true => Store::sandbox(&at, &sandbox_beside(&args.file)),
+        false => Store::real(&at),
+    }
+}
+
+fn place(args: &CheckArgs, store: &Store) -> Result<Option<Place>, Failure> {
+    let Some(out) = &args.out else {
+        return Ok(None);
+    };
+    let mut taken = vec![args.file.as_path(), store.path.as_path()];
+    taken.extend(store.config.file.as_deref());
+    Ok(Some(Place::look(out, &taken)?))
+}
+
+/// What is known of earlier files.
+enum Known {
+    /// A ledger, and where it is.
+    Ledger(SqliteLedger, PathBuf),
+    /// Nothing; why.
+    Nothing(String),
+}
+
+impl Known {
+    /// A ledger that was named must be there; one that the settings lead to by themselves need not.
+    fn of(args: &CheckArgs, store: &Store) -> Result<Self, Failure> {
+        let path = &store.path;
+        if args.ledger.is_none() {
+            if !path.exists() {
+                return Ok(Self::Nothing(format!(
+                    "there is none at {}",
+                    path.display()
+                )));
+            }
+            let nobodys = store.environment == Environment::Real && store.config.caller().is_err();
+            if nobodys {
+                let words = "no setting says whose it is ([merchant] mchid)";
+                return Ok(Self::Nothing(format!("{}: {words}", path.display())));
+            }
+        }
+        let ledger = store.look_at_file()?;
+        Ok(Self::Ledger(ledger, path.clone()))
+    }
+}
+
+/// What a file comes to.
+struct Found {
+    batch: Batch,
+    accepted: Accepted,
+    /// The ledger has these bytes as a batch already.
+    before: bool,
+    /// The ledger that was looked at, or why none was.
+    known: Result<PathBuf, String>,
+    purses: Option<Purses>,
+    /// Where the faults were written.
+    marked: Option<PathBuf>,
+}
+
+impl Found {
+    /// Every row would be a deduction of its own.
+    fn is_whole(&self) -> bool {
+        let accepted = &self.accepted;
+        let rows = accepted.invalid + accepted.conflicts + accepted.held + accepted.repeats;
+        let purses = self.purses.as_ref();
+        rows == 0 && purses.is_none_or(|purses| purses.short + purses.unknown == 0)
+    }
+}
+
+fn checked(
+    args: &CheckArgs,
+    store: &Store,
+    known: Known,
+    asking: Option<balances::Asking>,
+    place: Option<&Place>,
+    desk: &mut Desk,
+) -> Result<Exit, Failure> {
+    let mut scratch = SqliteLedger::scratch()?;
     let now = SystemClock::default().wall();
     let terms = Terms {
         expected: expected(&args.file, &args.expect)?,
-        ..terms(args.taking, &config, environment, now)
+        ..terms(args.taking, &store.config, store.environment, now)
     };
-    let taken = take_in(&mut scratch, &args.file, None, &terms, &mut desk);
-    let taken = match taken {
-        Ok(taken) => taken,
-        Err(fault) => {
-            let failure = Failure::from(fault);
-            if args.json {
-                desk.print(&refused(&args.file, &failure));
-            }
-            desk.flush();
-            return Err(failure);
-        }
-    };
-    for warning in &taken.warnings {
+    scratch.stage_clear()?;
+    let staged = stage(&mut scratch, &args.file, None, &terms, desk)?;
+    desk.form = staged.form;
+    for warning in &staged.warnings {
         desk.fault(&format!("{}: warning: {warning}", desk.name));
     }
-    desk.form = taken.form;
-    desk.after(&mut scratch, &taken)?;
-    let accepted = taken.accepted;
-    let clean = accepted.invalid == 0 && accepted.conflicts == 0 && accepted.held == 0;
-    let exit = if clean { Exit::Done } else { Exit::NeedsPerson };
-    match (args.json, args.quiet) {
-        (true, _) => desk.print(&desk.json(&accepted, exit)),
-        (false, false) => desk.print(&desk.totals(&accepted)),
-        (false, true) => {}
+    let (mut ledger, mut found) = taken(known, scratch, &staged, &terms)?;
+    if let Some(asking) = asking {
+        found.purses = Some(asking.ask(&mut ledger, found.batch.id)?);
     }
-    desk.flush();
+    match place {
+        Some(place) => {
+            place.hold(found.batch.rows)?;
+            mark(args, terms.rules, place, &mut ledger, &mut found, desk)?;
+        }
+        None if found.is_whole() => {}
+        None => ledger.rows(found.batch.id, &mut |row| {
+            desk.after(&row, found.purses.as_ref());
+            Ok(())
+        })?,
+    }
+    let exit = match found.is_whole() {
+        true => Exit::Done,
+        false => Exit::NeedsPerson,
+    };
+    match (args.json, args.quiet) {
+        (true, _) => desk.print(&desk.json(&found, exit)),
+        (false, false) => desk.print(&desk.totals(&found)),
+        (false, true) => desk.unanswered(&found),
+    }
     Ok(exit)
+}
+
+/// The staged file as a batch: the one that its bytes are already, or one that a run would make of it
+/// now. In the ledger that is handed back it may be looked at.
+fn taken(
+    known: Known,
+    mut scratch: SqliteLedger,
+    staged: &Staged,
+    terms: &Terms,
+) -> LedgerResult<(SqliteLedger, Found)> {
+    let found = |batch, accepted, before, known| Found {
+        batch,
+        accepted,
+        before,
+        known,
+        purses: None,
+        marked: None,
+    };
+    let known = match known {
+        Known::Nothing(why) => Err(why),
+        Known::Ledger(mut ledger, path) => {
+            if let Some(batch) = ledger.find_batch(&staged.head.digest)? {
+                let accepted = of_totals(&ledger.totals(batch.id)?);
+                return Ok((ledger, found(batch, accepted, true, Ok(path))));
+            }
+            scratch.learn(&path)?;
+            Ok(path)
+        }
+    };
+    let (batch, accepted) = scratch.accept(&staged.head, terms.at, terms.hold_days)?;
+    Ok((scratch, found(batch, accepted, false, known)))
+}
+
+/// What accepting a batch did, as it stands now.
+fn of_totals(totals: &Totals) -> Accepted {
+    let of = |wanted: Status| {
+        let mut by_status = totals.by_status.iter();
+        let found = by_status.find(|(status, _, _)| *status == wanted);
+        found.map_or(0, |(_, rows, _)| *rows)
+    };
+    Accepted {
+        rows: totals.rows,
+        orders: totals.orders,
+        repeats: totals.repeats,
+        conflicts: of(Status::Conflict),
+        held: of(Status::Held),
+        invalid: of(Status::Invalid),
+    }
+}
+
+/// Writes the file once more, with its faults beside its cells, and tells them on the way.
+fn mark(
+    args: &CheckArgs,
+    rules: Rules,
+    place: &Place,
+    ledger: &mut dyn Ledger,
+    found: &mut Found,
+    desk: &mut Desk,
+) -> Result<(), Failure> {
+    let mut reader = Reader::open(&args.file, rules)?;
+    let header: Vec<&str> = reader.raw_header().iter().map(String::as_str).collect();
+    let mut marked = Marked::begin(place, &header, found.batch.head.delimiter)?;
+    let mut failed: Option<Failure> = None;
+    let told = ledger.rows(found.batch.id, &mut |row| {
+        let words = desk.after(&row, found.purses.as_ref());
+        let written = match reader.next_row() {
+            Ok(Some(_)) => marked.row(&reader.raw(), &words),
+            Ok(None) => Err(changed(&mut failed)),
+            Err(fault) => {
+                failed.get_or_insert(fault.into());
+                Err(io::ErrorKind::Other.into())
+            }
+        };
+        let Err(e) = written else { return Ok(()) };
+        let kind = e.kind();
+        failed.get_or_insert_with(|| marked.fault(e).into());
+        Err(kind.into())
+    });
+    if let Some(failure) = failed {
+        return Err(failure);
+    }
+    told?;
+    if reader.finish()?.digest != found.batch.head.digest {
+        return Err(IntakeFault::Changed.into());
+    }
+    marked.finish()?;
+    found.marked = Some(place.path().to_path_buf());
+    Ok(())
+}
+
+fn changed(failed: &mut Option<Failure>) -> io::Error {
+    failed.get_or_insert(IntakeFault::Changed.into());
+    io::ErrorKind::Other.into()
 }
 
 fn refused(file: &Path, failure: &Failure) -> String {
@@ -74,235 +266,4 @@ fn refused(file: &Path, failure: &Failure) -> String {
         "exit_code": failure.exit().code(),
     });
     object.to_string()
-}
-
-/// Rows and fen.
-#[derive(Clone, Copy, Default)]
-struct Sum {
-    rows: u64,
-    fen: u128,
-}
-
-impl Sum {
-    fn and(self, other: Self) -> Self {
-        Self {
-            rows: self.rows + other.rows,
-            fen: self.fen + other.fen,
-        }
-    }
-
-    fn add(&mut self, amount: Fen) {
-        self.rows += 1;
-        self.fen += u128::from(amount.get());
-    }
-}
-
-/// Merchants that people are told of, those with the greatest sums.
-const MERCHANTS_SHOWN_MAX: usize = 10;
-
-/// What is told, and where: faults on stdout, or on stderr where stdout is for JSON.
-struct Desk {
-    name: String,
-    faults: BufWriter<Box<dyn Write>>,
-    by_type: [Sum; ReductionType::ALL.len()],
-    by_merchant: BTreeMap<String, Sum>,
-    invalid: u64,
-    unreadable: u64,
-    form: Form,
-}
-
-impl Watcher for Desk {
-    fn row(&mut self, row: &InputRow) {
-        for doubt in &row.doubts {
-            let line = doubt.in_sheet(&self.name, "warning: ");
-            self.fault(&line);
-        }
-        match &row.outcome {
-            Ok(deduction) => {
-                let content = &deduction.content;
-                let at = ReductionType::ALL
-                    .iter()
-                    .position(|t| *t == content.reduction_type);
-                if let Some(sum) = at.and_then(|at| self.by_type.get_mut(at)) {
-                    sum.add(content.amount);
-                }
-                let merchant = content.merchant.as_str();
-                match self.by_merchant.get_mut(merchant) {
-                    Some(sum) => sum.add(content.amount),
-                    None => {
-                        let sum = self.by_merchant.entry(merchant.to_owned()).or_default();
-                        sum.add(content.amount);
-                    }
-                }
-            }
-            Err(faults) => {
-                self.invalid += 1;
-                self.unreadable += u64::from(row.amount.is_none());
-                for fault in faults {
-                    let line = fault.in_sheet(&self.name, "");
-                    self.fault(&line);
-                }
-            }
-        }
-    }
-
-    fn stopped(&self) -> bool {
-        false
-    }
-}
-
-impl Desk {
-    fn new(file: &Path, json: bool) -> Self {
-        let faults: Box<dyn Write> = match json {
-            true => Box::new(stderr()),
-            false => Box::new(stdout()),
-        };
-        Self {
-            name: file.display().to_string(),
-            faults: BufWriter::new(faults),
-            by_type: Default::default(),
-            by_merchant: BTreeMap::new(),
-            invalid: 0,
-            unreadable: 0,
-            form: Form::Csv(Encoding::Utf8),
-        }
-    }
-
-    // A reader that has seen enough (`| head`) is no reason to fail.
-    fn fault(&mut self, line: &str) {
-        let _ = writeln!(self.faults, "{line}");
-    }
-
-    fn print(&mut self, text: &str) {
-        self.flush();
-        let _ = writeln!(stdout(), "{text}");
-    }
-
-    fn flush(&mut self) {
-        let _ = self.faults.flush();
-    }
-
-    /// Rows that are right by themselves and not beside the others.
-    fn after(
-        &mut self,
-        scratch: &mut SqliteLedger,
-        taken: &crate::worker::intake::Intake,
-    ) -> Result<(), Failure> {
-        let accepted = &taken.accepted;
-        if accepted.conflicts + accepted.held + accepted.repeats == 0 {
-            return Ok(());
-        }
-        scratch.rows(taken.batch.id, &mut |row| {
-            let place = format!("{}:{}", self.name, row.line);
-            match row.status {
-                Status::Conflict | Status::Held => {
-                    self.fault(&format!("{place}: {}: {}", row.status, row.note));
-                }
-                Status::Pending
-                | Status::Success
-                | Status::Processing
-                | Status::Unknown
-                | Status::Failed
-                | Status::Closed
-                | Status::Rejected
-                | Status::Invalid
-                | Status::Cancelled
-                | Status::Expired => {
-                    if let Some(first) = &row.duplicate_of {
-                        self.fault(&format!("{place}: repeat of {first}: adds nothing"));
-                    }
-                }
-            }
-            Ok(())
-        })?;
-        Ok(())
-    }
-
-    fn in_all(&self) -> Sum {
-        self.by_type.into_iter().fold(Sum::default(), Sum::and)
-    }
-
-    fn totals(&self, accepted: &Accepted) -> String {
-        let all = self.in_all();
-        let mut text = format!(
-            "{}: {} rows, {} valid, {} invalid; read as {}",
-            self.name,
-            grouped(accepted.rows),
-            grouped(all.rows),
-            grouped(self.invalid),
-            self.form
-        );
-        let rows_width = grouped(all.rows).len();
-        let yuan_width = yuan(all.fen).len();
-        let mut line = |word: &str, sum: Sum| {
-            let (rows, fen) = (grouped(sum.rows), yuan(sum.fen));
-            text.push_str(&format!(
-                "\n  {word:<18}  {rows:>rows_width$} rows  {fen:>yuan_width$} yuan"
-            ));
-        };
-        let kinds = ReductionType::ALL.iter().map(|t| t.as_str());
-        for (word, sum) in kinds.zip(self.by_type) {
-            line(word, sum);
-        }
-        let mut merchants: Vec<(&String, &Sum)> = self.by_merchant.iter().collect();
-        merchants.sort_by_key(|(merchant, sum)| (Reverse(sum.fen), *merchant));
-        let (shown, others) = merchants.split_at(merchants.len().min(MERCHANTS_SHOWN_MAX));
-        for (merchant, sum) in shown {
-            line(merchant, **sum);
-        }
-        if !others.is_empty() {
-            let sums = others.iter().map(|(_, sum)| **sum);
-            let rest = sums.fold(Sum::default(), Sum::and);
-            line(&format!("{} others", grouped(others.len() as u64)), rest);
-        }
-        line("in all", all);
-        text.push_str(&format!(
-            "\n{} repeats, {} in conflict, {} held",
-            grouped(accepted.repeats),
-            grouped(accepted.conflicts),
-            grouped(accepted.held)
-        ));
-        if self.unreadable > 0 {
-            let rows = grouped(self.unreadable);
-            text.push_str(&format!(", {rows} with an amount that cannot be read"));
-        }
-        text
-    }
-
-    fn json(&self, accepted: &Accepted, exit: Exit) -> String {
-        let all = self.in_all();
-        let mut amounts = Map::new();
-        for (kind, sum) in ReductionType::ALL.iter().zip(self.by_type) {
-            amounts.insert(kind.as_str().into(), fen(sum.fen));
-        }
-        let merchants: Map<String, Value> = self
-            .by_merchant
-            .iter()
-            .map(|(merchant, sum)| {
-                let sum = json!({"rows": sum.rows, "amount": fen(sum.fen)});
-                (merchant.clone(), sum)
-            })
-            .collect();
-        let object = json!({
-            "file": self.name,
-            "read_as": self.form.to_string(),
-            "rows": accepted.rows,
-            "valid": all.rows,
-            "invalid": self.invalid,
-            "amount_by_type": amounts,
-            "by_merchant": merchants,
-            "amount": fen(all.fen),
-            "unreadable_amounts": self.unreadable,
-            "repeats": accepted.repeats,
-            "conflicts": accepted.conflicts,
-            "held": accepted.held,
-            "exit_code": exit.code(),
-        });
-        object.to_string()
-    }
-}
-
-/// At most 10^7 rows of 10^13 fen: sums need more than 64 bits only in theory.
-fn fen(sum: u128) -> Value {
-    u64::try_from(sum).map_or_else(|_| Value::from(sum.to_string()), Value::from)
 }

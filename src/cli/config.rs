@@ -14,10 +14,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use self::raw::{Raw, RawGateway, RawMerchant, RawPlatform, RawPlatformKey, overlay};
+use self::raw::{Raw, RawGateway, RawMerchant, RawPlatform, RawPlatformKey, RawResult, overlay};
 use super::args::HOLD_DAYS_MAX;
+use crate::batch::Language;
 use crate::ledger::HOLD_DAYS_DEFAULT;
 use crate::order::{AMOUNT_FEN_MAX, Merchant};
+use crate::report::layout::{Ends, Style};
 use crate::secret::Secret;
 
 /// The settings file that is taken where none is named.
@@ -61,8 +63,14 @@ pub struct Config {
     pub ledger: PathBuf,
     /// The most that a row may ask for.
     pub amount_fen_max: u64,
+    /// The most that the valid rows of a file may ask for together, if there is a most.
+    pub total_fen_max: Option<u64>,
+    /// Whether a file is run only by a plan that somebody else has approved.
+    pub require_approval: bool,
     /// Days within which another order for the same debt holds a new one.
     pub hold_days: u32,
+    /// What results look like.
+    pub result: Style,
     source: Source,
     merchant: RawMerchant,
     platform: RawPlatform,
@@ -274,6 +282,10 @@ fn check(
         1,
         ceiling,
     )?;
+    let total_fen_max = match raw.limits.total_fen_max {
+        Some(most) => Some(source.within(("limits", "total_fen_max"), most, 1, i64::MAX)? as u64),
+        None => None,
+    };
     let hold_days = whole(
         ("holds", "days"),
         raw.holds.days,
@@ -281,6 +293,7 @@ fn check(
         0,
         HOLD_DAYS_MAX,
     )?;
+    let result = style(&source, &raw.result)?;
     let ledger = ledger_path(&source, raw.ledger.url.as_deref().unwrap_or(LEDGER_DEFAULT))?;
     Ok(Config {
         file,
@@ -289,12 +302,28 @@ fn check(
         timeout: Duration::from_secs(timeout as u64),
         ledger,
         amount_fen_max: fen_max as u64,
+        total_fen_max,
+        require_approval: raw.batch.require_approval.unwrap_or(false),
         hold_days: hold_days as u32,
+        result,
         source,
         merchant: raw.merchant,
         platform: raw.platform,
         gateway: raw.gateway,
     })
+}
+
+fn style(source: &Source, raw: &RawResult) -> Result<Style> {
+    let language = match raw.language.as_deref() {
+        None | Some("en") => Language::English,
+        Some("zh") => Language::Chinese,
+        Some(_) => return Err(source.fault("result", "language", "must be en or zh")),
+    };
+    let ends = match raw.plain {
+        Some(true) => Ends::Plain,
+        Some(false) | None => Ends::Excel,
+    };
+    Ok(Style { language, ends })
 }
 
 fn ledger_path(source: &Source, url: &str) -> Result<PathBuf> {

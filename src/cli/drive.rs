@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
+use super::approval;
 use super::args::{DriveArgs, FirstArgs};
 use super::failure::Failure;
 use super::session::Session;
@@ -169,6 +170,7 @@ impl Driver<'_> {
         else {
             return Ok(());
         };
+        approval::may_release(session, release, by)?;
         let at = session.clock.wall();
         let ledger = at_hand(&mut session.ledger)?;
         let said = ledger.release(release, by, at)?;

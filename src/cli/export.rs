@@ -4,8 +4,10 @@ use std::path::{Path, PathBuf};
 
 use super::args::ExportArgs;
 use super::failure::{Exit, Failure};
+use super::run_file::not_ours;
 use super::store::{self, Store};
 use super::target;
+use crate::report::failed::{self, Failed};
 use crate::report::progress::say;
 use crate::report::result::{self, Place};
 use crate::report::summary::grouped;
@@ -26,8 +28,10 @@ pub fn export(args: &ExportArgs) -> Result<Exit, Failure> {
     let mut taken = vec![store.path.as_path()];
     taken.extend(found.input.as_deref());
     taken.extend(store.config.file.as_deref());
-    let place = Place::look(&path, &taken)?;
+    let place = Place::look(&path, &taken)?.styled(args.result.style(store.config.result));
     let rows = result::write(&mut *ledger, &found.batch, &place)?;
+    let totals = ledger.totals(found.batch.id)?;
+    let failed = failed::write(&mut *ledger, &found.batch, &totals, &place)?;
     if !args.quiet {
         say(&format!(
             "batch {}: {} rows in {}",
@@ -35,6 +39,14 @@ pub fn export(args: &ExportArgs) -> Result<Exit, Failure> {
             grouped(rows),
             path.display()
         ));
+    }
+    match failed {
+        Failed::Written(path, rows) if !args.quiet => {
+            let path = path.display();
+            say(&format!("{} of them need somebody: {path}", grouped(rows)));
+        }
+        Failed::Taken(path) => say(&not_ours(&path)),
+        Failed::Nobody | Failed::Written(..) => {}
     }
     Ok(Exit::Done)
 }

@@ -93,6 +93,8 @@ pub enum Failure {
     Usage(String),
     /// The settings.
     Config(ConfigFault),
+    /// What people must approve first. The file itself is good.
+    Unapproved(String),
     /// A key, a certificate, or the connection's settings.
     Keys(String),
     /// The file as a whole.
@@ -113,7 +115,7 @@ impl Failure {
     /// Its exit code.
     pub fn exit(&self) -> Exit {
         match self {
-            Self::Usage(_) | Self::Config(_) | Self::Keys(_) => Exit::Usage,
+            Self::Usage(_) | Self::Unapproved(_) | Self::Config(_) | Self::Keys(_) => Exit::Usage,
             Self::File(_) | Self::Changed(_) => Exit::Usage,
             Self::Ledger(e) => ledger_exit(e),
             Self::Result(ResultFault::Place(..)) => Exit::Usage,
@@ -136,7 +138,7 @@ fn ledger_exit(e: &LedgerError) -> Exit {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Usage(words) | Self::Keys(words) => f.write_str(words),
+            Self::Usage(words) | Self::Unapproved(words) | Self::Keys(words) => f.write_str(words),
             Self::Changed(words) | Self::Stopped(words) => f.write_str(words),
             Self::Config(fault) => fault.fmt(f),
             Self::File(fault) => fault.fmt(f),
@@ -179,7 +181,7 @@ impl From<IntakeFault> for Failure {
         match fault {
             IntakeFault::File(fault) => Self::File(fault),
             IntakeFault::Changed => Self::Changed(words),
-            IntakeFault::Totals(_) => Self::Usage(words),
+            IntakeFault::Totals(_) | IntakeFault::Ceiling(_) => Self::Usage(words),
             IntakeFault::Ledger(e) => Self::Ledger(e),
             IntakeFault::Stopped => Self::Stopped(words),
         }

@@ -9,7 +9,7 @@ use super::store::{Store, sandbox_beside};
 use crate::batch::{ControlTotals, Fault, InputRow, Rules, digest_of};
 use crate::clock::{Clock, SystemClock};
 use crate::ledger::lock::RunLock;
-use crate::ledger::{Environment, Imported};
+use crate::ledger::{Admit, Environment, Imported};
 use crate::report::progress::say;
 use crate::report::summary::grouped;
 use crate::worker::intake::{Terms, Watcher, stage};
@@ -35,6 +35,8 @@ pub fn import(args: &ImportArgs) -> Result<Exit, Failure> {
             ..Rules::default()
         },
         expected: ControlTotals::default(),
+        total_fen_max: None,
+        admit: Admit::Any,
         hold_days: store.config.hold_days,
         at,
     };

@@ -2,6 +2,7 @@
 //! what went wrong becomes an exit code. One file a command.
 
 pub mod against;
+mod approval;
 pub mod args;
 pub mod cancel;
 pub mod check;
@@ -14,6 +15,7 @@ pub mod freeze;
 pub mod import;
 pub mod init;
 pub mod ledger;
+pub mod plan;
 pub mod reconcile;
 pub mod rerun;
 pub mod resolve;
@@ -26,6 +28,7 @@ mod session;
 pub mod signals;
 pub mod status;
 pub mod store;
+pub mod sweep;
 pub mod target;
 pub mod template;
 
@@ -52,10 +55,13 @@ fn command(command: &Command) -> Exit {
     match command {
         // What drives orders tells of its failures itself, file by file.
         Command::Run(args) => run::run(args),
+        Command::Sweep(args) => sweep::sweep(args),
         Command::Resume(args) => resume::resume(args),
         Command::Rerun(args) => rerun::rerun(args),
         Command::Reconcile(args) => reconcile::reconcile(args),
         Command::Check(args) => ended(check::check(args)),
+        Command::Plan(args) => ended(plan::plan(args)),
+        Command::Approve(args) => ended(plan::approve(args)),
         Command::Export(args) => ended(export::export(args)),
         Command::Cancel(args) => ended(cancel::cancel(args)),
         Command::Status(args) => ended(status::status(args)),

@@ -255,7 +255,10 @@ impl Desk<'_> {
             let words = "nothing was sent, and nothing compared";
             return Err(Failure::Stopped(words.into()));
         }
-        for scope in self.unfinished(session)? {
+        // What people called dead is asked for before its reissue is submitted again.
+        let mut scopes = vec![Scope::Replaced(self.reach)];
+        scopes.extend(self.unfinished(session)?);
+        for scope in scopes {
             let report = self.driver.go(session, scope)?;
             ended.ran(report);
             if ended.stopped() {

@@ -8,8 +8,9 @@ mod plan;
 
 use std::path::{Path, PathBuf};
 
+use super::approval;
 use super::args::{OnlyDead, RerunArgs};
-use super::drive::{Driver, Hands, Work, at_hand};
+use super::drive::{Driver, Hands, at_hand};
 use super::export::sandbox_directory;
 use super::failure::{Exit, Failure};
 use super::run::{Told, driver, refuse, tell};
@@ -43,12 +44,8 @@ pub fn rerun(args: &RerunArgs) -> Exit {
         Err(failure) => return refuse(&args.drive, &[file], &failure, started_at),
     };
     let mut ended = Ended::new();
-    let mut desk = Desk {
-        args,
-        driver,
-        hold_days: args.taking.hold_days.unwrap_or(session.config.hold_days),
-    };
-    if let Err(failure) = desk.all(&mut session, &asked, &mut ended) {
+    let mut desk = Desk { args, driver };
+    if let Err(failure) = desk.all(&mut session, &asked, &place, &mut ended) {
         ended.fail(failure);
     }
     let known = ended.batch.take();
@@ -93,7 +90,8 @@ fn open(args: &RerunArgs) -> Result<Opened<'_>, Failure> {
         &asked,
         &session.ledger_path,
         session.config.file.as_deref(),
-    )?;
+    )?
+    .styled(args.result.style(session.config.result));
     driver.release(&mut session)?;
     Ok((session, driver, asked, place))
 }
@@ -167,7 +165,6 @@ pub fn second_half(asked: &[OnlyDead], unsent: Unsent) -> Rerun {
 struct Desk<'a> {
     args: &'a RerunArgs,
     driver: Driver<'a>,
-    hold_days: u32,
 }
 
 impl Desk<'_> {
@@ -175,10 +172,17 @@ impl Desk<'_> {
         &mut self,
         session: &mut Session,
         asked: &Asked,
+        place: &Place,
         ended: &mut Ended,
     ) -> Result<(), Failure> {
         let (batch, unsent) = match asked {
-            Asked::Known(batch, unsent) => (batch.clone(), *unsent),
+            Asked::Known(batch, unsent) => {
+                // Reissues move what was approved once, as that deduction.
+                if *unsent == Unsent::All {
+                    approval::may_go_on(session, batch)?;
+                }
+                (batch.clone(), *unsent)
+            }
             Asked::CameBack(file) => {
                 let batch = taken_in(
                     session,
@@ -190,68 +194,94 @@ impl Desk<'_> {
                 (batch, Unsent::All)
             }
         };
+        place.hold(batch.rows)?;
         ended.batch = Some(batch.clone());
-        let rerun = second_half(&self.args.only, unsent);
-        if !self.may_send(session, &batch, rerun)? {
-            say("nothing was issued again, and nothing was sent");
-            return Ok(());
-        }
         let again = Again {
             batch: batch.id,
             only: only(&self.args.only),
-            rerun,
-            hold_days: self.hold_days,
-        };
-        let mut outcome = Outcome::default();
-        let mut hands = Hands {
-            driver: &mut self.driver,
-            session,
+            rerun: second_half(&self.args.only, unsent),
         };
         let asked = &self.args.only;
-        let done = errand::rerun(&mut hands, &again, &mut outcome, |hands| {
+        let sent = again_as_told(&mut self.driver, session, &again, ended, |hands| {
             let totals = at_hand(&mut hands.session.ledger)?.totals(batch.id)?;
             for line in stays(&totals, asked) {
                 hands.driver.note(&line);
             }
             Ok(())
-        });
-        ended.report = outcome.report;
-        ended.reissued = outcome.reissued;
-        ended.take_alerts();
-        done
+        })?;
+        if !sent {
+            say("nothing was issued again, and nothing was sent");
+        }
+        Ok(())
     }
+}
 
-    fn may_send(
-        &self,
-        session: &mut Session,
-        batch: &Batch,
-        rerun: Rerun,
-    ) -> Result<bool, Failure> {
-        let rehearsal = Rehearsal {
-            of: RehearsedOf::Batch(batch.id),
-            only: only(&self.args.only),
-            rerun,
-            at: session.clock.wall(),
-            hold_days: self.hold_days,
-        };
-        let mut work = Work::default();
-        let words = |ledger: &mut dyn Ledger| -> LedgerResult<String> {
-            let said = ledger.rehearse(&rehearsal, &mut |_| Ok(()))?;
-            work.open = said.open;
-            work.pending = said.lanes.iter().map(|lane| lane.pending).sum();
-            let totals = ledger.totals(batch.id)?;
-            let mut text = table(&totals);
-            text.push_str(&plan::words(&said));
-            text.push_str(&format!(
-                "{} orders would be sent now, {} are open; what is proven dead on the way is \
-                 issued again too.",
-                grouped(work.pending),
-                grouped(work.open)
-            ));
-            Ok(text)
-        };
-        self.driver.may_send(session, words)
+/// Reruns what the rows of a batch ask for (`levy_reissue`), and sends what of it was never sent: it is
+/// run like any file.
+pub fn as_asked(
+    driver: &mut Driver<'_>,
+    session: &mut Session,
+    batch: &Batch,
+    ended: &mut Ended,
+) -> Result<(), Failure> {
+    let again = Again {
+        batch: batch.id,
+        only: Only::Asked,
+        rerun: Rerun::Issued(Unsent::All),
+    };
+    if !again_as_told(driver, session, &again, ended, |_| Ok(()))? {
+        say("nothing was sent; `levy cancel` withdraws the batch");
     }
+    Ok(())
+}
+
+/// Asks, then reruns; whether it was allowed.
+fn again_as_told(
+    driver: &mut Driver<'_>,
+    session: &mut Session,
+    again: &Again,
+    ended: &mut Ended,
+    issued: impl FnOnce(&mut Hands<'_, '_>) -> Result<(), Failure>,
+) -> Result<bool, Failure> {
+    if !may_send(driver, session, again)? {
+        return Ok(false);
+    }
+    let mut outcome = Outcome::default();
+    let mut hands = Hands { driver, session };
+    let done = errand::rerun(&mut hands, again, &mut outcome, issued);
+    ended.report = outcome.report;
+    ended.reissued = outcome.reissued;
+    ended.take_alerts();
+    done.map(|()| true)
+}
+
+fn may_send(
+    driver: &mut Driver<'_>,
+    session: &mut Session,
+    again: &Again,
+) -> Result<bool, Failure> {
+    let rehearsal = Rehearsal {
+        of: RehearsedOf::Batch(again.batch),
+        only: again.only,
+        rerun: again.rerun,
+        at: session.clock.wall(),
+        hold_days: session.config.hold_days,
+    };
+    let words = |ledger: &mut dyn Ledger| -> LedgerResult<String> {
+        let said = ledger.rehearse(&rehearsal, &mut |_| Ok(()))?;
+        let pending: u64 = said.lanes.iter().map(|lane| lane.pending).sum();
+        let totals = ledger.totals(again.batch)?;
+        let mut text = table(&totals);
+        text.push_str(&plan::words(&said));
+        text.push_str(&format!(
+            "{} orders would be sent now, {} are open; what is proven dead on the way is \
+             issued again too.",
+            grouped(pending),
+            grouped(said.open)
+        ));
+        Ok(text)
+    };
+    driver.may_send(session, words)
 }
 
 /// Why rows are not issued again, by status; after the reissues, before they are sent.

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::approval;
 use super::args::ResumeArgs;
 use super::drive::{Driver, Hands, at_hand, expiring};
 use super::export::sandbox_directory;
@@ -75,7 +76,11 @@ fn open(args: &ResumeArgs) -> Result<(Session, Opened<'_>), Failure> {
             let mut taken: Vec<&Path> = vec![&session.ledger_path];
             taken.extend(session.config.file.as_deref());
             taken.extend(found.iter().filter_map(|found| found.input.as_deref()));
-            Some(Place::look(out, &taken)?)
+            let place = Place::look(out, &taken)?.styled(args.result.style(session.config.result));
+            if let Some(found) = &found {
+                place.hold(found.batch.rows)?;
+            }
+            Some(place)
         }
         None => None,
     };
@@ -99,6 +104,7 @@ fn batch(
     found: &Found,
     ended: &mut Ended,
 ) -> Result<(), Failure> {
+    approval::may_go_on(session, &found.batch)?;
     let scope = Scope::Batch(found.batch.id);
     let work = driver.work(session, scope)?;
     if driver.idle(work) {

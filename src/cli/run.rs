@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use chrono::{Days, Local, NaiveDateTime, NaiveTime, TimeZone};
 use tokio::runtime::{Builder, Runtime};
 
+use super::approval;
 use super::args::{DriveArgs, FirstArgs, RunArgs, TimeOfDay};
 use super::drive::Driver;
 use super::failure::{Exit, Failure};
@@ -29,21 +30,26 @@ pub fn runtime() -> Result<Runtime, Failure> {
 /// Runs every file and tells what became of it; the worst of them is the exit.
 pub fn run(args: &RunArgs) -> Exit {
     let started_at = SystemClock::default().wall();
-    let opened = places(args).and_then(|places| {
+    let files = match approval::files(args) {
+        Ok(files) => files,
+        Err(failure) => return refused(args, &args.files, &failure, started_at),
+    };
+    let opened = places(args, &files).and_then(|places| {
         let dir = match args.drive.sandbox {
-            true => session::one_directory(&args.files)?,
+            true => session::one_directory(&files)?,
             false => PathBuf::new(),
         };
         let create = args.create_ledger || args.drive.sandbox;
         let mut session = Session::open(&args.drive, create, &dir)?;
         let driver = driver(&args.drive, &args.first)?;
-        let places = looked_at(&session, args, &places)?;
+        let places = looked_at(&session, args, &files, &places)?;
+        approval::take(&mut session, args, &files)?;
         driver.release(&mut session)?;
         Ok((session, driver, places))
     });
     let (mut session, driver, places) = match opened {
         Ok(opened) => opened,
-        Err(failure) => return refused(args, &failure, started_at),
+        Err(failure) => return refused(args, &files, &failure, started_at),
     };
     let mut course = Course {
         driver,
@@ -52,7 +58,7 @@ pub fn run(args: &RunArgs) -> Exit {
         halted: None,
     };
     let mut exit = Exit::Done;
-    for (file, place) in args.files.iter().zip(&places) {
+    for (file, place) in files.iter().zip(&places) {
         let started_at = session.clock.wall();
         let ended = course.file(&mut session, file, place);
         let told = Told {
@@ -79,14 +85,14 @@ pub fn driver<'a>(args: &'a DriveArgs, first: &'a FirstArgs) -> Result<Driver<'a
 }
 
 /// Where each result goes; two of one name, or a result that is an input, make no sense.
-fn places(args: &RunArgs) -> Result<Vec<PathBuf>, Failure> {
+fn places(args: &RunArgs, files: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
     let typed = args.expect.expect_rows.or(args.expect.expect_amount);
-    if args.files.len() > 1 && typed.is_some() {
+    if files.len() > 1 && typed.is_some() {
         let words = "--expect-rows and --expect-amount are for one file; with several, put FILE.ok beside \
                      each";
         return Err(Failure::Usage(words.into()));
     }
-    let places: Vec<PathBuf> = match (&args.out, args.files.as_slice()) {
+    let places: Vec<PathBuf> = match (&args.out, files) {
         (Some(out), [_]) => vec![out.clone()],
         (Some(_), _) => {
             let words = "--out is for one file; with several, each result goes beside its input";
@@ -98,8 +104,8 @@ fn places(args: &RunArgs) -> Result<Vec<PathBuf>, Failure> {
         if let Some(j) = places[..i].iter().position(|other| other == place) {
             return Err(Failure::Usage(format!(
                 "{} and {} would both have their result in {}: run them apart, with --out",
-                args.files[j].display(),
-                args.files[i].display(),
+                files[j].display(),
+                files[i].display(),
                 place.display()
             )));
         }
@@ -107,11 +113,17 @@ fn places(args: &RunArgs) -> Result<Vec<PathBuf>, Failure> {
     Ok(places)
 }
 
-fn looked_at(session: &Session, args: &RunArgs, places: &[PathBuf]) -> Result<Vec<Place>, Failure> {
-    let mut taken: Vec<&Path> = args.files.iter().map(PathBuf::as_path).collect();
+fn looked_at(
+    session: &Session,
+    args: &RunArgs,
+    files: &[PathBuf],
+    places: &[PathBuf],
+) -> Result<Vec<Place>, Failure> {
+    let mut taken: Vec<&Path> = files.iter().map(PathBuf::as_path).collect();
     taken.push(&session.ledger_path);
     taken.extend(session.config.file.as_deref());
-    let look = |place: &PathBuf| Place::look(place, &taken).map_err(Failure::from);
+    let style = args.result.style(session.config.result);
+    let look = |place: &PathBuf| Ok(Place::look(place, &taken)?.styled(style));
     places.iter().map(look).collect()
 }
 
@@ -143,8 +155,8 @@ fn next_time(
 }
 
 /// Nothing was opened, so nothing was sent: every file says why.
-fn refused(args: &RunArgs, failure: &Failure, started_at: WallMs) -> Exit {
-    let files: Vec<Option<&Path>> = args.files.iter().map(|f| Some(f.as_path())).collect();
+fn refused(args: &RunArgs, files: &[PathBuf], failure: &Failure, started_at: WallMs) -> Exit {
+    let files: Vec<Option<&Path>> = files.iter().map(|f| Some(f.as_path())).collect();
     refuse(&args.drive, &files, failure, started_at)
 }
 
@@ -171,6 +183,7 @@ pub fn refuse(
             finished_at: SystemClock::default().wall(),
             journal_head: None,
             result: None,
+            failed: None,
             error: Some(&words),
             exit_code: exit.code(),
         }));
@@ -207,6 +220,7 @@ pub fn tell(args: &DriveArgs, told: &Told<'_>, ended: &Ended) {
         finished_at: told.finished_at,
         journal_head: ended.journal_head,
         result: place.map(Place::path),
+        failed: ended.failed.as_deref(),
         error: (!words.is_empty()).then_some(&words),
         exit_code: ended.exit.code(),
     };

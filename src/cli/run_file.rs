@@ -1,17 +1,20 @@
 //! One file of `levy run`: known or taken in, asked about, run, told, its result written.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use super::approval;
 use super::args::{ExpectArgs, FileArgs};
 use super::config::Config;
 use super::drive::{Driver, at_hand, expiring, lost};
 use super::failure::{Exit, Failure};
+use super::rerun;
 use super::session::Session;
 use crate::batch::{AddedUp, ControlTotals, Encoding, Form, InputRow, Rules, digest_of};
 use crate::clock::{Clock, WallMs};
 use crate::ledger::{
-    Accepted, Batch, Environment, Expiring, JournalHead, Ledger, Scope, Tally, Totals,
+    Accepted, Admit, Batch, Environment, Expiring, JournalHead, Ledger, Scope, Tally, Totals,
 };
+use crate::report::failed::{self, Failed};
 use crate::report::progress::say;
 use crate::report::result::{self, Place};
 use crate::report::summary::{grouped, table};
@@ -61,6 +64,8 @@ pub struct Ended {
     pub journal_head: Option<JournalHead>,
     /// The result was written.
     pub written: bool,
+    /// Where those of its rows are that need somebody.
+    pub failed: Option<PathBuf>,
     /// What went wrong, in order.
     pub failures: Vec<Failure>,
     /// How it ended.
@@ -79,6 +84,7 @@ impl Ended {
             alerts: Vec::new(),
             journal_head: None,
             written: false,
+            failed: None,
             failures: Vec::new(),
             exit: Exit::Done,
         }
@@ -116,7 +122,8 @@ impl Course<'_> {
             None => {}
         }
         let taken = expected(file, &self.expect)
-            .and_then(|expected| taken_in(session, file, self.taking, expected, &self.driver));
+            .and_then(|expected| taken_in(session, file, self.taking, expected, &self.driver))
+            .and_then(|batch| place.hold(batch.rows).map(|()| batch).map_err(Into::into));
         match taken {
             Ok(batch) => {
                 if let Err(failure) = self.run(session, &batch, &mut ended) {
@@ -155,6 +162,9 @@ impl Course<'_> {
         batch: &Batch,
         ended: &mut Ended,
     ) -> Result<(), Failure> {
+        if at_hand(&mut session.ledger)?.reissues_asked(batch.id)? > 0 {
+            return rerun::as_asked(&mut self.driver, session, batch, ended);
+        }
         let scope = Scope::Batch(batch.id);
         let work = self.driver.work(session, scope)?;
         if self.driver.idle(work) {
@@ -198,8 +208,10 @@ pub fn taken_in(
         )
     };
     let mut desk = Desk::new(file, session.stop.clone());
-    let ledger = at_hand(&mut session.ledger)?;
-    if let Some(batch) = ledger.find_batch(&digest)? {
+    let known = at_hand(&mut session.ledger)?.find_batch(&digest)?;
+    if let Some(batch) = known {
+        approval::may_go_on(session, &batch)?;
+        let ledger = at_hand(&mut session.ledger)?;
         let totals = ledger.totals(batch.id)?;
         let added_up = AddedUp {
             rows: totals.rows,
@@ -217,7 +229,22 @@ pub fn taken_in(
         ));
         return Ok(batch);
     }
-    let intake = take_in(ledger, file, Some(digest), &terms, &mut desk)?;
+    let admit = approval::approved(session, &digest)?;
+    let terms = Terms { admit, ..terms };
+    let ledger = at_hand(&mut session.ledger)?;
+    let taken = take_in(ledger, file, Some(digest), &terms, &mut desk);
+    let intake = match taken {
+        Ok(intake) => intake,
+        Err(fault) => {
+            return Err(approval::next_step(
+                session,
+                file,
+                &digest,
+                admit,
+                fault.into(),
+            ));
+        }
+    };
     desk.conclude();
     for warning in &intake.warnings {
         say(&format!("{}: warning: {warning}", desk.name));
@@ -240,6 +267,8 @@ pub fn terms(taking: FileArgs, config: &Config, environment: Environment, at: Wa
             history_until: None,
         },
         expected: ControlTotals::default(),
+        total_fen_max: config.total_fen_max,
+        admit: Admit::Any,
         hold_days: taking.hold_days.unwrap_or(config.hold_days),
         at,
     }
@@ -292,7 +321,10 @@ pub fn afterwards(session: &mut Session, batch: &Batch, place: Option<&Place>, e
     }
     let Some(place) = place else { return };
     match result::write(ledger, batch, place) {
-        Ok(_) => ended.written = true,
+        Ok(_) => {
+            ended.written = true;
+            failed_rows(ledger, batch, place, ended);
+        }
         Err(fault) => {
             ended.fail(fault.into());
             say(&format!(
@@ -302,6 +334,26 @@ pub fn afterwards(session: &mut Session, batch: &Batch, place: Option<&Place>, e
             ));
         }
     }
+}
+
+/// The rows that need somebody, beside the result.
+fn failed_rows(ledger: &mut dyn Ledger, batch: &Batch, place: &Place, ended: &mut Ended) {
+    let Some(totals) = &ended.totals else { return };
+    match failed::write(ledger, batch, totals, place) {
+        Ok(Failed::Nobody) => {}
+        Ok(Failed::Written(path, _)) => ended.failed = Some(path),
+        Ok(Failed::Taken(path)) => say(&not_ours(&path)),
+        Err(fault) => ended.fail(fault.into()),
+    }
+}
+
+/// A failed file's place is another's.
+pub fn not_ours(path: &Path) -> String {
+    format!(
+        "the rows that need somebody are in the result alone: {} is another file; move it away, and \
+         `levy export` writes them there",
+        path.display()
+    )
 }
 
 fn accepted(name: &str, batch: &Batch, accepted: &Accepted) -> String {

@@ -20,7 +20,7 @@ use crate::gateway::{
     Client, PlatformKey, PlatformKeys, Settings, Signer, SignerParts, read_private_key_file,
 };
 use crate::ledger::lock::RunLock;
-use crate::ledger::{Environment, Ledger};
+use crate::ledger::{Environment, Ledger, PlanId};
 use crate::report::progress::say;
 use crate::sandbox as boxed;
 
@@ -34,6 +34,8 @@ pub struct Session {
     pub ledger: Option<Box<dyn Ledger>>,
     /// The ledger's file.
     pub ledger_path: PathBuf,
+    /// The plan that was named for the command's one file.
+    pub plan: Option<PlanId>,
     /// The gateway's client.
     pub client: Arc<Client>,
     /// The machine's clocks.
@@ -79,6 +81,7 @@ impl Session {
             environment: store.environment,
             ledger: Some(ledger),
             ledger_path: store.path,
+            plan: None,
             config: store.config,
             client,
             clock,
@@ -123,6 +126,7 @@ impl Session {
             environment: store.environment,
             ledger: Some(ledger),
             ledger_path: store.path,
+            plan: None,
             config: store.config,
             client,
             clock,
@@ -154,7 +158,8 @@ pub fn one_directory(files: &[PathBuf]) -> Result<PathBuf, Failure> {
     }
 }
 
-fn make_directory(dir: &Path) -> Result<(), Failure> {
+/// A directory of the gateway in a box: its owner's alone.
+pub fn make_directory(dir: &Path) -> Result<(), Failure> {
     use std::os::unix::fs::DirBuilderExt;
     std::fs::DirBuilder::new()
         .recursive(true)
@@ -167,7 +172,7 @@ fn make_directory(dir: &Path) -> Result<(), Failure> {
         })
 }
 
-fn client_of_box(
+pub(super) fn client_of_box(
     dir: &Path,
     base_url: &str,
     config: &Config,

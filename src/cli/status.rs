@@ -9,7 +9,7 @@ use super::failure::{Exit, Failure};
 use super::store::Store;
 use super::target;
 use crate::clock::{Clock, SystemClock, WallMs};
-use crate::ledger::OverviewAsk;
+use crate::ledger::{OverviewAsk, PlanKey};
 use crate::order::OrderNo;
 use crate::report::{status, story};
 use crate::worker::limits::WINDOW_MS;
@@ -31,8 +31,16 @@ pub fn status(args: &StatusArgs) -> Result<Exit, Failure> {
         closing_since: now.plus_ms(status::CLOSING_DAYS * status::DAY_MS - WINDOW_MS),
     })?;
     let totals = batch.map(|batch| ledger.totals(batch)).transpose()?;
+    let plans = match batch {
+        Some(batch) => ledger
+            .find_plan(PlanKey::Batch(batch))?
+            .into_iter()
+            .collect(),
+        None => ledger.plans_waiting()?,
+    };
     let told = status::Status {
         overview: &overview,
+        plans: &plans,
         totals: totals.as_ref(),
         now,
     };

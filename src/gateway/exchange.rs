@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::reply::Checked;
+use super::reply::{Balance, Checked};
 use super::seal::Sealer;
 use super::sign::{self, Signer};
 use super::verify::{PlatformKeys, Verifier};
@@ -97,6 +97,11 @@ impl Protocol {
         self.write(order, wire::query)
     }
 
+    /// A question for what the order's account holds, to be sent once. It moves no money.
+    pub fn balance(&self, order: &Order) -> Outgoing {
+        self.write(order, wire::balance)
+    }
+
     fn write(
         &self,
         order: &Order,
@@ -157,6 +162,24 @@ impl Protocol {
             signed_message_hint: (status == 401).then(|| sent.hint.clone()),
             date: headers.date(),
         }
+    }
+
+    /// The same of a balance; told only by a 200 whose signature holds.
+    pub fn balance_came(
+        &self,
+        order: &Order,
+        sent: &Outgoing,
+        status: u16,
+        headers: &ReplyHeaders,
+        body: &[u8],
+    ) -> (Exchange, Option<Balance>) {
+        let exchange = self.came(order, sent, status, headers, body);
+        let balance = match &exchange.checked {
+            Checked::Verified(reply) if reply.status == 200 => wire::balance_of(body),
+            Checked::Verified(_) | Checked::Unsigned(_) | Checked::IllSigned { .. } => None,
+            Checked::Lost(_) | Checked::NotSent(_) => None,
+        };
+        (exchange, balance)
     }
 
     /// No whole reply came, or nothing was sent.
@@ -224,6 +247,18 @@ mod tests {
         let lost = protocol.lost(&sent, Checked::Lost(Lost::TimedOut));
         assert_eq!(lost.latency, Duration::from_millis(700));
         assert_eq!(lost.request_timestamp, 1_790_000_000);
+    }
+
+    #[test]
+    fn l3_a_balance_that_nobody_signed_is_none() {
+        let clock = Arc::new(SystemClock::default());
+        let protocol = Protocol::new(signer(), platform(), clock);
+        let sent = protocol.balance(&order());
+        let body = b"{\"balance\":7}";
+        let none = ReplyHeaders::default();
+        let (exchange, balance) = protocol.balance_came(&order(), &sent, 200, &none, body);
+        assert!(matches!(exchange.checked, Checked::Unsigned(_)));
+        assert_eq!(balance, None);
     }
 
     #[test]

@@ -14,7 +14,7 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
 use super::exchange::{Exchange, Outgoing, Protocol};
 use super::pem;
-use super::reply::{Checked, Lost, REPLY_BYTES_MAX};
+use super::reply::{Balance, Checked, Lost, REPLY_BYTES_MAX};
 use super::sign::Signer;
 use super::verify::PlatformKeys;
 use super::wire::{Hidden, ReplyHeaders};
@@ -166,6 +166,18 @@ impl Client {
     /// Asks for an order's state, once.
     pub async fn query(&self, order: &Order, host: Host) -> Exchange {
         self.exchange(order, self.protocol.query(order), host).await
+    }
+
+    /// Asks what the order's account holds, once. Told only by a verified reply.
+    pub async fn balance(&self, order: &Order, host: Host) -> (Exchange, Option<Balance>) {
+        let outgoing = self.protocol.balance(order);
+        match self.send(&outgoing, host, Hidden::of(order)).await {
+            Err(checked) => (self.protocol.lost(&outgoing, checked), None),
+            Ok(raw) => {
+                self.protocol
+                    .balance_came(order, &outgoing, raw.status, &raw.headers, &raw.body)
+            }
+        }
     }
 
     async fn exchange(&self, order: &Order, outgoing: Outgoing, host: Host) -> Exchange {

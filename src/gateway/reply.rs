@@ -95,6 +95,17 @@ pub struct OrderReply {
     pub fail_reason: Option<String>,
 }
 
+/// What an account holds, as a verified reply told it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+pub struct Balance {
+    /// `balance` in fen
+    #[serde(rename = "balance")]
+    pub fen: i64,
+    /// `in_transit_reduction_exist`: a reduction is under way, which may take of it yet
+    #[serde(rename = "in_transit_reduction_exist", default)]
+    pub in_transit: bool,
+}
+
 /// An error of the interface.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ErrorReply {

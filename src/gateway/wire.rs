@@ -8,12 +8,14 @@ use chrono::DateTime;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 
-use super::reply::{Body, ErrorReply, OrderReply, Reply};
+use super::reply::{Balance, Body, ErrorReply, OrderReply, Reply};
 use crate::clock::WallMs;
 use crate::order::{Account, CardNo, Order, Reason, ReqScene, SgnNo, mask};
 
-/// The path of both interfaces.
+/// The path of submission and query.
 const PATH: &str = "/v3/aggracct-bc/wb-channel/special-reduction";
+/// The path of the balance.
+const BALANCE_PATH: &str = "/v3/aggracct-bc/wb-channel/account/balance";
 /// Characters of an error's message.
 pub const MESSAGE_CHARS_MAX: usize = 512;
 /// Characters of a request id.
@@ -90,6 +92,15 @@ pub(super) fn submission(order: &Order, account: &str, card: Option<&str>) -> Re
 /// `GET …/special-reduction/{out_request_no}?…`; account and card come sealed, and are
 /// percent-encoded here.
 pub(super) fn query(order: &Order, account: &str, card: Option<&str>) -> Request {
+    get(format!("{PATH}/{}", order.no), order, account, card)
+}
+
+/// `GET …/account/balance?…`, of the account that an order would be deducted from.
+pub(super) fn balance(order: &Order, account: &str, card: Option<&str>) -> Request {
+    get(BALANCE_PATH.into(), order, account, card)
+}
+
+fn get(mut target: String, order: &Order, account: &str, card: Option<&str>) -> Request {
     let content = &order.content;
     let parameters = [
         ("mchid", Some(content.merchant.as_str())),
@@ -98,7 +109,6 @@ pub(super) fn query(order: &Order, account: &str, card: Option<&str>) -> Request
         ("sgn_no", content.sgn_no.as_ref().map(SgnNo::as_str)),
         ("req_scene", content.req_scene.map(ReqScene::as_str)),
     ];
-    let mut target = format!("{PATH}/{}", order.no);
     let mut before = '?';
     for (name, value) in parameters {
         let Some(value) = value else { continue };
@@ -303,6 +313,11 @@ fn order_body(body: &[u8]) -> Option<Body> {
         Some(chars) if chars > FIELD_CHARS_MAX => None,
         Some(_) | None => Some(Body::Order(Box::new(fields))),
     }
+}
+
+/// What a reply to the balance says.
+pub(super) fn balance_of(body: &[u8]) -> Option<Balance> {
+    object(body)
 }
 
 /// A JSON object, and nothing else: serde would fill a struct from an array too.

@@ -6,6 +6,7 @@ use std::fmt;
 
 use unicode_normalization::UnicodeNormalization;
 
+use super::PlanId;
 use crate::clock::WallMs;
 use crate::order::{OrderNo, Resolution, words};
 
@@ -35,6 +36,8 @@ words! {
         ImportFailed = "IMPORT_FAILED",
         /// The ledger came back from a backup; or an order may have been sent since that was made.
         Restored = "RESTORED",
+        /// A plan may be run: its maker, and who approved it.
+        Approve = "APPROVE",
     }
 }
 
@@ -51,6 +54,11 @@ impl Person {
     /// The name itself.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Whether both are one person's: names that differ by case, width or blanks alone.
+    pub fn is(&self, other: &Self) -> bool {
+        self.folded() == other.folded()
     }
 
     /// Names that differ by case, width or blanks alone are one person's.
@@ -70,7 +78,7 @@ pub struct TwoPeople {
 impl TwoPeople {
     /// Refuses one person under one name.
     pub fn new(first: Person, second: Person) -> Result<Self, String> {
-        match first.folded() == second.folded() {
+        match first.is(&second) {
             true => Err(format!(
                 "{} is one person, and two are needed",
                 first.as_str()
@@ -140,6 +148,13 @@ pub enum Decision {
         /// How.
         evidence: Words,
     },
+    /// A plan may be run. It must be the newest of its file, and not run yet.
+    Approve {
+        /// Which plan.
+        plan: PlanId,
+        /// Who says so: not who made it.
+        by: Person,
+    },
 }
 
 /// A decision as the journal keeps it.
@@ -166,7 +181,12 @@ impl DecisionKind {
         match self {
             Self::ResolveSuccess | Self::ImportSuccess => Some(Resolution::Success),
             Self::ResolveFailed | Self::ImportFailed => Some(Resolution::Failed),
-            Self::Release | Self::Freeze | Self::Unfreeze | Self::Import | Self::Restored => None,
+            Self::Release
+            | Self::Freeze
+            | Self::Unfreeze
+            | Self::Import
+            | Self::Restored
+            | Self::Approve => None,
         }
     }
 
@@ -205,7 +225,8 @@ impl fmt::Display for Decided {
             | DecisionKind::ResolveSuccess
             | DecisionKind::ResolveFailed
             | DecisionKind::Freeze
-            | DecisionKind::Unfreeze => {}
+            | DecisionKind::Unfreeze
+            | DecisionKind::Approve => {}
         }
         write!(f, "{} by {}", self.kind, self.by_first)?;
         if let Some(second) = &self.by_second {

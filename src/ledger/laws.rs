@@ -3,12 +3,15 @@
 
 pub(in crate::ledger) mod acceptance;
 pub(in crate::ledger) mod answers;
+pub(in crate::ledger) mod before;
 pub(in crate::ledger) mod chain;
 pub(in crate::ledger) mod decisions;
+pub(in crate::ledger) mod failed;
 pub(in crate::ledger) mod fixture;
 pub(in crate::ledger) mod history;
 pub(in crate::ledger) mod listed;
 pub(in crate::ledger) mod notes;
+pub(in crate::ledger) mod plans;
 pub(in crate::ledger) mod random;
 pub(in crate::ledger) mod reconcile;
 pub(in crate::ledger) mod reissue;
@@ -78,6 +81,15 @@ macro_rules! contract_suite {
                 l5_what_is_still_worked_on_after_people_called_it_dead_is_not_issued_again,
                 l5_what_was_called_paid_after_all_is_deducted_under_no_other_number,
                 l5_a_reply_of_weeks_ago_does_not_shorten_the_31_days,;
+            before:
+                l5_a_child_is_held_by_what_paid_the_debt_however_long_ago,
+                l5_what_people_called_dead_is_dealt_for_a_query_before_its_open_reissue,
+                l5_a_clock_that_was_ahead_while_a_child_was_issued_does_not_send_it_early,
+                l5_what_takes_the_place_of_an_early_child_waits_as_it_did,
+                l5_a_child_waits_while_its_parent_is_worked_on,
+                l5_what_is_not_sent_since_an_earlier_number_was_paid_is_told_to_a_person,
+                l5_a_paid_number_is_found_through_several_changes_and_reissues,
+                l5_another_tools_failed_is_worth_no_new_number_while_it_is_worked_on,;
             rerun:
                 a_refused_order_is_dealt_only_to_a_rerun_that_asks_for_it,
                 l5_a_refused_order_is_not_submitted_again_beside_its_twin,
@@ -130,7 +142,16 @@ macro_rules! contract_suite {
             notes:
                 a_change_under_a_number_of_its_own_that_is_given_twice_is_one_change,
                 l2_a_clash_in_a_file_is_told_with_the_line_and_the_field_that_differs,;
+            failed:
+                l2_a_row_of_a_failed_file_that_nobody_mended_is_its_order,
+                l5_a_mended_row_takes_the_place_of_an_order_that_stands_refused_once,
+                l5_a_refused_order_that_may_have_been_accepted_is_not_replaced,
+                l5_a_row_that_asks_for_a_new_number_gets_one_once,
+                l5_levy_reissue_gives_nothing_a_new_number_that_is_not_dead,
+                l2_a_row_is_changed_or_issued_again_and_not_both,
+                l7_what_came_back_and_is_no_order_keeps_the_number_that_it_came_back_with,;
             history:
+                l2_a_batch_with_rows_that_are_no_orders_is_no_history,
                 l3_another_tools_word_settles_nothing_and_a_verified_answer_wins,
                 l3_no_refusal_and_no_missing_connection_makes_an_imported_number_unsent,
                 l4_an_imported_number_has_the_window_of_its_first_send_and_no_send_of_ours,
@@ -142,6 +163,9 @@ macro_rules! contract_suite {
                 a_history_that_is_given_again_adds_nothing,
                 the_next_nights_rows_are_repeats_or_held_by_the_past,;
             restored:
+                l4_a_clock_that_was_ahead_when_an_order_came_in_takes_it_out_of_no_gap,
+                l4_a_history_does_not_shorten_the_gap_that_an_order_lies_in,
+                l5_what_was_held_at_the_backup_holds_others,
                 l5_what_was_never_asked_for_since_a_restore_gets_no_new_number,
                 l4_what_was_never_sent_counts_as_sent_from_the_backup_on,
                 l4_what_comes_in_after_a_restore_counts_as_sent_from_the_backup_on,
@@ -152,6 +176,12 @@ macro_rules! contract_suite {
                 l5_what_was_cancelled_since_the_backup_is_resolved_and_goes_out_no_more,
                 a_held_order_stays_held_and_counts_from_the_backup_once_it_is_released,
                 what_is_settled_stays_as_it_is_and_nonsense_is_refused,;
+            plans:
+                a_plan_says_what_a_file_would_do_and_does_nothing,
+                l2_a_plan_is_run_only_if_exactly_that_comes_out,
+                a_plan_is_approved_by_somebody_else_once_and_before_it_is_run,
+                a_file_without_a_new_deduction_needs_no_plan,
+                what_no_approved_plan_allows_is_counted,;
             random:
                 l9_whatever_comes_in_whatever_order_the_books_verify,;
         }

@@ -10,6 +10,7 @@ mod listed;
 pub mod lock;
 mod overview;
 mod past;
+mod plan;
 mod reconcile;
 mod replay;
 mod rerun;
@@ -24,7 +25,7 @@ use std::sync::Arc;
 
 use crate::clock::WallMs;
 use crate::order::{
-    Asked, Content, ContentDigest, Event, Fen, Field, NextAction, Order, OrderNo, Proof,
+    Asked, Comeback, Content, ContentDigest, Event, Fen, Field, NextAction, Order, OrderNo, Proof,
     Resolution, State, Status, Weak,
 };
 
@@ -36,10 +37,11 @@ pub use overview::{
     Relative, Reply, Story, Sum,
 };
 pub use past::{ImportFault, Imported, Restored, SUBMITTED_FOR_MS, SentBefore};
+pub use plan::{Admit, Approval, FilePlan, NewPlan, OrderSum, Outcome, PlanId, PlanKey};
 pub use reconcile::{Compared, Reach, Told};
 pub use rerun::{
-    Expiring, Kept, Only, Plan, Planned, Rehearsal, Rehearsed, RehearsedOf, Reissue, Reissued,
-    Released, Rerun, Tally, Unsent,
+    Before, Expiring, Kept, Only, Plan, Planned, Rehearsal, Rehearsed, RehearsedOf, Reissue,
+    Reissued, Released, Rerun, Tally, Unsent,
 };
 pub use sqlite::{Audit, BadEntry, OpenOptions, SqliteLedger};
 
@@ -110,12 +112,14 @@ pub struct Binding {
 pub struct StagedRow {
     /// 1, 2, 3 … among the file's data rows.
     pub ordinal: u64,
-    /// The physical line where the row begins; the header is line 1.
+    /// The row that a spreadsheet shows it in; the header's is 1.
     pub line: u64,
     /// The input's cells as they came.
     pub cells: Vec<String>,
     /// The amount, where it could be read (of invalid rows too).
     pub amount: Option<Fen>,
+    /// What stands in `levy_out_request_no`, of invalid rows too: it must not get lost.
+    pub came_back_as: Option<String>,
     /// A valid deduction, or what is wrong with the row, in words without secrets.
     pub asked: Result<StagedOrder, String>,
 }
@@ -129,6 +133,8 @@ pub struct StagedOrder {
     pub content: Content,
     /// `levy_out_request_no`: the order that this row came back from.
     pub returned: Option<OrderNo>,
+    /// What such a row asks for.
+    pub comeback: Comeback,
     /// What another tool did with the number: of a history alone ([`Ledger::import`]).
     pub past: Option<SentBefore>,
 }
@@ -429,6 +435,9 @@ pub enum Scope {
     /// that a verified 200 has named, that people resolved, or that were first sent at this moment or
     /// before it and so are past their window.
     Sent(Reach, WallMs),
+    /// Before it: orders that people called dead and whose reissue, of the reach, is open. Each is to be
+    /// queried once, before the reissue is submitted again.
+    Replaced(Reach),
 }
 
 /// The two parts of a lane's work.
@@ -486,7 +495,7 @@ pub struct Accepted {
 pub struct ResultRow {
     /// Data row, from 1.
     pub ordinal: u64,
-    /// Physical line in its file.
+    /// Its row in its file, as a spreadsheet shows it.
     pub line: u64,
     /// The input's cells as they came.
     pub cells: Vec<String>,
@@ -500,6 +509,8 @@ pub struct ResultRow {
     pub duplicate_of: Option<String>,
     /// The order that the row shows: its deduction's newest.
     pub order: Option<RowOrder>,
+    /// What the row named as its order when it came back, if it shows none.
+    pub came_back_as: Option<String>,
     /// Faults, conflicts, holds and alerts in words.
     pub note: String,
 }
@@ -615,7 +626,28 @@ pub trait Ledger: Send {
         head: &BatchHead,
         at: WallMs,
         hold_days: u32,
+    ) -> LedgerResult<(Batch, Accepted)> {
+        self.accept_if(head, at, hold_days, Admit::Any)
+    }
+    /// The same if what comes out may be: otherwise it is undone in the same transaction, and
+    /// `Refused` tells why.
+    fn accept_if(
+        &mut self,
+        head: &BatchHead,
+        at: WallMs,
+        hold_days: u32,
+        admit: Admit,
     ) -> LedgerResult<(Batch, Accepted)>;
+    /// Stores what accepting the staged rows would come to, and accepts nothing. The same bytes with
+    /// the same outcome are the plan that is there already, whoever asks; `Refused` where the file is
+    /// a batch.
+    fn plan(&mut self, new: &NewPlan<'_>, at: WallMs, hold_days: u32) -> LedgerResult<FilePlan>;
+    /// A plan, if there is one.
+    fn find_plan(&mut self, key: PlanKey<'_>) -> LedgerResult<Option<FilePlan>>;
+    /// The newest plan of each file that is no batch yet, by rising number.
+    fn plans_waiting(&mut self) -> LedgerResult<Vec<FilePlan>>;
+    /// Orders of a batch that were never sent, are no reissues, and that no approved plan allows.
+    fn unapproved(&mut self, batch: BatchId) -> LedgerResult<u64>;
     /// Takes the staged rows over as what another tool has sent, in one commit, as a batch of their
     /// own: all of them, or none if one of them can't be. A file that was taken over before adds
     /// nothing. An order of it is UNKNOWN since its first send; what the other tool called it stands
@@ -679,15 +711,18 @@ pub trait Ledger: Send {
         limit: u32,
         at: WallMs,
     ) -> LedgerResult<Vec<(u64, Proof)>>;
+    /// Rows of a batch that ask for an order to be issued again which is not paid, was sent, and that
+    /// nothing has followed yet.
+    fn reissues_asked(&mut self, batch: BatchId) -> LedgerResult<u64>;
     /// Issues a new order under a new number for each proof, in one transaction; the orders belong
     /// to this batch. What became of each, in order. An order that is not recorded as dead by now,
-    /// or that another has followed, stays as it is (law L5).
+    /// or that another has followed, stays as it is (law L5). Another order for the same debt that is
+    /// alive or succeeded holds the new one, however old it is.
     fn reissue(
         &mut self,
         batch: BatchId,
         proofs: Vec<Proof>,
         at: WallMs,
-        hold_days: u32,
     ) -> LedgerResult<Vec<Reissued>>;
     /// Tries out a rerun and undoes it: nothing of it is kept. The rows that it would send come to
     /// `each`, in input order.

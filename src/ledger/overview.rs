@@ -2,7 +2,9 @@
 //!
 //! Types alone; they are filled by a [`super::Ledger`] and put into words by `report`.
 
-use super::{AttemptId, Batch, BatchId, Decided, Frozen, JournalHead, ReplyFacts, RunId, Standing};
+use super::{
+    AttemptId, Batch, BatchId, Before, Decided, Frozen, JournalHead, ReplyFacts, RunId, Standing,
+};
 use crate::clock::WallMs;
 use crate::order::{Asked, Fate, Fen, Order, OrderNo, Resolution, State, Status};
 
@@ -120,6 +122,12 @@ pub struct Overview {
     pub resolved: u64,
     /// CLOSED orders that no run could prove, left to a person.
     pub unproven: u64,
+    /// PENDING orders that are not submitted until a person has seen to an earlier number of theirs.
+    pub stopped_unsent: u64,
+    /// UNKNOWN ones likewise.
+    pub stopped_sent: u64,
+    /// The first of both.
+    pub stopped_first: Vec<OrderNo>,
     /// Of the orders that are UNKNOWN, the one that was sent first.
     pub oldest_unknown: Option<OpenOrder>,
     /// Open orders near their window's end.
@@ -221,6 +229,10 @@ pub struct Story {
     pub supersedes: Vec<OrderNo>,
     /// The first order of the deduction that took its place.
     pub superseded_by: Option<OrderNo>,
+    /// What keeps it from being submitted, if it would be next.
+    pub before: Option<Before>,
+    /// If people called it dead and that is worth a new number: from when on.
+    pub new_number_from: Option<WallMs>,
     /// The order that it looks like, if it is held.
     pub held_by: Option<OrderNo>,
     /// The row that asked for its number with another content.

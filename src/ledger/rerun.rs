@@ -13,6 +13,9 @@ pub enum Only {
     Failed,
     /// CLOSED that is proven alone.
     Closed,
+    /// Those of [`Only::Dead`] that their rows ask for (`levy_reissue`), each once: an order that
+    /// followed is no row's wish.
+    Asked,
     /// None: REJECTED ones are submitted again under their own numbers, and nothing else.
     Neither,
 }
@@ -21,7 +24,7 @@ impl Only {
     /// Whether an order that stands here is issued again.
     pub fn takes(self, state: State) -> bool {
         match self {
-            Self::Dead => state.is_proven_dead(),
+            Self::Dead | Self::Asked => state.is_proven_dead(),
             Self::Failed => state == State::Failed,
             Self::Closed => state == State::ClosedProven,
             Self::Neither => false,
@@ -120,6 +123,58 @@ pub enum Kept {
     NumberTaken(OrderNo),
 }
 
+/// An earlier number of an order's debt that keeps it from being submitted (law L5).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Before {
+    /// A verified answer has called it paid.
+    Paid(OrderNo),
+    /// People called it dead, and that does not stand: a verified answer says since that it is still
+    /// worked on, say.
+    Undead(OrderNo),
+    /// People called it dead; it is beyond use from this moment on.
+    Waits(OrderNo, WallMs),
+}
+
+impl Before {
+    /// No time that passes changes it: a person has to see to it.
+    pub fn wants_a_person(&self) -> bool {
+        match self {
+            Self::Paid(_) | Self::Undead(_) => true,
+            Self::Waits(..) => false,
+        }
+    }
+
+    /// It may not be submitted at this time.
+    pub fn forbids(&self, at: WallMs) -> bool {
+        match self {
+            Self::Paid(_) | Self::Undead(_) => true,
+            Self::Waits(_, from) => at < *from,
+        }
+    }
+
+    /// What a person should know of the order `no` that stands here, and what to do.
+    pub fn words(&self, no: &OrderNo, state: State) -> String {
+        let out = match state.is_unsent() {
+            true => format!("withdraw it (`levy cancel {no}`)"),
+            false => format!("find out what became of it, then `levy resolve {no}`"),
+        };
+        match self {
+            Self::Paid(earlier) => format!(
+                "not submitted: {earlier} has paid this debt, as a verified answer says; {out}"
+            ),
+            Self::Undead(earlier) => format!(
+                "not submitted: {earlier} was called dead by people, and may not be; ask for it \
+                 (`levy reconcile`), and unless it is FAILED then, {out}"
+            ),
+            Self::Waits(earlier, from) => format!(
+                "not submitted before {}: {earlier} was called dead by people, and is beyond use from \
+                 then on",
+                from.rfc3339()
+            ),
+        }
+    }
+}
+
 /// Sums of what was done with proofs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
@@ -174,7 +229,7 @@ pub struct Rehearsal<'a> {
     pub rerun: Rerun,
     /// Now.
     pub at: WallMs,
-    /// Days within which another order for the same debt holds a new one.
+    /// Days within which another order for the same debt holds a row's new one.
     pub hold_days: u32,
 }
 

@@ -3,6 +3,7 @@
 //! Imports nothing else of ours. It does not know files, SQL, HTTP or the time.
 
 mod amount;
+mod comeback;
 mod content;
 mod echo;
 mod name;
@@ -13,8 +14,10 @@ mod status;
 mod verdict;
 
 pub(crate) use content::words;
+pub(crate) use name::looks_like_excel_damage;
 
 pub use amount::{AMOUNT_FEN_MAX, AmountFault, Fen, yuan};
+pub use comeback::Comeback;
 pub use content::{Content, ContentDigest, Field, HoldKey, ReductionType, ReqScene};
 pub use echo::Echo;
 pub use name::{

@@ -132,6 +132,9 @@ text! {
     /// The agreement number of a merchant's (sub-)account (商户(子)账户协议号).
     SgnNo, |t| {
         if t.is_empty() { return Err("must be given"); }
+        if looks_like_excel_damage(t) {
+            return Err("is a number that a spreadsheet has rounded; take it from its source, as text");
+        }
         if t.chars().count() > SGN_NO_CHARS_MAX { return Err("must have at most 64 characters"); }
         visible(t)
     }
@@ -170,7 +173,7 @@ fn visible(t: &str) -> Result<(), NameFault> {
 }
 
 /// `1.9E+09`: what a spreadsheet makes of a long number.
-fn looks_like_excel_damage(t: &str) -> bool {
+pub(crate) fn looks_like_excel_damage(t: &str) -> bool {
     let Some((mantissa, exponent)) = t.split_once(['e', 'E']) else {
         return false;
     };

@@ -131,7 +131,52 @@ impl Status {
     }
 }
 
+impl Status {
+    /// The word in a Chinese result.
+    pub fn chinese(self) -> &'static str {
+        match self {
+            Self::Success => "成功",
+            Self::Processing => "处理中",
+            Self::Unknown => "结果未知",
+            Self::Pending => "未提交",
+            Self::Failed => "失败",
+            Self::Closed => "已关闭",
+            Self::Rejected => "被拒绝",
+            Self::Invalid => "无效",
+            Self::Conflict => "冲突",
+            Self::Held => "待确认",
+            Self::Cancelled => "已撤销",
+            Self::Expired => "已过期",
+        }
+    }
+
+    /// The status of a word of a result, be it English or Chinese.
+    pub fn from_shown(word: &str) -> Option<Self> {
+        let chinese = || Self::ALL.iter().copied().find(|s| s.chinese() == word);
+        Self::from_word(word).or_else(chinese)
+    }
+}
+
 impl NextAction {
+    /// The word in a Chinese result.
+    pub fn chinese(self) -> &'static str {
+        match self {
+            Self::None => "无需处理",
+            Self::RunAgain => "再次运行",
+            Self::Reissue => "可重新发起",
+            Self::FixRow => "修改此行",
+            Self::Review => "人工核实",
+        }
+    }
+
+    /// A person has to do something about the row.
+    pub fn needs_person(self) -> bool {
+        match self {
+            Self::Reissue | Self::FixRow | Self::Review => true,
+            Self::None | Self::RunAgain => false,
+        }
+    }
+
     /// What an order in this state wants; `proof_runs` counts the runs that asked in vain for the
     /// proof of a close.
     pub fn of(state: State, proof_runs: u32) -> Self {
@@ -159,6 +204,19 @@ impl NextAction {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_status_is_read_back_in_both_languages() {
+        for &status in Status::ALL {
+            assert_eq!(Status::from_shown(status.as_str()), Some(status));
+            assert_eq!(Status::from_shown(status.chinese()), Some(status));
+        }
+        let mut words: Vec<_> = NextAction::ALL.iter().map(|a| a.chinese()).collect();
+        words.sort_unstable();
+        words.dedup();
+        assert_eq!(words.len(), NextAction::ALL.len());
+        assert_eq!(Status::from_shown("未知"), None);
+    }
 
     #[test]
     fn what_people_found_out_counts_until_a_verified_answer_settles_the_order() {

@@ -17,7 +17,7 @@ use crate::batch::{Fault, FileFault, InputRow, ListReader, ListedCells, Outcome}
 use crate::ledger::{
     Beside, Booked, Found, Ledger, LedgerError, ListScope, ListedRow, StagedOrder, StagedRow, Sum,
 };
-use crate::order::{Fate, Order, Status};
+use crate::order::{Comeback, Fate, Order, Status};
 use crate::worker::intake::{STAGED_BYTES_MAX, STAGED_ROWS_MAX};
 use fields::Columns;
 
@@ -118,12 +118,12 @@ pub fn compare(
     };
     let columns = Columns::of(&reader);
     told.compared = columns.named();
-    let result = reader.is_result();
     let mut chunk = Vec::with_capacity(STAGED_ROWS_MAX);
     let mut bytes = 0;
     while let Some((row, cells)) = reader.next_row()? {
         told.rows += 1;
-        let Some(staged) = told.listed(row, cells, result) else {
+        let no_order = reader.is_no_order(&row, &cells);
+        let Some(staged) = told.listed(row, cells, no_order) else {
             continue;
         };
         bytes += staged.cells.iter().map(String::len).sum::<usize>();
@@ -154,20 +154,15 @@ pub fn compare(
 impl Told {
     /// Counts a row as it was read. None if it says itself that it has no order: then there is
     /// nothing to compare, and both sides agree.
-    fn listed(&mut self, row: InputRow, cells: ListedCells, result: bool) -> Option<StagedRow> {
+    fn listed(&mut self, row: InputRow, cells: ListedCells, no_order: bool) -> Option<StagedRow> {
         let fen = row.amount.map_or(0, |fen| u128::from(fen.get()));
         self.list_fen += fen;
         self.unreadable_amounts += u64::from(row.amount.is_none());
-        let state = &cells[Outcome::State as usize];
-        let no_order = [Status::Invalid, Status::Conflict].map(Status::as_str);
-        let belongs = row
-            .outcome
-            .as_ref()
-            .is_ok_and(|deduction| deduction.returned.is_some());
-        if result && !belongs && no_order.contains(&state.as_str()) {
+        if no_order {
             self.no_order += 1;
             return None;
         }
+        let state = &cells[Outcome::State as usize];
         let repeat = !cells[Outcome::DuplicateOf as usize].is_empty();
         if row.outcome.is_ok() && !repeat && fields::says_deducted(state) {
             self.list_deducted_fen += fen;
@@ -177,11 +172,13 @@ impl Told {
             line: row.line,
             cells: cells.to_vec(),
             amount: row.amount,
+            came_back_as: None,
             asked: match row.outcome {
                 Ok(deduction) => Ok(StagedOrder {
                     no: deduction.no,
                     content: deduction.content,
                     returned: deduction.returned,
+                    comeback: Comeback::Result,
                     past: None,
                 }),
                 Err(faults) => Err(in_words(&faults)),
@@ -304,7 +301,7 @@ impl Desk<'_> {
         twins: &[Booked],
     ) -> Vec<Difference> {
         let again = again.map(|line| Difference {
-            note: format!("line {line} of the list names this order too"),
+            note: format!("row {line} of the list names this order too"),
             ..about(Kind::Double, &booked.order)
         });
         let mut found: Vec<Difference> = again.into_iter().collect();

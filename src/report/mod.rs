@@ -3,10 +3,15 @@
 //! It reads the ledger and never writes to it, and sends nothing. How a batch was read, and what
 //! the exit code is, it is told.
 
+pub mod failed;
+pub mod layout;
+pub mod marked;
+pub mod plan;
 pub mod progress;
 pub mod result;
 mod sheet;
 pub mod status;
 pub mod story;
 pub mod summary;
+mod table;
 pub mod template;

@@ -4,24 +4,24 @@
 //! It is written beside its place, synced and renamed, so that a reader sees a whole file or none.
 //! It does not know why a run ended, only what the ledger holds.
 
-use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 
-use super::sheet::Sheet;
-use crate::batch::{LEVY_COLUMNS, escape_cell};
+use super::failed;
+use super::layout::{Layout, Part, Style};
+use super::sheet::{SHEET_ROWS_MAX, Sheet};
 use crate::clock::WallMs;
 use crate::ledger::{Batch, BatchHead, Ledger, LedgerError, ResultRow, Totals};
 
+pub use super::table::{Table, write_cells};
+
 /// Bytes that are gathered before they are written.
-const BUFFER_BYTES: usize = 256 * 1024;
-/// UTF-8's byte order mark: without it Excel takes the file for the machine's old code page.
-const BOM: &[u8] = "\u{feff}".as_bytes();
+pub(super) const BUFFER_BYTES: usize = 256 * 1024;
 /// Temporary names that are tried before giving up.
 const TEMPORARY_NAMES_MAX: u32 = 16;
 /// What their names end in.
@@ -33,6 +33,20 @@ const ENTRIES_SWEPT_MAX: usize = 100_000;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
     path: PathBuf,
+    readers: Readers,
+    /// Where the rows go that need somebody; none if that is taken.
+    failed: Option<PathBuf>,
+    style: Style,
+}
+
+/// Who may read a result, besides nobody.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Readers {
+    /// Its owner (0600).
+    #[default]
+    Owner,
+    /// Its owner and this group (0640), where whoever writes it may give it to that group.
+    Group(u32),
 }
 
 /// Why a result cannot be, or was not, written.
@@ -110,13 +124,7 @@ impl Place {
             Ok(meta) => Some(meta),
         };
         for other in taken {
-            let same = match (&there, fs::metadata(other)) {
-                (Some(there), Ok(other)) => {
-                    there.dev() == other.dev() && there.ino() == other.ino()
-                }
-                (Some(_), Err(_)) | (None, _) => same_name(path, other),
-            };
-            if same {
+            if same_file(path, there.as_ref(), other) {
                 let words = format!(
                     "would overwrite {}; name another with --out",
                     other.display()
@@ -124,12 +132,55 @@ impl Place {
                 return refuse(&words);
             }
         }
-        Ok(Self { path: path.into() })
+        let failed = failed::beside(path);
+        let there = fs::metadata(&failed).ok();
+        let free = !taken
+            .iter()
+            .any(|other| same_file(&failed, there.as_ref(), other));
+        Ok(Self {
+            path: path.into(),
+            failed: free.then_some(failed),
+            style: Style::default(),
+            readers: Readers::Owner,
+        })
+    }
+
+    /// The same place for other readers.
+    pub fn for_readers(self, readers: Readers) -> Self {
+        Self { readers, ..self }
+    }
+
+    /// The same place for a result in this style.
+    pub fn styled(self, style: Style) -> Self {
+        Self { style, ..self }
+    }
+
+    /// Where the rows of its result go that need somebody, if that is no other file of the command.
+    pub(super) fn failed(&self) -> Option<Self> {
+        let path = self.failed.clone()?;
+        Some(Self {
+            path,
+            failed: None,
+            style: self.style,
+            readers: self.readers,
+        })
     }
 
     /// The path as it was given.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Refuses what a file of this name can't hold, before anything is sent: a sheet has an end.
+    pub fn hold(&self, rows: u64) -> Result<(), ResultFault> {
+        if !self.is_workbook() || rows < SHEET_ROWS_MAX {
+            return Ok(());
+        }
+        let words = format!(
+            "a sheet has at most {SHEET_ROWS_MAX} rows with its header, and the batch has {rows}: name a \
+             .csv with --out"
+        );
+        Err(ResultFault::Place(self.path.clone(), words))
     }
 
     /// A result of this name is a workbook.
@@ -145,6 +196,13 @@ fn directory_of(path: &Path) -> &Path {
     }
 }
 
+fn same_file(path: &Path, there: Option<&fs::Metadata>, other: &Path) -> bool {
+    match (there, fs::metadata(other)) {
+        (Some(there), Ok(other)) => there.dev() == other.dev() && there.ino() == other.ino(),
+        (Some(_), Err(_)) | (None, _) => same_name(path, other),
+    }
+}
+
 /// Two paths that lead to one name in one directory, whether there is a file or not.
 fn same_name(one: &Path, two: &Path) -> bool {
     let real = |path: &Path| {
@@ -154,9 +212,24 @@ fn same_name(one: &Path, two: &Path) -> bool {
     real(one).is_some_and(|one| real(two) == Some(one))
 }
 
-/// Writes a batch's result: 0600, whole or not at all. Answers with the number of its rows.
+/// Writes a batch's result: 0600 (0640 in a drop folder), whole or not at all. Answers with the number of its rows.
 pub fn write(ledger: &mut dyn Ledger, batch: &Batch, place: &Place) -> Result<u64, ResultFault> {
-    written(place, |file| fill(ledger, batch, place, file))
+    let rows = written(place, |file| {
+        fill(ledger, batch, place, Part::Whole, file).map(Some)
+    })?;
+    Ok(rows.unwrap_or(0))
+}
+
+/// Writes those of its rows that need somebody, if there are any. Answers with their number.
+pub(super) fn write_failed(
+    ledger: &mut dyn Ledger,
+    batch: &Batch,
+    place: &Place,
+) -> Result<Option<u64>, ResultFault> {
+    written(place, |file| {
+        let rows = fill(ledger, batch, place, Part::Failed, file)?;
+        Ok((rows > 0).then_some(rows))
+    })
 }
 
 /// Writes rows that are not (or not all) a batch's into a file of a result's form, to be approved
@@ -166,8 +239,8 @@ pub fn write_plan<T>(
     head: &BatchHead,
     tell: impl FnOnce(&mut dyn FnMut(&ResultRow) -> io::Result<()>) -> Result<T, LedgerError>,
 ) -> Result<T, ResultFault> {
-    written(place, |file| {
-        let mut form = Form::begin(place, head, WallMs(0), file)?;
+    let told = written(place, |file| {
+        let mut form = Form::begin(place, head, Part::Whole, WallMs(0), file)?;
         let mut failed = None;
         let told = tell(&mut |row| kept(form.row(row), &mut failed));
         if let Some(e) = failed {
@@ -175,21 +248,24 @@ pub fn write_plan<T>(
         }
         let told = told.map_err(Fault::Ledger)?;
         form.finish(None, file)?;
-        Ok(told)
-    })
+        Ok(Some(told))
+    })?;
+    Ok(told.expect("a plan is written whatever it says"))
 }
 
-/// Beside its place, synced and renamed.
+/// Beside its place, synced and renamed; not at all if there turns out to be nothing to write.
 fn written<T>(
     place: &Place,
-    fill: impl FnOnce(&File) -> Result<T, Fault>,
-) -> Result<T, ResultFault> {
+    fill: impl FnOnce(&File) -> Result<Option<T>, Fault>,
+) -> Result<Option<T>, ResultFault> {
     let draft = Draft::begin(place)?;
     let told = fill(draft.file()).map_err(|fault| match fault {
         Fault::Disk(e) => draft.fault(e),
         Fault::Ledger(e) => ResultFault::Ledger(e),
     })?;
-    draft.finish()?;
+    if told.is_some() {
+        draft.finish()?;
+    }
     Ok(told)
 }
 
@@ -203,12 +279,18 @@ pub struct Draft {
 }
 
 impl Draft {
-    /// A new one, 0600; what runs that were killed left of this file is swept away.
+    /// A new one, its owner's alone or for its place's readers too; what runs that were killed left of this file is swept away.
     pub fn begin(place: &Place) -> Result<Self, ResultFault> {
         let path = place.path();
         sweep(path);
         let (temporary, file) =
             temporary_beside(path).map_err(|e| ResultFault::Disk(path.into(), e))?;
+        // Whom it can't be given to can't read it: that is no reason to lose it.
+        if let Readers::Group(group) = place.readers
+            && fchown(&file, None, Some(group)).is_ok()
+        {
+            let _ = file.set_permissions(fs::Permissions::from_mode(0o640));
+        }
         Ok(Self {
             path: path.into(),
             temporary,
@@ -297,30 +379,32 @@ fn kept(written: io::Result<()>, failed: &mut Option<io::Error>) -> io::Result<(
 
 /// What a result is written as: by its place's name.
 enum Form<'f> {
-    Csv(Box<Table<BufWriter<&'f File>>>),
-    Workbook(Box<Sheet>),
+    Csv(Box<Table<'f, BufWriter<&'f File>>>),
+    Workbook(Box<Sheet<'f>>),
 }
 
 impl<'f> Form<'f> {
-    fn begin(place: &Place, head: &BatchHead, made_at: WallMs, file: &'f File) -> io::Result<Self> {
+    fn begin(
+        place: &Place,
+        head: &'f BatchHead,
+        part: Part,
+        made_at: WallMs,
+        file: &'f File,
+    ) -> io::Result<Self> {
+        let layout = Layout::new(&head.header, place.style, part);
         if place.is_workbook() {
-            let directory = directory_of(place.path());
-            let sheet = Sheet::begin(directory, &head.header, made_at)?;
+            let sheet = Sheet::begin(directory_of(place.path()), layout, made_at)?;
             return Ok(Self::Workbook(Box::new(sheet)));
         }
         let out = BufWriter::with_capacity(BUFFER_BYTES, file);
-        let table = Table::begin(out, &head.header, head.delimiter)?;
+        let table = Table::begin(out, layout, head.delimiter)?;
         Ok(Self::Csv(Box::new(table)))
     }
 
     fn row(&mut self, row: &ResultRow) -> io::Result<()> {
         match self {
             Self::Csv(table) => table.row(row),
-            Self::Workbook(sheet) => {
-                let own = levy_cells(row);
-                let came = row.cells.iter().map(String::as_str);
-                sheet.row(row.status, came.chain(own.iter().map(|cell| &**cell)))
-            }
+            Self::Workbook(sheet) => sheet.row(row),
         }
     }
 
@@ -387,12 +471,23 @@ fn is_temporary(name: &OsStr, prefix: &OsStr) -> bool {
     number() && number() && parts.next().is_none()
 }
 
-fn fill(ledger: &mut dyn Ledger, batch: &Batch, place: &Place, file: &File) -> Result<u64, Fault> {
-    let mut form = Form::begin(place, &batch.head, batch.accepted_at, file)?;
-    let mut rows = 0;
+/// Answers with the number of rows that were written.
+fn fill(
+    ledger: &mut dyn Ledger,
+    batch: &Batch,
+    place: &Place,
+    part: Part,
+    file: &File,
+) -> Result<u64, Fault> {
+    let mut form = Form::begin(place, &batch.head, part, batch.accepted_at, file)?;
+    let (mut rows, mut taken) = (0, 0);
     let mut failed = None;
     let told = ledger.rows(batch.id, &mut |row| {
         rows += 1;
+        if !part.takes(&row) {
+            return Ok(());
+        }
+        taken += 1;
         kept(form.row(&row), &mut failed)
     });
     if let Some(e) = failed {
@@ -406,109 +501,12 @@ fn fill(ledger: &mut dyn Ledger, batch: &Batch, place: &Place, file: &File) -> R
         );
         return Err(Fault::Ledger(LedgerError::Broken(words)));
     }
-    let totals = match place.is_workbook() {
-        true => Some(ledger.totals(batch.id).map_err(Fault::Ledger)?),
-        false => None,
+    let totals = match (part, place.is_workbook()) {
+        (Part::Whole, true) => Some(ledger.totals(batch.id).map_err(Fault::Ledger)?),
+        (Part::Whole | Part::Failed, _) => None,
     };
     form.finish(totals.as_ref(), file)?;
-    Ok(rows)
-}
-
-/// A result's bytes, row by row, into any writer. It does not count its rows: [`write()`] does.
-pub struct Table<W: Write> {
-    csv: csv::Writer<W>,
-}
-
-impl<W: Write> Table<W> {
-    /// Writes the byte order mark and the header: the input's own cells, then levy's.
-    pub fn begin(mut out: W, header: &[String], delimiter: u8) -> io::Result<Self> {
-        let builder = |style| {
-            let mut builder = csv::WriterBuilder::new();
-            builder
-                .delimiter(delimiter)
-                .terminator(csv::Terminator::CRLF)
-                .quote_style(style);
-            builder
-        };
-        // The delimiter is found again by its count in the header, outside of quotes: another one
-        // in a header cell must not outnumber it. A byte order mark in a cell is not the file's.
-        let others = |cell: &String| cell.contains([',', ';', '\t', '\u{feff}']);
-        let style = match header.iter().any(others) {
-            true => csv::QuoteStyle::Always,
-            false => csv::QuoteStyle::Necessary,
-        };
-        let mut first = builder(style).from_writer(Vec::new());
-        write_cells(&mut first, header.iter().map(String::as_str))?;
-        write_cells(&mut first, LEVY_COLUMNS)?;
-        first.write_record(None::<&[u8]>)?;
-        out.write_all(BOM)?;
-        out.write_all(&first.into_inner().map_err(|e| e.into_error())?)?;
-        let csv = builder(csv::QuoteStyle::Necessary)
-            .buffer_capacity(BUFFER_BYTES)
-            .from_writer(out);
-        Ok(Self { csv })
-    }
-
-    /// Writes a row: its cells as they came, then levy's.
-    pub fn row(&mut self, row: &ResultRow) -> io::Result<()> {
-        write_cells(&mut self.csv, row.cells.iter().map(String::as_str))?;
-        let own = levy_cells(row);
-        write_cells(&mut self.csv, own.iter().map(|cell| &**cell))?;
-        self.csv.write_record(None::<&[u8]>)?;
-        Ok(())
-    }
-
-    /// Hands everything on to the writer, and the writer back.
-    pub fn finish(self) -> io::Result<W> {
-        let mut out = self.csv.into_inner().map_err(|e| e.into_error())?;
-        out.flush()?;
-        Ok(out)
-    }
-}
-
-/// Writes cells of a row, each so that no spreadsheet takes it for a formula.
-pub fn write_cells<'a, W: Write>(
-    csv: &mut csv::Writer<W>,
-    cells: impl IntoIterator<Item = &'a str>,
-) -> io::Result<()> {
-    for cell in cells {
-        csv.write_field(escape_cell(cell).as_bytes())?;
-    }
-    Ok(())
-}
-
-/// levy's own cells of a row, in the order of [`LEVY_COLUMNS`].
-fn levy_cells(row: &ResultRow) -> [Cow<'_, str>; LEVY_COLUMNS.len()] {
-    let order = row.order.as_ref();
-    let reply = order.and_then(|o| o.reply.as_ref());
-    let text = |value: Option<&'_ String>| -> Cow<'_, str> {
-        value.map_or(Cow::Borrowed(""), |v| Cow::Owned(v.clone()))
-    };
-    let time = |at: Option<WallMs>| -> Cow<'_, str> {
-        at.map_or(Cow::Borrowed(""), |at| Cow::Owned(at.rfc3339()))
-    };
-    [
-        row.line.to_string().into(),
-        row.status.as_str().into(),
-        row.next_action.as_str().into(),
-        order.map_or("", |o| o.no.as_str()).into(),
-        text(row.duplicate_of.as_ref()),
-        text(reply.and_then(|r| r.state.as_ref())),
-        text(reply.and_then(|r| r.fail_reason.as_ref())),
-        text(reply.and_then(|r| r.quota_change_no.as_ref())),
-        text(reply.and_then(|r| r.success_time.as_ref())),
-        text(reply.and_then(|r| r.fail_time.as_ref())),
-        reply
-            .and_then(|r| r.http_status)
-            .map_or(Cow::Borrowed(""), |s| Cow::Owned(s.to_string())),
-        text(reply.and_then(|r| r.code.as_ref())),
-        text(reply.and_then(|r| r.message.as_ref())),
-        order.map_or(Cow::Borrowed(""), |o| Cow::Owned(o.attempts.to_string())),
-        time(order.and_then(|o| o.first_sent_at)),
-        time(order.and_then(|o| o.settled_at)),
-        text(reply.and_then(|r| r.request_id.as_ref())),
-        row.note.as_str().into(),
-    ]
+    Ok(taken)
 }
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 //! The same cells as in the CSV, escape included: either comes back as the other would. A second sheet
 //! has the totals. Rows go through a temporary file beside the result, not through memory.
 
+mod plain;
+
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -10,10 +12,13 @@ use rust_xlsxwriter::{
     Color, DataValidation, DocProperties, ExcelDateTime, Format, Workbook, Worksheet, XlsxError,
 };
 
-use crate::batch::{LEVY_COLUMNS, escape_cell};
+use super::layout::Layout;
+use crate::batch::{Language, escape_cell};
 use crate::clock::WallMs;
-use crate::ledger::Totals;
+use crate::ledger::{ResultRow, Totals};
 use crate::order::{Status, yuan};
+
+pub(super) use plain::Plain;
 
 /// Rows of a sheet, the header's included.
 pub(super) const SHEET_ROWS_MAX: u64 = 1_048_576;
@@ -21,28 +26,25 @@ pub(super) const SHEET_ROWS_MAX: u64 = 1_048_576;
 const ROWS_SHEET: &str = "result";
 /// The sheet of the sums.
 const TOTALS_SHEET: &str = "totals";
-/// Where `levy_status` stands among levy's columns.
-const STATUS_PLACE: u16 = 1;
 /// The third column of a template.
 const TYPE_COLUMN: u16 = 2;
 /// Width of a column, in characters.
 const COLUMN_WIDTH: f64 = 18.0;
 
 /// A workbook that is being written.
-pub(super) struct Sheet {
+pub(super) struct Sheet<'h> {
     book: Workbook,
+    layout: Layout<'h>,
     text: Format,
     by_status: Vec<Format>,
     row: u32,
     columns: u16,
-    /// Where `levy_status` stands.
-    status_column: u16,
 }
 
-impl Sheet {
-    /// Begins with the header: the input's own cells, then levy's. `made_at` stands in the workbook's
-    /// properties: the same bytes for the same state.
-    pub(super) fn begin(directory: &Path, header: &[String], made_at: WallMs) -> io::Result<Self> {
+impl<'h> Sheet<'h> {
+    /// Begins with the header. `made_at` stands in the workbook's properties: the same bytes for the
+    /// same state.
+    pub(super) fn begin(directory: &Path, layout: Layout<'h>, made_at: WallMs) -> io::Result<Self> {
         let mut book = Workbook::new();
         book.set_tempdir(directory).map_err(fault)?;
         let made_at = ExcelDateTime::from_timestamp(made_at.0.div_euclid(1000)).map_err(fault)?;
@@ -50,8 +52,8 @@ impl Sheet {
         let text = Format::new().set_num_format("@");
         let coloured = |status: &Status| text.clone().set_background_color(color(*status));
         let by_status = Status::ALL.iter().map(coloured).collect();
-        let columns = header.len() + LEVY_COLUMNS.len();
-        let columns = u16::try_from(columns).map_err(|_| io::Error::other("too many columns"))?;
+        let columns =
+            u16::try_from(layout.width()).map_err(|_| io::Error::other("too many columns"))?;
         let rows = book.add_worksheet_with_constant_memory().map_err(fault)?;
         rows.set_name(ROWS_SHEET).map_err(fault)?;
         rows.set_freeze_panes(1, 0).map_err(fault)?;
@@ -59,43 +61,41 @@ impl Sheet {
             rows.set_column_width(column, COLUMN_WIDTH).map_err(fault)?;
         }
         let bold = text.clone().set_bold();
-        let names = header.iter().map(String::as_str).chain(LEVY_COLUMNS);
-        for (column, name) in (0..).zip(names) {
+        for (column, name) in (0..).zip(layout.names()) {
             write(rows, 0, column, name, &bold)?;
         }
         Ok(Self {
             book,
+            layout,
             text,
             by_status,
             row: 0,
             columns,
-            status_column: columns - LEVY_COLUMNS.len() as u16 + STATUS_PLACE,
         })
     }
 
-    /// Writes a row's cells; those of its status are coloured by it.
-    pub(super) fn row<'a>(
-        &mut self,
-        status: Status,
-        cells: impl Iterator<Item = &'a str>,
-    ) -> io::Result<()> {
+    /// Writes a row's cells; that of its status is coloured by it.
+    pub(super) fn row(&mut self, row: &ResultRow) -> io::Result<()> {
         self.row += 1;
         if u64::from(self.row) >= SHEET_ROWS_MAX {
             return Err(io::Error::other(format!(
                 "a sheet has at most {SHEET_ROWS_MAX} rows; name a .csv with --out"
             )));
         }
-        let place = Status::ALL.iter().position(|known| *known == status);
+        let place = Status::ALL.iter().position(|known| *known == row.status);
         let coloured = place.map_or(&self.text, |place| &self.by_status[place]);
         let rows = self.book.worksheet_from_index(0).map_err(fault)?;
-        for (column, cell) in (0..).zip(cells) {
-            let format = match column == self.status_column {
+        let status = self.layout.status_place();
+        let mut column = 0;
+        self.layout.cells(row, &mut |cell| {
+            let format = match usize::from(column) == status {
                 true => coloured,
                 false => &self.text,
             };
             write(rows, self.row, column, cell, format)?;
-        }
-        Ok(())
+            column += 1;
+            Ok(())
+        })
     }
 
     /// Adds the sums, and writes the whole.
@@ -111,7 +111,8 @@ impl Sheet {
             let sheet = self.book.add_worksheet();
             sheet.set_name(TOTALS_SHEET).map_err(fault)?;
             sheet.set_column_width(0, COLUMN_WIDTH).map_err(fault)?;
-            for (row, line) in (0..).zip(sums(totals)) {
+            let language = self.layout.style().language;
+            for (row, line) in (0..).zip(sums(totals, language)) {
                 for (column, cell) in (0..).zip(&line) {
                     write(sheet, row, column, cell, &self.text)?;
                 }
@@ -146,25 +147,64 @@ pub(super) fn template(header: &[&str], types: [&str; 2]) -> io::Result<Vec<u8>>
     book.save_to_buffer().map_err(fault)
 }
 
+/// The words of the second sheet.
+struct Words {
+    head: [&'static str; 3],
+    in_all: &'static str,
+    orders: &'static str,
+    deducted: &'static str,
+    open: &'static str,
+    dead: &'static str,
+    once: &'static str,
+}
+
+fn words(language: Language) -> Words {
+    match language {
+        Language::English => Words {
+            head: ["status", "rows", "yuan"],
+            in_all: "in all",
+            orders: "orders",
+            deducted: "deducted",
+            open: "open",
+            dead: "dead",
+            once: "each order once",
+        },
+        Language::Chinese => Words {
+            head: ["状态", "行数", "金额(元)"],
+            in_all: "合计",
+            orders: "单数",
+            deducted: "已扣划",
+            open: "未完结",
+            dead: "未扣划",
+            once: "每单计一次",
+        },
+    }
+}
+
 /// What the second sheet says.
-fn sums(totals: &Totals) -> Vec<[String; 3]> {
+fn sums(totals: &Totals, language: Language) -> Vec<[String; 3]> {
+    let words = words(language);
     let line = |word: &str, rows: String, fen: u128| [word.to_owned(), rows, yuan(fen)];
-    let mut lines = vec![["status".into(), "rows".into(), "yuan".into()]];
+    let mut lines = vec![words.head.map(str::to_owned)];
     for (status, rows, fen) in &totals.by_status {
-        lines.push(line(status.as_str(), rows.to_string(), *fen));
+        let word = match language {
+            Language::English => status.as_str(),
+            Language::Chinese => status.chinese(),
+        };
+        lines.push(line(word, rows.to_string(), *fen));
     }
     let all = totals.by_status.iter().map(|(_, _, fen)| fen).sum();
-    lines.push(line("in all", totals.rows.to_string(), all));
-    lines.push(["".into(), "orders".into(), "yuan".into()]);
+    lines.push(line(words.in_all, totals.rows.to_string(), all));
+    lines.push(["".into(), words.orders.into(), words.head[2].into()]);
     for (word, fen) in [
-        ("deducted", totals.deducted_fen),
-        ("open", totals.open_fen),
-        ("dead", totals.dead_fen),
+        (words.deducted, totals.deducted_fen),
+        (words.open, totals.open_fen),
+        (words.dead, totals.dead_fen),
     ] {
         lines.push(line(word, String::new(), fen));
     }
     let orders = totals.deducted_fen + totals.open_fen + totals.dead_fen;
-    lines.push(line("each order once", totals.orders.to_string(), orders));
+    lines.push(line(words.once, totals.orders.to_string(), orders));
     lines
 }
 

@@ -5,10 +5,11 @@ use std::fmt::Write;
 
 use serde_json::{Map, Value, json};
 
+use super::plan;
 use super::summary::{grouped, table};
 use crate::clock::WallMs;
-use crate::ledger::{BatchLine, ByStatus, OpenOrder, Overview, Totals};
-use crate::order::{State, Status as Word, yuan};
+use crate::ledger::{BatchLine, ByStatus, FilePlan, OpenOrder, Overview, Totals};
+use crate::order::{OrderNo, State, Status as Word, yuan};
 use crate::worker::limits::WINDOW_MS;
 
 /// Milliseconds of a day.
@@ -19,6 +20,10 @@ pub const CLOSING_DAYS: i64 = 5;
 const BATCHES_SHOWN_MAX: usize = 20;
 /// Orders near their window's end that are shown to people.
 const CLOSING_SHOWN_MAX: usize = 20;
+/// Plans that are shown to people; the newest.
+const PLANS_SHOWN_MAX: usize = 20;
+/// Orders that are not submitted until a person has seen to them: so many are named to people.
+const STOPPED_SHOWN_MAX: usize = 5;
 
 /// What is told.
 #[derive(Clone, Copy, Debug)]
@@ -27,6 +32,8 @@ pub struct Status<'a> {
     pub overview: &'a Overview,
     /// The batch's rows added up, if one was asked for.
     pub totals: Option<&'a Totals>,
+    /// Plans whose file is no batch yet; of one batch, the plan that it came in by.
+    pub plans: &'a [FilePlan],
     /// Now, by the window's clock.
     pub now: WallMs,
 }
@@ -48,6 +55,7 @@ impl Status<'_> {
             None => orders(&mut text, &overview.by_status),
         }
         self.open(&mut text);
+        self.plans(&mut text);
         let at = |at: Option<WallMs>| at.map_or("never".into(), WallMs::rfc3339);
         let _ = writeln!(
             text,
@@ -108,6 +116,25 @@ impl Status<'_> {
         }
     }
 
+    /// Plans that wait to be approved or to be run; or the batch's own.
+    fn plans(&self, text: &mut String) {
+        if self.plans.is_empty() {
+            return;
+        }
+        let earlier = self.plans.len().saturating_sub(PLANS_SHOWN_MAX);
+        let title = match self.totals {
+            Some(_) => "taken in by its plan:",
+            None => "plans that were not run:",
+        };
+        let _ = writeln!(text, "\n{title}");
+        for plan in &self.plans[earlier..] {
+            let _ = writeln!(text, "  {}", plan::line(plan));
+        }
+        if earlier > 0 {
+            let _ = writeln!(text, "  and {} earlier ones", grouped(earlier as u64));
+        }
+    }
+
     /// What a person may do, the most pressing first.
     fn next(&self) -> Vec<String> {
         let overview = self.overview;
@@ -123,12 +150,22 @@ impl Status<'_> {
             "must be settled before the window's end: `levy resume` now",
         );
         step(
-            sent(&overview.by_status).saturating_sub(overview.unproven),
+            sent(&overview.by_status)
+                .saturating_sub(overview.unproven)
+                .saturating_sub(overview.stopped_sent),
             "sent and not final: `levy resume`, or `levy run` with their file again",
         );
         step(
-            of(Word::Pending),
+            of(Word::Pending).saturating_sub(overview.stopped_unsent),
             "never sent: `levy run` with their own file",
+        );
+        step(
+            overview.stopped_unsent + overview.stopped_sent,
+            &format!(
+                "not submitted, since an earlier number of theirs was paid or may be: {}; `levy show NO` \
+                 says which, `levy cancel NO` withdraws what was never sent",
+                named(&overview.stopped_first)
+            ),
         );
         step(
             overview.reissuable,
@@ -149,6 +186,21 @@ impl Status<'_> {
             of(Word::Expired) + overview.unproven,
             "beyond what asking can settle: find out elsewhere, then `levy resolve NO`",
         );
+        let waits = self.plans.iter().filter(|plan| plan.batch.is_none());
+        let (approved, bare): (Vec<_>, Vec<_>) = waits.partition(|plan| plan.approval.is_some());
+        let mut step = |plans: usize, words: &str| {
+            if plans > 0 {
+                steps.push(format!(
+                    "{plans} {} {words}",
+                    if plans == 1 { "plan" } else { "plans" }
+                ));
+            }
+        };
+        step(
+            bare.len(),
+            "not approved: `levy approve ID --by NAME`, by somebody other than its maker",
+        );
+        step(approved.len(), "approved and not run: `levy run --plan ID`");
         if overview.frozen.is_some() {
             steps.insert(
                 0,
@@ -191,6 +243,7 @@ impl Status<'_> {
             "never_sent": overview.by_status.of(Word::Pending).orders,
             "held": overview.by_status.of(Word::Held).orders,
             "conflict": overview.by_status.of(Word::Conflict).orders,
+            "stopped": overview.stopped_unsent + overview.stopped_sent,
             "reissuable": overview.reissuable,
             "resolved": overview.resolved,
             "oldest_unknown": overview.oldest_unknown.as_ref().map(|o| open_json(o, self.now)),
@@ -199,10 +252,21 @@ impl Status<'_> {
             "window_ends_first": closing,
             "last_run_at": at(overview.last_run_at),
             "last_success_at": at(overview.last_success_at),
+            "plans": self.plans.iter().map(plan::json).collect::<Vec<_>>(),
             "journal_head": overview.head.map(|head| head.to_string()),
             "next": self.next(),
         })
         .to_string()
+    }
+}
+
+/// The first few.
+fn named(numbers: &[OrderNo]) -> String {
+    let shown = numbers.iter().take(STOPPED_SHOWN_MAX).map(OrderNo::as_str);
+    let shown = shown.collect::<Vec<_>>().join(", ");
+    match numbers.len() > STOPPED_SHOWN_MAX {
+        true => format!("{shown}, …"),
+        false => shown,
     }
 }
 

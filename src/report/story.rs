@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::status::{CLOSING_DAYS, DAY_MS, span};
 use crate::clock::WallMs;
-use crate::ledger::{Attempt, DecisionKind, REISSUE_OF_RESOLVED_MS, Relative, Story};
+use crate::ledger::{Attempt, DecisionKind, Relative, Story};
 use crate::order::{NextAction, Resolution, State, Status, yuan};
 use crate::worker::limits::WINDOW_MS;
 
@@ -168,15 +168,21 @@ fn next(story: &Story, now: WallMs) -> String {
         return format!("nothing here; {by} took its place");
     }
     if let (Some(Resolution::Failed), false) = (standing.resolved, standing.state.is_final()) {
-        let first = standing.first_sent_at.unwrap_or(now);
-        let from = first.plus_ms(REISSUE_OF_RESOLVED_MS);
-        return match standing.may_be_reissued(now) {
-            true => "`levy rerun` gives it a new number".into(),
-            false => format!(
+        return match story.new_number_from {
+            Some(from) if from <= now => "`levy rerun` gives it a new number".into(),
+            Some(from) => format!(
                 "`levy rerun` gives it a new number from {} on",
                 from.rfc3339()
             ),
+            None => {
+                "ask for it (`levy reconcile`): as things stand, people's word gives it no new \
+                     number"
+                    .into()
+            }
         };
+    }
+    if let Some(before) = story.before.as_ref().filter(|before| before.forbids(now)) {
+        return before.words(&story.order.no, standing.state);
     }
     let mut decisions = story.decisions.iter();
     let restored = decisions.any(|decided| decided.kind == DecisionKind::Restored);
@@ -186,8 +192,7 @@ fn next(story: &Story, now: WallMs) -> String {
                 number"
             .into();
     }
-    let action = NextAction::shown(standing.state, standing.proof_runs, standing.resolved);
-    match (action, standing.state) {
+    match (action(story), standing.state) {
         (NextAction::None, _) => "nothing".into(),
         (NextAction::RunAgain, State::Pending) => "`levy run` with its own file".into(),
         (NextAction::RunAgain, _) => {
@@ -204,6 +209,15 @@ fn next(story: &Story, now: WallMs) -> String {
         (NextAction::Review, _) => {
             "find out elsewhere what became of it, then `levy resolve`".into()
         }
+    }
+}
+
+/// What is to be done next, as its row says.
+fn action(story: &Story) -> NextAction {
+    let standing = &story.standing;
+    match &story.before {
+        Some(before) if before.wants_a_person() => NextAction::Review,
+        Some(_) | None => NextAction::shown(standing.state, standing.proof_runs, standing.resolved),
     }
 }
 
@@ -245,8 +259,7 @@ pub fn json(story: &Story, now: WallMs) -> String {
         "state": standing.state.as_str(),
         "status": Status::shown(standing.state, standing.resolved).as_str(),
         "resolved_as": standing.resolved.map(Resolution::as_str),
-        "next_action":
-            NextAction::shown(standing.state, standing.proof_runs, standing.resolved).as_str(),
+        "next_action": action(story).as_str(),
         "generation": story.generation,
         "created_at": story.created_at.rfc3339(),
         "first_sent_at": at(standing.first_sent_at),

@@ -47,6 +47,8 @@ pub struct Summary<'a> {
     pub journal_head: Option<JournalHead>,
     /// Where the result is, if it was written.
     pub result: Option<&'a Path>,
+    /// Where those of its rows are that need somebody, if there are any.
+    pub failed: Option<&'a Path>,
     /// What was wrong.
     pub error: Option<&'a str>,
     /// The exit code of this file alone.
@@ -71,6 +73,8 @@ struct Json<'a> {
     finished_at: String,
     journal_head: Option<String>,
     result: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failed: Option<String>,
     exit_code: u8,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<&'a str>,
@@ -140,6 +144,7 @@ pub fn json(summary: &Summary<'_>) -> String {
         finished_at: summary.finished_at.rfc3339(),
         journal_head: summary.journal_head.map(|head| head.to_string()),
         result: summary.result.map(|p| p.display().to_string()),
+        failed: summary.failed.map(|p| p.display().to_string()),
         exit_code: summary.exit_code,
         error: (!wrong.is_empty()).then_some(&wrong),
     };
@@ -221,6 +226,14 @@ pub fn human(summary: &Summary<'_>) -> String {
     }
     if let Some(result) = summary.result {
         let _ = writeln!(text, "result: {}", result.display());
+    }
+    if let Some(failed) = summary.failed {
+        let _ = writeln!(
+            text,
+            "to be mended: {}; save it under another name and run that (levy_reissue = yes asks for a new \
+             number)",
+            failed.display()
+        );
     }
     text
 }

@@ -14,6 +14,9 @@ use crate::gateway::Host;
 use crate::gateway::reply::{Body, Checked, Lost, Reply, SignatureFault};
 use crate::order::{Asked, Doubt, Meaning};
 
+/// The codes with which the gateway says that it does not know a number, as `compared.sql` has them.
+const NOT_KNOWN: [&str; 2] = ["RESOURCE_NOT_EXISTS", "NOT_FOUND"];
+
 /// Whether requests may go out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Gate {
@@ -30,6 +33,7 @@ pub enum Gate {
 pub struct Brakes {
     standby: bool,
     outage_wait: Duration,
+    comparing: bool,
     proven: bool,
     accepted: bool,
     refusals: BTreeMap<String, u32>,
@@ -50,6 +54,7 @@ impl Brakes {
         Self {
             standby,
             outage_wait,
+            comparing: false,
             proven: false,
             accepted: false,
             refusals: BTreeMap::new(),
@@ -63,6 +68,13 @@ impl Brakes {
             standby_until: None,
             last_words: String::new(),
         }
+    }
+
+    /// The run asks only, and a verified "not known" is an answer that it may get of every order: keys
+    /// and clock are right then.
+    pub fn comparing(mut self) -> Self {
+        self.comparing = true;
+        self
     }
 
     /// Whether requests may go out now.
@@ -130,7 +142,10 @@ impl Brakes {
         let settings_hold = match meaning {
             Meaning::Success | Meaning::Failed { .. } | Meaning::Processing => true,
             Meaning::CloseClaimed | Meaning::WeakClose | Meaning::Doubt(_) => true,
-            Meaning::Refused | Meaning::Forbidden | Meaning::Unauthorized => false,
+            Meaning::Refused => {
+                self.comparing && code_of(checked).is_some_and(|code| NOT_KNOWN.contains(&code))
+            }
+            Meaning::Forbidden | Meaning::Unauthorized => false,
             Meaning::Throttled { .. } | Meaning::NotSent => false,
         };
         self.proven |= verified && settings_hold;

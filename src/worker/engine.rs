@@ -211,7 +211,10 @@ impl Engine {
         };
         let mut engine = Self {
             lanes: LaneRun::all(work, settings.per_merchant_qps),
-            brakes: Brakes::new(settings.standby, settings.outage_wait),
+            brakes: match Goal::of(scope) {
+                Goal::Settle => Brakes::new(settings.standby, settings.outage_wait),
+                Goal::Compare => Brakes::new(settings.standby, settings.outage_wait).comparing(),
+            },
             chance: settings.seed,
             settings,
             goal: Goal::of(scope),

@@ -54,8 +54,6 @@ pub struct Again {
     pub only: Only,
     /// What is sent in the end.
     pub rerun: Rerun,
-    /// Days within which another order for the same debt holds a new one.
-    pub hold_days: u32,
 }
 
 /// Reruns a batch: what was sent and is open is driven, since that fetches the proofs that are
@@ -94,7 +92,7 @@ fn issue<D: Drive>(desk: &mut D, again: &Again) -> Result<Tally, D::Fault> {
         };
         after = *last;
         let proofs = page.into_iter().map(|(_, proof)| proof).collect();
-        for reissued in ledger.reissue(again.batch, proofs, at, again.hold_days)? {
+        for reissued in ledger.reissue(again.batch, proofs, at)? {
             tally.add(&reissued);
         }
     }
@@ -179,7 +177,6 @@ mod tests {
                 batch: BatchId(1),
                 only: Only::Dead,
                 rerun: Rerun::Issued(Unsent::Reissues),
-                hold_days: 40,
             };
             let mut outcome = Outcome::default();
             let done = rerun(&mut desk, &again, &mut outcome, |_| {

@@ -10,8 +10,9 @@ use std::path::Path;
 use crate::batch::{AddedUp, ControlTotals, Fault, FileFault, Form, InputRow, Reader, Rules};
 use crate::clock::WallMs;
 use crate::ledger::{
-    Accepted, Batch, BatchHead, Ledger, LedgerError, SentBefore, StagedOrder, StagedRow,
+    Accepted, Admit, Batch, BatchHead, Ledger, LedgerError, SentBefore, StagedOrder, StagedRow,
 };
+use crate::order::yuan;
 
 /// Rows that are staged in one transaction.
 pub const STAGED_ROWS_MAX: usize = 1000;
@@ -53,6 +54,8 @@ pub enum IntakeFault {
     Ledger(LedgerError),
     /// It does not add up to what its maker told; in words, beginning with the file's name.
     Totals(String),
+    /// Its valid rows add up to more than is allowed; in words, beginning with the file's name.
+    Ceiling(String),
     /// A signal came.
     Stopped,
 }
@@ -70,6 +73,7 @@ impl fmt::Display for IntakeFault {
                 f,
                 "{words}: nothing of it was sent; ask who made it which of them is right"
             ),
+            Self::Ceiling(words) => f.write_str(words),
             Self::Stopped => f.write_str("stopped while the file was read; nothing was sent"),
         }
     }
@@ -96,6 +100,10 @@ pub struct Terms {
     pub rules: Rules,
     /// What the file must add up to.
     pub expected: ControlTotals,
+    /// The most that its valid rows may add up to, in fen.
+    pub total_fen_max: Option<u64>,
+    /// Whether it may become a batch, by what comes out.
+    pub admit: Admit,
     /// Days within which another order for the same debt holds a new one.
     pub hold_days: u32,
     /// Now.
@@ -123,7 +131,8 @@ pub fn take_in(
     ledger.stage_clear()?;
     let staged = stage(ledger, path, digest, terms, watcher);
     let taken = staged.and_then(|staged| {
-        let (batch, accepted) = ledger.accept(&staged.head, terms.at, terms.hold_days)?;
+        let (batch, accepted) =
+            ledger.accept_if(&staged.head, terms.at, terms.hold_days, terms.admit)?;
         Ok(Intake {
             batch,
             accepted,
@@ -151,12 +160,16 @@ pub fn stage(
     let mut chunk: Vec<StagedRow> = Vec::with_capacity(STAGED_ROWS_MAX);
     let mut bytes = 0;
     let mut added_up = AddedUp::default();
+    let mut valid_fen = 0_u128;
     while let Some(row) = reader.next_row()? {
         watcher.row(&row);
         added_up.rows += 1;
         match row.amount {
             Some(amount) => added_up.amount_fen += u128::from(amount.get()),
             None => added_up.unreadable += 1,
+        }
+        if let Ok(deduction) = &row.outcome {
+            valid_fen += u128::from(deduction.content.amount.get());
         }
         bytes += row.cells.iter().map(String::len).sum::<usize>();
         chunk.push(staged_row(row));
@@ -178,6 +191,18 @@ pub fn stage(
     }
     if let Some(words) = terms.expected.differ(&added_up, &head.digest) {
         return Err(IntakeFault::Totals(format!("{}: {words}", path.display())));
+    }
+    if let Some(most) = terms
+        .total_fen_max
+        .filter(|most| valid_fen > u128::from(*most))
+    {
+        return Err(IntakeFault::Ceiling(format!(
+            "{}: its valid rows add up to {} yuan, and a file may ask for {} at most ([limits] \
+             total_fen_max): nothing of it was sent; split it, or have the ceiling raised",
+            path.display(),
+            yuan(valid_fen),
+            yuan(u128::from(most))
+        )));
     }
     if watcher.stopped() {
         return Err(IntakeFault::Stopped);
@@ -201,11 +226,13 @@ fn staged_row(row: InputRow) -> StagedRow {
         line: row.line,
         cells: row.cells,
         amount: row.amount,
+        came_back_as: row.came_back_as,
         asked: match row.outcome {
             Ok(deduction) => Ok(StagedOrder {
                 no: deduction.no,
                 content: deduction.content,
                 returned: deduction.returned,
+                comeback: deduction.comeback,
                 past: deduction.past.map(|past| SentBefore {
                     first_sent_at: past.first_sent_at,
                     outcome: past.outcome,

@@ -4,6 +4,7 @@
 //! sockets or clocks of its own. `run` is the loop around it, `send` the only place that submits.
 //! `errand` is what a command does between its runs.
 
+pub mod balances;
 pub mod engine;
 pub mod errand;
 pub mod intake;

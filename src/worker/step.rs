@@ -49,7 +49,7 @@ impl Goal {
     /// The goal of a run over these orders.
     pub fn of(scope: Scope) -> Self {
         match scope {
-            Scope::Sent(..) => Self::Compare,
+            Scope::Sent(..) | Scope::Replaced(_) => Self::Compare,
             Scope::Batch(_) | Scope::Open | Scope::FirstSent(..) => Self::Settle,
             Scope::OpenOf(..) | Scope::Rerun(..) => Self::Settle,
         }

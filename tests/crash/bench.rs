@@ -16,14 +16,14 @@ use tempfile::TempDir;
 use super::disk::{self, Op, Plan};
 
 /// A run that takes longer than this hangs.
-const PATIENCE: Duration = Duration::from_secs(180);
+pub const PATIENCE: Duration = Duration::from_secs(180);
 /// Runs until a batch is quiet, at most.
 const RUNS_MAX: usize = 30;
 /// The caller that `levy sandbox` knows.
 const CALLER: &str = "1900000001";
 
 /// The command that is tried: `LEVY_BIN`, or the one that was built with the tests.
-fn levy() -> Command {
+pub fn levy() -> Command {
     let ours = || env!("CARGO_BIN_EXE_levy").into();
     let mut command = Command::new(std::env::var_os("LEVY_BIN").unwrap_or_else(ours));
     // They would be settings of its.
@@ -76,7 +76,7 @@ impl Gateway {
         self.child.id()
     }
 
-    fn home(&self) -> PathBuf {
+    pub fn home(&self) -> PathBuf {
         self.dir.path().join("box")
     }
 

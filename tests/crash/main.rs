@@ -11,3 +11,4 @@ mod disk;
 mod kill;
 mod kth;
 mod power;
+mod sweep;

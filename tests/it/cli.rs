@@ -5,7 +5,9 @@ mod box_run;
 mod check;
 pub mod live;
 mod people;
+mod plans;
 mod refusals;
+mod sweep;
 mod totals;
 
 use std::os::unix::fs::PermissionsExt;
@@ -138,8 +140,8 @@ fn help_has_examples_and_the_exit_codes() {
         assert!(whole.out.contains(line), "{}", whole.out);
     }
     for name in [
-        "run", "resume", "rerun", "check", "export", "cancel", "status", "show", "freeze",
-        "unfreeze", "resolve", "ledger", "template", "init", "sandbox",
+        "run", "sweep", "resume", "rerun", "check", "plan", "approve", "export", "cancel",
+        "status", "show", "freeze", "unfreeze", "resolve", "ledger", "template", "init", "sandbox",
     ] {
         let help = desk.levy(&[name, "--help"]);
         assert_eq!(help.exit, 0, "{name}");

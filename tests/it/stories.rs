@@ -4,6 +4,7 @@
 
 mod against;
 mod edited;
+mod failed;
 mod house;
 mod once;
 mod past;

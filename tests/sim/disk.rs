@@ -7,11 +7,11 @@ use std::sync::{Arc, Mutex};
 
 use levy::clock::WallMs;
 use levy::ledger::{
-    Accepted, AttemptId, Batch, BatchHead, BatchId, Beside, CancelTarget, Cancelled, Compared,
-    Decided, Decision, Expiring, Frozen, Imported, Job, JournalHead, LaneWork, Ledger, LedgerError,
-    LedgerResult, ListScope, Only, OrderId, Overview, OverviewAsk, Person, Phase, Planned, Reach,
-    RecentSend, Rehearsal, Rehearsed, Reissued, Released, Restored, ResultRow, RunId, Scope,
-    StagedRow, Story, Sum, Totals, Write, Written,
+    Accepted, Admit, AttemptId, Batch, BatchHead, BatchId, Beside, CancelTarget, Cancelled,
+    Compared, Decided, Decision, Expiring, FilePlan, Frozen, Imported, Job, JournalHead, LaneWork,
+    Ledger, LedgerError, LedgerResult, ListScope, NewPlan, Only, OrderId, Overview, OverviewAsk,
+    Person, Phase, PlanKey, Planned, Reach, RecentSend, Rehearsal, Rehearsed, Reissued, Released,
+    Restored, ResultRow, RunId, Scope, StagedRow, Story, Sum, Totals, Write, Written,
 };
 use levy::order::{ContentDigest, Merchant, OrderNo, Proof};
 
@@ -137,14 +137,31 @@ impl<L: Ledger> Ledger for Mortal<L> {
         self.fuse.operate(|| self.ledger.stage(rows))
     }
 
-    fn accept(
+    fn accept_if(
         &mut self,
         head: &BatchHead,
         at: WallMs,
         hold_days: u32,
+        admit: Admit,
     ) -> LedgerResult<(Batch, Accepted)> {
         self.fuse
-            .operate(|| self.ledger.accept(head, at, hold_days))
+            .operate(|| self.ledger.accept_if(head, at, hold_days, admit))
+    }
+
+    fn plan(&mut self, new: &NewPlan<'_>, at: WallMs, hold_days: u32) -> LedgerResult<FilePlan> {
+        self.fuse.operate(|| self.ledger.plan(new, at, hold_days))
+    }
+
+    fn find_plan(&mut self, key: PlanKey<'_>) -> LedgerResult<Option<FilePlan>> {
+        self.fuse.operate(|| self.ledger.find_plan(key))
+    }
+
+    fn plans_waiting(&mut self) -> LedgerResult<Vec<FilePlan>> {
+        self.fuse.operate(|| self.ledger.plans_waiting())
+    }
+
+    fn unapproved(&mut self, batch: BatchId) -> LedgerResult<u64> {
+        self.fuse.operate(|| self.ledger.unapproved(batch))
     }
 
     fn import(
@@ -240,16 +257,18 @@ impl<L: Ledger> Ledger for Mortal<L> {
             .operate(|| self.ledger.proofs(batch, only, after, limit, at))
     }
 
+    fn reissues_asked(&mut self, batch: BatchId) -> LedgerResult<u64> {
+        self.fuse.operate(|| self.ledger.reissues_asked(batch))
+    }
+
     fn reissue(
         &mut self,
         batch: BatchId,
         proofs: Vec<Proof>,
         at: WallMs,
-        hold_days: u32,
     ) -> LedgerResult<Vec<Reissued>> {
-        self.fuse.named("reissue", || {
-            self.ledger.reissue(batch, proofs, at, hold_days)
-        })
+        self.fuse
+            .named("reissue", || self.ledger.reissue(batch, proofs, at))
     }
 
     fn rehearse(

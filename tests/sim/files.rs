@@ -17,7 +17,7 @@ pub struct Row {
     pub content: Option<Content>,
     /// Cells in the file's order.
     pub cells: Vec<String>,
-    /// Physical line where it begins.
+    /// The row that a spreadsheet shows it in.
     pub line: u64,
 }
 
@@ -194,7 +194,7 @@ impl Sheet {
                 cells,
                 line,
             });
-            line += bytes.iter().filter(|b| **b == b'\n').count() as u64;
+            line += 1;
             sheet.bytes.extend(bytes);
         }
         sheet

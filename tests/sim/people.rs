@@ -149,7 +149,7 @@ pub fn edits(world: &mut World, dice: &mut Dice, file: usize) -> Option<usize> {
             },
         };
         let text = back.line(&cells, "\r\n");
-        line += text.iter().filter(|b| **b == b'\n').count() as u64;
+        line += 1;
         bytes.extend(text);
         back.rows.push(row);
         returned.push(due);

@@ -14,8 +14,8 @@ use levy::cli::rerun::{Asked, asked, second_half};
 use levy::clock::{Clock, WallMs};
 use levy::gateway::{PlatformKey, PlatformKeys, Protocol, Signer};
 use levy::ledger::{
-    Batch, Binding, CancelTarget, Environment, Ledger, LedgerError, OpenOptions, OrderId, Person,
-    Scope, SqliteLedger, Unsent,
+    Admit, Batch, Binding, CancelTarget, Environment, Ledger, LedgerError, OpenOptions, OrderId,
+    Person, Scope, SqliteLedger, Unsent,
 };
 use levy::order::OrderNo;
 use levy::report::result::{self, Place};
@@ -245,7 +245,6 @@ impl Process<'_> {
             batch: batch.id,
             only: cli::rerun::only(only),
             rerun: second_half(only, unsent),
-            hold_days: HOLD_DAYS,
         };
         let mut outcome = Outcome::default();
         let mut hands = Hands::new(&mut *self, &mut *ledger);
@@ -330,6 +329,7 @@ impl Process<'_> {
             started_at: self.world.clock.wall(),
             finished_at: self.world.clock.wall(),
             result: None,
+            failed: None,
             error: failed.as_deref(),
             exit_code: 0,
         };
@@ -372,6 +372,8 @@ impl Process<'_> {
         let terms = Terms {
             rules: rules(),
             expected: Default::default(),
+            total_fen_max: None,
+            admit: Admit::Any,
             hold_days: HOLD_DAYS,
             at: self.world.clock.wall(),
         };

@@ -16,7 +16,27 @@ fn encoded(text: &str, encoding: Encoding) -> Vec<u8> {
 }
 
 fn recognised(bytes: &[u8]) -> Encoding {
-    recognise(&mut Cursor::new(bytes)).unwrap()
+    recognise(&mut Cursor::new(bytes)).unwrap().unwrap()
+}
+
+#[test]
+fn what_both_encodings_make_sense_of_is_recognised_by_nobody() {
+    let gbk = |text| encoded(text, Encoding::Gb18030);
+    let torn = [vec![b'x'; CHUNK_BYTES - 1], gbk("违约")].concat();
+    for (bytes, want) in [
+        (gbk("违约"), None),
+        (torn, None),
+        ("Müller·é".into(), Some(Encoding::Utf8)),
+        // р is D1 80, which is no ideograph of every day.
+        ("Петров".into(), Some(Encoding::Utf8)),
+        ("ΥԼ 案件".into(), Some(Encoding::Utf8)),
+        ("Υ𠮷".into(), Some(Encoding::Utf8)),
+        (gbk("违约案件"), Some(Encoding::Gb18030)),
+    ] {
+        let said = recognise(&mut Cursor::new(&bytes)).unwrap();
+        let text = String::from_utf8_lossy(&bytes);
+        assert_eq!(said, want, "{}", text.trim_matches('x'));
+    }
 }
 
 /// A source that gives a few bytes at a time.

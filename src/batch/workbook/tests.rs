@@ -127,3 +127,44 @@ fn a_damaged_workbook_is_refused_whole() {
     }
     assert!(refused > 20, "{refused}");
 }
+
+#[test]
+fn l2_a_workbook_that_is_written_to_while_it_is_read_is_refused_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("night.xlsx");
+    std::fs::copy(fixture("workbook-text-cells.xlsx"), &path).unwrap();
+    let mut reader = Reader::open(&path, Rules::default()).unwrap();
+    assert!(reader.next_row().unwrap().is_some());
+    // In place, as a spreadsheet on a share does it: the same file, other bytes.
+    let other = std::fs::read(fixture("workbook-yuan-numbers.xlsx")).unwrap();
+    std::fs::write(&path, other).unwrap();
+    let fault = reader.finish().unwrap_err();
+    assert_eq!(fault.kind, FileFaultKind::Changed, "{fault}");
+}
+
+#[test]
+fn a_giant_cell_is_refused_before_it_is_gathered() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("giant.xlsx");
+    let cell = "x".repeat(RETURNED_CELL_BYTES_MAX + 1);
+    let sheet = format!(
+        "<worksheet xmlns=\"http://schemas.openxmlformats.org/spreadsheetml/2006/main\"><sheetData>\
+         <row r=\"1\"><c r=\"A1\" t=\"inlineStr\"><is><t>{cell}</t></is></c></row></sheetData></worksheet>"
+    );
+    let from = File::open(fixture("workbook-text-cells.xlsx")).unwrap();
+    let mut from = zip::ZipArchive::new(from).unwrap();
+    let mut to = zip::ZipWriter::new(File::create(&path).unwrap());
+    for part in 0..from.len() {
+        let mut part = from.by_index(part).unwrap();
+        let name = part.name().unwrap().into_owned();
+        let options = zip::write::SimpleFileOptions::default();
+        to.start_file(&*name, options).unwrap();
+        match &*name {
+            "xl/worksheets/sheet1.xml" => io::copy(&mut sheet.as_bytes(), &mut to).unwrap(),
+            _ => io::copy(&mut part, &mut to).unwrap(),
+        };
+    }
+    to.finish().unwrap();
+    let fault = read(&path).unwrap_err();
+    assert_eq!(fault.kind, FileFaultKind::CellTooLong { position: 1 });
+}

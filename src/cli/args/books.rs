@@ -114,7 +114,8 @@ Examples:
 
 For orders that were sent and that no verified reply has settled. The row then shows SUCCESS or FAILED;
 the order keeps its state, no run submits it again, and a verified reply that comes later always wins.
-One that was resolved as failed gets a new number only 31 days after its first send.")]
+One that was resolved as failed gets a new number only 31 days after its first send. While a run goes on
+it ends in 75, as every command that writes.")]
 pub struct ResolveArgs {
     /// The order's number.
     #[arg(value_name = "OUT_REQUEST_NO")]

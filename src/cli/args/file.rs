@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::HOLD_DAYS_MAX;
-use crate::batch::Encoding;
+use crate::batch::{Encoding, Language};
+use crate::report::layout::{Ends, Style};
 
 /// How a file is read and taken in.
 #[derive(Args, Clone, Copy, Debug, Default)]
@@ -38,6 +39,21 @@ pub struct ExpectArgs {
     pub expect_amount: Option<u64>,
 }
 
+/// What a result looks like.
+#[derive(Args, Clone, Copy, Debug, Default)]
+#[command(next_help_heading = "The result")]
+pub struct ResultArgs {
+    /// A CSV for programs: without a byte order mark, and with lines that end in LF. A spreadsheet may
+    /// show its Chinese garbled.
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true,
+          default_missing_value = "true")]
+    pub plain: Option<bool>,
+    /// The language of levy's own columns, of statuses and of what is to be done next; a result in
+    /// either comes back as well.
+    #[arg(long, value_name = "LANG")]
+    pub lang: Option<TemplateLanguage>,
+}
+
 /// `levy template`.
 #[derive(Args, Debug)]
 #[command(after_help = "\
@@ -58,6 +74,29 @@ pub struct TemplateArgs {
     /// A column for yuan (12.34) in place of fen.
     #[arg(long)]
     pub yuan: bool,
+}
+
+impl ResultArgs {
+    /// What was typed goes before what is set.
+    pub fn style(self, set: Style) -> Style {
+        Style {
+            language: self.lang.map_or(set.language, Language::from),
+            ends: match self.plain {
+                None => set.ends,
+                Some(true) => Ends::Plain,
+                Some(false) => Ends::Excel,
+            },
+        }
+    }
+}
+
+impl From<TemplateLanguage> for Language {
+    fn from(typed: TemplateLanguage) -> Self {
+        match typed {
+            TemplateLanguage::En => Self::English,
+            TemplateLanguage::Zh => Self::Chinese,
+        }
+    }
 }
 
 /// What `--lang` takes.

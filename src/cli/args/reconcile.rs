@@ -55,7 +55,9 @@ pub struct ReconcileArgs {
     #[arg(long, value_name = "BATCH")]
     pub batch: Option<String>,
     /// Compare this list with the ledger; the gateway is not asked.
-    #[arg(long, value_name = "FILE.csv")]
+    #[arg(long, value_name = "FILE.csv",
+          conflicts_with_all = ["yes", "wait", "outage_wait", "sandbox_latency_ms", "sandbox_faults",
+              "sandbox_limit", "sandbox_seed"])]
     pub against: Option<PathBuf>,
     /// Where the differences go; reconcile.diff.csv here, or NAME.diff.csv beside the list.
     #[arg(long, value_name = "DIFF.csv")]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::{FileArgs, SandboxTuning, TimeOfDay, WAIT_SECONDS_MAX, Where, time_of_day};
+use super::{FileArgs, ResultArgs, SandboxTuning, TimeOfDay, WAIT_SECONDS_MAX, Where, time_of_day};
 use crate::ledger::Person;
 use crate::order::OrderNo;
 
@@ -78,6 +78,9 @@ pub struct ResumeArgs {
     /// Write the batch's result there.
     #[arg(long, value_name = "RESULT.csv", requires = "batch")]
     pub out: Option<PathBuf>,
+    /// What the result looks like.
+    #[command(flatten)]
+    pub result: ResultArgs,
     /// How it is driven.
     #[command(flatten)]
     pub drive: DriveArgs,
@@ -117,6 +120,9 @@ pub struct RerunArgs {
     /// Where the result goes; with --dry-run the rows that would be sent, to be approved.
     #[arg(long, value_name = "CSV")]
     pub out: Option<PathBuf>,
+    /// What the result looks like.
+    #[command(flatten)]
+    pub result: ResultArgs,
     /// How the file is read and taken in.
     #[command(flatten)]
     pub taking: FileArgs,

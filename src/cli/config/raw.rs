@@ -18,6 +18,8 @@ pub(super) struct Raw {
     pub(super) ledger: RawLedger,
     pub(super) limits: RawLimits,
     pub(super) holds: RawHolds,
+    pub(super) batch: RawBatch,
+    pub(super) result: RawResult,
 }
 
 #[derive(Default, Deserialize)]
@@ -73,12 +75,26 @@ pub(super) struct RawLedger {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct RawLimits {
     pub(super) amount_fen_max: Option<i64>,
+    pub(super) total_fen_max: Option<i64>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct RawHolds {
     pub(super) days: Option<i64>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawBatch {
+    pub(super) require_approval: Option<bool>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawResult {
+    pub(super) language: Option<String>,
+    pub(super) plain: Option<bool>,
 }
 
 /// One setting that the environment may give.
@@ -91,6 +107,7 @@ pub(super) struct Key {
 pub(super) enum Slot<'a> {
     Text(&'a mut Option<String>),
     Whole(&'a mut Option<i64>),
+    Flag(&'a mut Option<bool>),
 }
 
 macro_rules! keys {
@@ -120,7 +137,11 @@ pub(super) const KEYS: &[Key] = keys! {
     Whole pace.max_in_flight,
     Text ledger.url,
     Whole limits.amount_fen_max,
+    Whole limits.total_fen_max,
     Whole holds.days,
+    Flag batch.require_approval,
+    Text result.language,
+    Flag result.plain,
 };
 
 impl Key {
@@ -159,6 +180,10 @@ pub(super) fn overlay(
                     .parse()
                     .map_err(|_| fault("must be a whole number in plain digits"))?;
                 *slot = Some(number);
+            }
+            Slot::Flag(slot) => {
+                let flag = value.parse().map_err(|_| fault("must be true or false"))?;
+                *slot = Some(flag);
             }
         }
         given.insert(format!("{}.{}", key.section, key.name), variable);

@@ -70,6 +70,8 @@ fn the_example_file_is_read_and_equals_the_defaults() {
     assert_eq!(config.ledger, empty.ledger);
     assert_eq!(config.hold_days, empty.hold_days);
     assert_eq!(config.amount_fen_max, empty.amount_fen_max);
+    assert_eq!(config.total_fen_max, empty.total_fen_max);
+    assert_eq!(config.require_approval, empty.require_approval);
 }
 
 #[test]
@@ -93,11 +95,29 @@ fn the_environment_goes_before_the_file() {
 }
 
 #[test]
+fn a_result_looks_as_it_was_typed_else_as_it_is_set() {
+    use crate::cli::args::{ResultArgs, TemplateLanguage};
+    let set = format!("{WHOLE}\n[result]\nlanguage = \"zh\"\nplain = true");
+    let set = loaded(&set, &[]).unwrap().result;
+    let (language, ends) = (Language::Chinese, Ends::Plain);
+    assert_eq!(ResultArgs::default().style(set), Style { language, ends });
+    let typed = ResultArgs {
+        plain: Some(false),
+        lang: Some(TemplateLanguage::En),
+    };
+    assert_eq!(typed.style(set), Style::default());
+    assert_eq!(loaded(WHOLE, &[]).unwrap().result, Style::default());
+    let variables = [("LEVY_RESULT_PLAIN", "true")];
+    assert_eq!(loaded(WHOLE, &variables).unwrap().result.ends, Ends::Plain);
+}
+
+#[test]
 fn every_key_of_the_file_has_its_variable() {
     for key in KEYS {
         let value = match (key.slot)(&mut Raw::default()) {
             Slot::Text(_) => "x",
             Slot::Whole(_) => "3",
+            Slot::Flag(_) => "true",
         };
         let mut raw = Raw::default();
         let given = overlay(&mut raw, environment(&[(&key.variable(), value)])).unwrap();
@@ -105,6 +125,7 @@ fn every_key_of_the_file_has_its_variable() {
         let set = match (key.slot)(&mut raw) {
             Slot::Text(slot) => slot.is_some(),
             Slot::Whole(slot) => slot.is_some(),
+            Slot::Flag(slot) => slot.is_some(),
         };
         assert!(set, "{}", key.variable());
     }
@@ -153,6 +174,16 @@ fn each_fault_names_its_place_and_what_is_allowed() {
         ),
         (
             WHOLE.into(),
+            &[("LEVY_BATCH_REQUIRE_APPROVAL", "yes")],
+            "LEVY_BATCH_REQUIRE_APPROVAL: must be true or false",
+        ),
+        (
+            with("[limits]\ntotal_fen_max = 0"),
+            &[],
+            "/etc/levy/levy.toml: [limits] total_fen_max: 0 is too small, at least 1",
+        ),
+        (
+            WHOLE.into(),
             &[("LEVY_LEDGER_URL", "")],
             "LEVY_LEDGER_URL: is set but empty: give it a value, or unset it",
         ),
@@ -196,6 +227,16 @@ fn each_fault_names_its_place_and_what_is_allowed() {
             &[],
             "/etc/levy/levy.toml: [ledger] url: only a file is supported so far, such as \
              \"levy.db\"",
+        ),
+        (
+            with("[result]\nlanguage = \"de\""),
+            &[],
+            "/etc/levy/levy.toml: [result] language: must be en or zh",
+        ),
+        (
+            with("[result]\nplain = true"),
+            &[("LEVY_RESULT_PLAIN", "yes")],
+            "LEVY_RESULT_PLAIN: must be true or false",
         ),
         (
             with("[holds]\ndays = -1"),

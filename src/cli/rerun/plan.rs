@@ -45,7 +45,7 @@ pub fn plan(args: &RerunArgs) -> Result<Exit, Failure> {
         Some(out) => {
             let mut taken = vec![store.path.as_path(), Path::new(&args.target)];
             taken.extend(store.config.file.as_deref());
-            Some(Place::look(out, &taken)?)
+            Some(Place::look(out, &taken)?.styled(args.result.style(store.config.result)))
         }
         None => None,
     };

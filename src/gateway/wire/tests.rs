@@ -322,3 +322,35 @@ fn a_date_is_read_as_http_writes_it() {
         );
     }
 }
+
+#[test]
+fn a_balance_asks_for_the_account_with_what_selects_a_part_of_it_and_names_no_order() {
+    let request = balance(&full_order(), "A+/=", Some("B+/="));
+    assert_eq!((request.method, request.body.len()), ("GET", 0));
+    assert_eq!(
+        request.target,
+        "/v3/aggracct-bc/wb-channel/account/balance?mchid=1900016681&bal_account_no=A%2B%2F%3D\
+         &card_no=B%2B%2F%3D&sgn_no=%E5%8D%8F%E8%AE%AE%207%2B8%2F9%26a%3Db%2541\
+         &req_scene=SJT_MICRO_MERCHANT"
+    );
+}
+
+#[test]
+fn a_balance_is_read_as_it_is_told_or_not_at_all() {
+    for (body, want) in [
+        ("{\"balance\":0}", Some((0, false))),
+        (
+            "{\"balance\":-7,\"in_transit_reduction_exist\":true,\"new\":1}",
+            Some((-7, true)),
+        ),
+        ("{}", None),
+        ("{\"balance\":\"7\"}", None),
+        ("{\"balance\":1.5}", None),
+        ("{\"balance\":1,\"balance\":2}", None),
+        ("[7]", None),
+        ("", None),
+    ] {
+        let read = balance_of(body.as_bytes());
+        assert_eq!(read.map(|b| (b.fen, b.in_transit)), want, "{body}");
+    }
+}

@@ -122,7 +122,7 @@ pub(in crate::ledger) fn l2_a_number_with_two_contents_in_one_file_is_sent_for_n
     for row in rows.iter().filter(|row| row.status == CONFLICT) {
         let one_of_them = [2, 3, 6]
             .iter()
-            .any(|line| line != &row.line && row.note.contains(&format!("in line {line} of this")));
+            .any(|line| line != &row.line && row.note.contains(&format!("in row {line} of this")));
         assert!(
             one_of_them && row.note.contains("clear the number"),
             "{}",

@@ -9,8 +9,8 @@ use crate::ledger::{
     Write, Written,
 };
 use crate::order::{
-    Account, Asked, Content, Event, Fen, Merchant, OrderNo, Reason, ReductionType, State, Status,
-    Weak,
+    Account, Asked, Comeback, Content, Event, Fen, Merchant, OrderNo, Reason, ReductionType, State,
+    Status, Weak,
 };
 
 /// A database under test: every `open` opens the same books.
@@ -43,6 +43,7 @@ pub(in crate::ledger) fn blank(account: &str, fen: u64) -> StagedOrder {
             req_scene: None,
         },
         returned: None,
+        comeback: Comeback::Result,
         past: None,
     }
 }
@@ -59,6 +60,12 @@ impl StagedOrder {
     pub(in crate::ledger) fn back(mut self, number: &str) -> Self {
         self.returned = Some(no(number));
         self
+    }
+
+    /// The same in a failed file.
+    pub(in crate::ledger) fn failed(mut self, number: &str, comeback: Comeback) -> Self {
+        self.comeback = comeback;
+        self.back(number)
     }
 
     pub(in crate::ledger) fn reason(mut self, reason: &str) -> Self {
@@ -341,6 +348,7 @@ pub(in crate::ledger) fn staged(rows: Vec<Result<StagedOrder, String>>) -> Vec<S
             line: ordinal + 1,
             cells: vec![MERCHANT.into(), format!("note \"{ordinal}\"")],
             amount: asked.as_ref().ok().map(|order| order.content.amount),
+            came_back_as: None,
             asked,
         })
         .collect()

@@ -16,7 +16,11 @@ fn days_ago(days: i64) -> WallMs {
     START.plus_ms(-days * DAY_MS)
 }
 
-fn sent(row: StagedOrder, first_sent_at: WallMs, outcome: Option<Resolution>) -> StagedOrder {
+pub(super) fn sent(
+    row: StagedOrder,
+    first_sent_at: WallMs,
+    outcome: Option<Resolution>,
+) -> StagedOrder {
     StagedOrder {
         past: Some(SentBefore {
             first_sent_at,
@@ -39,7 +43,7 @@ fn try_import(
         .import(&Desk::head(file), &by, desk.now, HOLD_DAYS_DEFAULT)
 }
 
-fn import(desk: &mut Desk, file: &str, rows: Vec<StagedOrder>) -> Imported {
+pub(super) fn import(desk: &mut Desk, file: &str, rows: Vec<StagedOrder>) -> Imported {
     let imported = try_import(desk, file, rows.into_iter().map(Ok).collect()).unwrap();
     assert_eq!(imported.faults, []);
     imported
@@ -215,7 +219,7 @@ pub(in crate::ledger) fn l5_what_another_tool_calls_failed_is_issued_again_31_da
     assert!(proofs(from.plus_ms(-1)).is_empty());
     let proof = proofs(from);
     assert_eq!(proof.len(), 1);
-    let reissued = desk.ledger.reissue(batch, proof, from, 40).unwrap();
+    let reissued = desk.ledger.reissue(batch, proof, from).unwrap();
     let Reissue::Issued { child } = &reissued[0].outcome else {
         panic!("{reissued:?}");
     };
@@ -245,7 +249,7 @@ pub(in crate::ledger) fn l2_a_history_is_taken_over_whole_or_not_at_all(engine: 
         (
             sent(numbered("G", "g", 1), days_ago(3), FAILED),
             3,
-            "stands in line 2 of this file already",
+            "stands in row 2 of this file already",
         ),
         (
             sent(numbered("W", "w", 1), days_ago(3), None),
@@ -368,5 +372,23 @@ pub(in crate::ledger) fn l5_a_number_that_was_refused_here_is_taken_over_from_no
         let imported = try_import(&mut desk, "history.csv", rows).unwrap();
         assert_eq!(imported.faults.len(), 1, "{outcome:?}");
         assert_eq!(standing(&mut desk, "A").state, State::Rejected);
+    }
+}
+
+/// Rows that were never taken in for what they are may be somebody's sends all the same.
+pub(in crate::ledger) fn l2_a_batch_with_rows_that_are_no_orders_is_no_history(
+    engine: &dyn Engine,
+) {
+    let mut desk = Desk::new(engine);
+    let rows = vec![Err("amount: must be above zero".to_owned())];
+    desk.mixed("faulty.csv", rows);
+    desk.file("one.csv", vec![numbered("A", "a", 1)]);
+    let (_, accepted) = desk.file("clash.csv", vec![numbered("A", "a", 2)]);
+    assert_eq!(accepted.conflicts, 1);
+    for file in ["faulty.csv", "clash.csv"] {
+        let row = sent(numbered("B", "b", 1), days_ago(3), None);
+        let said = try_import(&mut desk, file, vec![Ok(row)]);
+        let words = said.unwrap_err().to_string();
+        assert!(words.contains("not as a history"), "{file}: {words}");
     }
 }

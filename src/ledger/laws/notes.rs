@@ -45,7 +45,7 @@ pub(in crate::ledger) fn l2_a_clash_in_a_file_is_told_with_the_line_and_the_fiel
         (5, "bal_account_no"),
         (4, "bal_account_no"),
     ]) {
-        let place = format!("in line {line} of this file, whose {field} differs");
+        let place = format!("in row {line} of this file, whose {field} differs");
         assert!(note.contains(&place), "{note}");
     }
 }

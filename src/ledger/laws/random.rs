@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use super::fixture::{Came, Desk, Engine, MERCHANT, blank, no, numbered};
-use crate::ledger::{BatchId, Only, OrderId, Phase, Scope, StagedOrder};
-use crate::order::{Asked, Event, Merchant, Status};
+use crate::ledger::{BatchId, Only, OrderId, Phase, Rerun, Scope, StagedOrder, Unsent, Written};
+use crate::order::{Asked, Comeback, Event, Merchant, Status};
 
 const STORIES: u64 = 12;
 const STEPS: u64 = 60;
@@ -33,6 +33,7 @@ fn row(chance: &mut Chance, numbers: &[String]) -> Result<StagedOrder, String> {
     if !numbers.is_empty() && chance.below(3) == 0 {
         let at = chance.below(numbers.len() as u64) as usize;
         row.returned = Some(no(&numbers[at]));
+        row.comeback = Comeback::ALL[chance.below(3) as usize];
     }
     Ok(row)
 }
@@ -57,7 +58,7 @@ fn send(desk: &mut Desk, chance: &mut Chance, batch: BatchId) {
     if job.standing.state.next(Event::Claimed(asked)).is_none() {
         return;
     }
-    let came = match chance.below(9) {
+    let came = match chance.below(10) {
         0 => Came::Success,
         1 => Came::Failed,
         2 => Came::ClosedProven,
@@ -65,7 +66,7 @@ fn send(desk: &mut Desk, chance: &mut Chance, batch: BatchId) {
         4 => Came::CloseClaimed,
         5 => Came::Throttled,
         6 => Came::NotSent,
-        7 if job.standing.maybe_accepted == 0 => Came::Refused,
+        7 | 8 if job.standing.maybe_accepted == 0 => Came::Refused,
         _ => Came::Lost,
     };
     if chance.below(6) == 0 {
@@ -76,16 +77,39 @@ fn send(desk: &mut Desk, chance: &mut Chance, batch: BatchId) {
     desk.exchange(job, asked, came);
 }
 
+/// One that stands refused is submitted again under its own number, if the ledger lets it: not once a
+/// mended row has its place, which the books would show.
+fn resubmit(desk: &mut Desk, chance: &mut Chance, batch: BatchId) {
+    let merchant = Merchant::parse(MERCHANT).unwrap();
+    let scope = Scope::Rerun(batch, Rerun::IssuedAndRejected(Unsent::Nothing));
+    let jobs = desk
+        .ledger
+        .deck(scope, Phase::Open, &merchant, OrderId(0), 5);
+    let jobs = jobs.unwrap();
+    let Some(job) = jobs.get(chance.below(2) as usize) else {
+        return;
+    };
+    match desk.write(desk.ask(job, Asked::Submission)) {
+        Written::Claimed(claimed) => {
+            let flying = (claimed.attempt(), claimed.job());
+            let before = claimed.before();
+            let came = [Came::Refused, Came::Lost, Came::Success][chance.below(3) as usize];
+            let answer = desk.answer(flying, Asked::Submission, before, came);
+            desk.record(answer);
+        }
+        Written::Refused(..) => {}
+        other => panic!("{other:?}"),
+    }
+}
+
 /// Some of what is dead is issued again, some of what is held released.
 fn rerun(desk: &mut Desk, chance: &mut Chance, batch: BatchId) {
+    let only = [Only::Dead, Only::Asked][chance.below(2) as usize];
     let limit = 1 + chance.below(4) as u32;
-    let page = desk
-        .ledger
-        .proofs(batch, Only::Dead, 0, limit, desk.now)
-        .unwrap();
+    let page = desk.ledger.proofs(batch, only, 0, limit, desk.now).unwrap();
     let proofs: Vec<_> = page.into_iter().map(|(_, proof)| proof).collect();
     let asked = proofs.len();
-    let reissued = desk.ledger.reissue(batch, proofs, desk.now, 40).unwrap();
+    let reissued = desk.ledger.reissue(batch, proofs, desk.now).unwrap();
     assert_eq!(reissued.len(), asked);
     let mut held = desk.rows(batch).into_iter();
     let held = held.find(|row| row.status == Status::Held);
@@ -127,6 +151,9 @@ pub(in crate::ledger) fn l9_whatever_comes_in_whatever_order_the_books_verify(en
                 let hours = chance.below(3) as i64;
                 let since = desk.now.plus_ms(-hours * 3_600_000);
                 desk.ledger.restored(since, &by, desk.now).unwrap();
+            }
+            if chance.below(2) == 0 {
+                resubmit(&mut desk, &mut chance, batches[at].0);
             }
             if chance.below(10) == 0 {
                 rerun(&mut desk, &mut chance, batches[at].0);

@@ -193,7 +193,7 @@ pub(in crate::ledger) fn what_was_deducted_or_numbered_twice_names_the_other(eng
         .into_iter()
         .map(|(_, proof)| proof)
         .collect();
-    desk.ledger.reissue(batch, proofs, desk.now, 40).unwrap();
+    desk.ledger.reissue(batch, proofs, desk.now).unwrap();
     let child = no("A").reissued(2).to_string();
     for number in [child.as_str(), "B", "C", "D", "E", "F"] {
         desk.bring(batch, number, State::Success);

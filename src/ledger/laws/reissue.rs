@@ -3,8 +3,8 @@
 use super::decisions::resolve;
 use super::fixture::{DAY_MS, Desk, Engine, MERCHANT, START, blank, no, numbered};
 use crate::ledger::{
-    BatchId, CancelTarget, HOLD_DAYS_DEFAULT, Job, Kept, LedgerError, Only, OrderId, Phase, Reach,
-    Reissue, Reissued, Rerun, Scope, Unsent, Written,
+    BatchId, CancelTarget, Job, Kept, LedgerError, Only, OrderId, Phase, Reach, Reissue, Reissued,
+    Rerun, Scope, Unsent, Written,
 };
 use crate::order::{Merchant, OrderNo, Proof, State, Status};
 
@@ -21,9 +21,7 @@ impl Desk {
     }
 
     fn reissue(&mut self, batch: BatchId, proofs: Vec<Proof>) -> Vec<Reissued> {
-        self.ledger
-            .reissue(batch, proofs, self.now, HOLD_DAYS_DEFAULT)
-            .unwrap()
+        self.ledger.reissue(batch, proofs, self.now).unwrap()
     }
 
     pub(super) fn deck(&mut self, scope: Scope, phase: Phase) -> Vec<Job> {
@@ -92,7 +90,7 @@ pub(in crate::ledger) fn l5_only_what_is_recorded_as_dead_is_issued_again(engine
         assert_eq!(job.standing.first_sent_at, None, "its window is its own");
     }
     let unknown = vec![Proof::of_failed(no("NOBODY"))];
-    let said = desk.ledger.reissue(BatchId(1), unknown, START, 40);
+    let said = desk.ledger.reissue(BatchId(1), unknown, START);
     assert!(matches!(said, Err(LedgerError::Broken(_))), "{said:?}");
 }
 
@@ -210,16 +208,6 @@ pub(in crate::ledger) fn l5_a_child_is_held_by_another_order_for_the_same_debt_a
             holds
         );
     }
-    // Long ago is not the same debt.
-    let (batch, _) = desk.file("old", vec![numbered("OLD", "old", 7)]);
-    desk.bring(batch, "OLD", State::Success);
-    let (late, _) = desk.file("late", vec![numbered("LATE", "late", 7)]);
-    desk.bring(late, "LATE", State::Failed);
-    let (twin, _) = desk.file("twin", vec![numbered("TWIN", "late", 7)]);
-    desk.bring(twin, "TWIN", State::Success);
-    desk.now = desk.now.plus_ms(41 * DAY_MS);
-    let issued = desk.rerun(late).remove(0).outcome;
-    assert!(matches!(issued, Reissue::Issued { .. }), "{issued:?}");
 }
 
 pub(in crate::ledger) fn l5_a_superseded_deduction_is_not_issued_again(engine: &dyn Engine) {

@@ -1,13 +1,14 @@
 //! A ledger that came back from a backup: what may have happened since.
 
 use super::fixture::{Came, DAY_MS, Desk, Engine, MERCHANT, START, no, numbered};
+use super::history::{import, sent};
 use crate::clock::WallMs;
 use crate::ledger::{
     BatchId, CancelTarget, Claimed, Decision, DecisionKind, Job, LedgerResult, Only, OrderId,
     Person, Phase, Reissue, Rerun, Restored, SUBMITTED_FOR_MS, Scope, Standing, TwoPeople, Unsent,
     Words, Written,
 };
-use crate::order::{Asked, Merchant, Resolution, State, Status};
+use crate::order::{Asked, Merchant, Proof, Resolution, State, Status};
 
 const SUBMISSION: Asked = Asked::Submission;
 /// When the backup was made.
@@ -177,7 +178,7 @@ pub(in crate::ledger) fn l4_a_child_may_have_been_issued_since_the_backup_howeve
             .proofs(batch, Only::Dead, 0, 1, desk.now)
             .unwrap();
         let proofs = proofs.into_iter().map(|(_, proof)| proof).collect();
-        let reissued = desk.ledger.reissue(batch, proofs, desk.now, 40).unwrap();
+        let reissued = desk.ledger.reissue(batch, proofs, desk.now).unwrap();
         let Reissue::Issued { child } = &reissued[0].outcome else {
             panic!("{reissued:?}");
         };
@@ -403,7 +404,103 @@ pub(in crate::ledger) fn l5_what_was_never_asked_for_since_a_restore_gets_no_new
     let late = SINCE.plus_ms(400 * DAY_MS);
     let page = desk.ledger.proofs(batch, Only::Dead, 0, 9, late).unwrap();
     let proofs: Vec<_> = page.into_iter().map(|(_, proof)| proof).collect();
-    for reissued in desk.ledger.reissue(batch, proofs, late, 40).unwrap() {
+    for reissued in desk.ledger.reissue(batch, proofs, late).unwrap() {
         assert!(matches!(reissued.outcome, Reissue::Kept(_)), "{reissued:?}");
+    }
+}
+
+/// Nobody has to trust the clock of the night on which an order came in.
+pub(in crate::ledger) fn l4_a_clock_that_was_ahead_when_an_order_came_in_takes_it_out_of_no_gap(
+    engine: &dyn Engine,
+) {
+    let mut desk = Desk::new(engine);
+    let ahead = ENDS.plus_ms(11 * DAY_MS);
+    desk.now = ahead;
+    let (_, accepted) = desk.file("backed up.csv", vec![numbered("A", "a", 1)]);
+    assert_eq!(accepted.orders, 1);
+    desk.now = SINCE.plus_ms(DAY_MS);
+    assert_eq!(try_restored(&mut desk, SINCE).unwrap().unknown, 1);
+    assert_eq!(standing(&mut desk, "A").first_sent_at, Some(SINCE));
+    // Ahead once more, and right again when the order is claimed, withdrawn, or followed by another.
+    desk.now = ahead;
+    let (lost, _) = desk.file("lost.csv", vec![numbered("B", "b", 1)]);
+    let (again, _) = desk.file("again.csv", vec![numbered("C", "c", 1)]);
+    desk.now = SINCE.plus_ms(2 * DAY_MS);
+    assert_eq!(cancel(&mut desk, "B"), 0);
+    let claimed = claim(&mut desk, lost, "B");
+    assert_eq!(claimed.job().standing.first_sent_at, Some(SINCE));
+    desk.file("next.csv", vec![numbered("D", "d", 1)]);
+    desk.now = ahead;
+    let claimed = claim(&mut desk, again, "C");
+    assert_eq!(claimed.job().standing.first_sent_at, Some(SINCE));
+}
+
+/// What this ledger may have done itself in the lost time is not known better for what another tool did.
+pub(in crate::ledger) fn l4_a_history_does_not_shorten_the_gap_that_an_order_lies_in(
+    engine: &dyn Engine,
+) {
+    let mut desk = Desk::new(engine);
+    restored(&mut desk, SINCE);
+    let numbers = ["A", "B", "C"];
+    let rows = numbers.map(|number| numbered(number, number, 1));
+    let (batch, _) = desk.file("lost.csv", rows.to_vec());
+    let said = [
+        (SINCE.plus_ms(DAY_MS / 2), Some(Resolution::Failed), SINCE),
+        (SINCE.plus_ms(DAY_MS / 2), None, SINCE),
+        (SINCE.plus_ms(-DAY_MS), None, SINCE.plus_ms(-DAY_MS)),
+    ];
+    let history = numbers
+        .iter()
+        .zip(said)
+        .map(|(number, (first, outcome, _))| sent(numbered(number, number, 1), first, outcome));
+    import(&mut desk, "history.csv", history.collect());
+    for (number, (_, outcome, first)) in numbers.iter().zip(said) {
+        let now = standing(&mut desk, number);
+        assert_eq!(
+            (now.first_sent_at, now.resolved),
+            (Some(first), outcome),
+            "{number}"
+        );
+        assert_eq!(
+            (now.state, now.maybe_accepted),
+            (State::Unknown, 1),
+            "{number}"
+        );
+    }
+    let late = SINCE.plus_ms(400 * DAY_MS);
+    let story = desk.ledger.story(&no("A")).unwrap().unwrap();
+    assert_eq!(
+        story.new_number_from, None,
+        "who knows when it was sent here"
+    );
+    let proofs = vec![Proof::of_failed(no("A"))];
+    for reissued in desk.ledger.reissue(batch, proofs, late).unwrap() {
+        assert!(matches!(reissued.outcome, Reissue::Kept(_)), "{reissued:?}");
+    }
+}
+
+/// It may have been released and sent since, whatever became of what held it.
+pub(in crate::ledger) fn l5_what_was_held_at_the_backup_holds_others(engine: &dyn Engine) {
+    let mut desk = Desk::new(engine);
+    for told in [false, true] {
+        desk.now = SINCE;
+        let name = |number: &str| format!("{number}{}", u8::from(told));
+        let debt = |number: &str| numbered(&name(number), &name("a"), 1);
+        let (night, accepted) = desk.file(&name("night"), vec![debt("A"), debt("B")]);
+        assert_eq!(accepted.held, 1);
+        desk.bring(night, &name("A"), State::Failed);
+        if told {
+            restored(&mut desk, SINCE);
+        }
+        desk.now = SINCE.plus_ms(60 * DAY_MS);
+        let (next, accepted) = desk.file(&name("next"), vec![debt("C")]);
+        assert_eq!(accepted.held, u64::from(told));
+        if !told {
+            desk.bring(next, &name("C"), State::Failed);
+        }
+        let proofs = vec![Proof::of_failed(no(&name("A")))];
+        let issued = desk.ledger.reissue(night, proofs, desk.now).unwrap();
+        let held = matches!(&issued[0].outcome, Reissue::Held { by, .. } if *by == no(&name("B")));
+        assert_eq!(held, told, "{issued:?}");
     }
 }

@@ -1,2 +1,3 @@
--- Another tool has used the order's number.
-SELECT 1 FROM orders WHERE order_id = ?1 AND past = 'IMPORTED'
+-- Another tool has used the order's number, whatever else may have sent it.
+SELECT 1 FROM decision
+WHERE order_id = ?1 AND kind IN ('IMPORT', 'IMPORT_SUCCESS', 'IMPORT_FAILED')

@@ -25,4 +25,9 @@ WHERE r.batch_id = ?1 AND r.ordinal > ?2
         SELECT 1 FROM batch_row AS earlier
         WHERE earlier.deduction_id = r.deduction_id AND earlier.batch_id = r.batch_id
             AND earlier.ordinal < r.ordinal)
+    -- Only where a row of the batch asks for this very order (?7).
+    AND (NOT ?7 OR EXISTS (
+        SELECT 1 FROM batch_row AS asking
+        WHERE asking.deduction_id = r.deduction_id AND asking.batch_id = r.batch_id
+            AND asking.reissues = o.out_request_no))
 ORDER BY r.ordinal LIMIT ?5

@@ -1,15 +1,14 @@
 -- Orders after ?1, at most ?3, for which a ledger that knows nothing after ?2 must think of more sends:
 -- never sent; sent first, as it says, after ?2; or refused, and so perhaps submitted again by a rerun
--- inside their window.
+-- inside their window. ?4 is now.
 SELECT job.*, orders.created_at_ms FROM orders JOIN job ON job.order_id = orders.order_id
 WHERE orders.order_id > ?1
-    AND ?2 + 2505600000 > (
-        SELECT first.created_at_ms FROM orders AS first
-        WHERE first.deduction_id = orders.deduction_id AND first.generation = 1)
     AND (orders.state = 'PENDING'
         OR (orders.first_sent_at_ms > ?2
             AND orders.state <> 'SUCCESS' AND orders.state <> 'FAILED'
             AND orders.state <> 'CLOSED_PROVEN')
         OR (orders.past = '' AND orders.state = 'REJECTED'
             AND orders.first_sent_at_ms + 2505600000 > ?2))
+    AND ?2 + 2505600000 > (
+        SELECT MIN(by_ms, ?4) FROM came_in WHERE came_in.order_id = orders.order_id)
 ORDER BY orders.order_id LIMIT ?3

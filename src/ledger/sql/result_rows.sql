@@ -1,9 +1,10 @@
 SELECT r.ordinal, r.line, r.cells, r.amount_fen, r.kind, first.file AS first_file,
     CASE WHEN o.batch_id <> r.batch_id THEN own.file END AS other_file,
-    r.repeat_of_line, r.note, deduction.superseded_by,
+    r.repeat_of_line, r.note, r.came_back_as, r.reissues, deduction.superseded_by,
     o.order_id, o.out_request_no, o.generation, o.state, o.proof_runs, o.attempts,
     o.first_sent_at_ms, o.settled_at_ms, o.held_by, o.frozen_by_batch, o.frozen_by_ordinal,
-    o.alerts, o.resolved_as, o.past,
+    o.alerts, o.resolved_as, o.past, o.generation > 1 OR EXISTS (
+        SELECT 1 FROM deduction AS old WHERE old.superseded_by = o.deduction_id) AS has_past,
     reply.trust, reply.http_status, reply.code, reply.message, reply.request_id,
     reply.signed_at_ms, reply.state AS reply_state, reply.fail_reason, reply.quota_change_no,
     reply.success_time, reply.fail_time

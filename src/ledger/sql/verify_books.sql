@@ -52,8 +52,10 @@ WHERE generation > 1 AND NOT EXISTS (
 UNION ALL
 SELECT 'superseded deductions that are alive', COUNT(*) FROM deduction
 WHERE superseded_by IS NOT NULL AND EXISTS (
+    -- One that stands refused is not submitted any more.
     SELECT 1 FROM orders WHERE orders.deduction_id = deduction.deduction_id
-        AND state NOT IN ('FAILED', 'CLOSED_PROVEN', 'CANCELLED') AND resolved_as IS NOT 'FAILED')
+        AND state NOT IN ('FAILED', 'CLOSED_PROVEN', 'CANCELLED') AND state <> 'REJECTED'
+        AND resolved_as IS NOT 'FAILED')
 UNION ALL
 SELECT 'orders that were held and are released by nobody', COUNT(*) FROM orders
 WHERE held_by IS NOT NULL
@@ -94,7 +96,7 @@ WHERE state_before = 'PENDING' AND EXISTS (
     SELECT 1 FROM decision CROSS JOIN decision_link USING (decision_id)
     WHERE kind = 'RESTORED' AND decision.order_id IS NULL AND entry_no < attempt_id
         AND since_ms + 2505600000 > (
-            SELECT first.created_at_ms FROM orders AS own
+            SELECT MIN(first.created_at_ms, attempt.claimed_at_ms) FROM orders AS own
             JOIN orders AS first ON first.deduction_id = own.deduction_id AND first.generation = 1
             WHERE own.order_id = attempt.order_id))
 UNION ALL
@@ -102,3 +104,19 @@ SELECT 'freezes that the ledger does not follow', COUNT(*) FROM meta
 WHERE frozen_by IS NOT (
     SELECT CASE kind WHEN 'FREEZE' THEN decision_id END FROM decision
     WHERE kind IN ('FREEZE', 'UNFREEZE') ORDER BY decision_id DESC LIMIT 1)
+UNION ALL
+SELECT 'approvals that are not of their plan and its maker', COUNT(*) FROM approval AS a
+WHERE NOT EXISTS (
+    SELECT 1 FROM plan JOIN plan_words USING (plan_id)
+    WHERE plan.plan_id = a.plan_id AND plan.made_by = a.made_by AND plan_words.words = a.words)
+    OR lower(trim(made_by)) = lower(trim(approved_by))
+UNION ALL
+SELECT 'batches that are not what their plan says', COUNT(*)
+FROM plan_run AS r JOIN plan AS p USING (plan_id) JOIN batch AS b ON b.batch_id = r.batch_id
+WHERE p.digest <> b.digest OR p.row_count <> b.row_count
+    OR (p.orders, p.penalty_fen + p.judicial_fen + p.held_fen) <> (
+        SELECT COUNT(*), COALESCE(SUM(o.amount_fen), 0)
+        FROM batch_row AS own CROSS JOIN orders AS o
+            ON o.deduction_id = own.deduction_id AND o.generation = 1
+        WHERE own.batch_id = r.batch_id AND own.repeat_of_batch IS NULL
+            AND o.batch_id = r.batch_id)

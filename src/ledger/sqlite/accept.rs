@@ -8,11 +8,14 @@ mod import;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, Row, Transaction, TransactionBehavior, params};
 
-use super::{read, sql, stage};
+use super::{plan, read, sql, stage};
 use crate::clock::WallMs;
-use crate::ledger::{Accepted, Batch, BatchHead, BatchId, DeductionId, LedgerError, LedgerResult};
-use crate::order::State;
+use crate::ledger::{
+    Accepted, Admit, Batch, BatchHead, BatchId, DeductionId, LedgerError, LedgerResult,
+};
+use crate::order::{Comeback, State};
 use decide::Decision;
+pub(super) use decide::changed_no;
 pub(super) use import::import;
 
 const MS_PER_DAY: i64 = 86_400_000;
@@ -23,13 +26,15 @@ pub(super) fn accept(
     head: &BatchHead,
     at: WallMs,
     hold_days: u32,
+    admit: Admit,
 ) -> LedgerResult<(Batch, Accepted)> {
     conn.execute_batch(sql::STAGING)?;
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let accepted = accept_in(&tx, head, at, hold_days)?;
+    let (batch, accepted) = accept_in(&tx, head, at, hold_days)?;
+    plan::admit(&tx, &batch, &accepted, admit)?;
     tx.commit()?;
     stage::clear(conn)?;
-    Ok(accepted)
+    Ok((batch, accepted))
 }
 
 /// The same inside a transaction of the caller's, who commits it, or not.
@@ -113,6 +118,7 @@ struct Staged<'r> {
     own_no: Option<String>,
     derived_no: Option<String>,
     returned: Option<String>,
+    comeback: Comeback,
     digest: [u8; 32],
 }
 
@@ -126,6 +132,7 @@ mod column {
     pub const FIRST_SENT_AT: usize = 17;
     pub const OUTCOME: usize = 18;
     pub const CHANGE_NO: usize = 19;
+    pub const COMEBACK: usize = 20;
 }
 
 impl<'r> Staged<'r> {
@@ -135,7 +142,11 @@ impl<'r> Staged<'r> {
             Some(_) => [0; 32],
             None => row.get(column::DIGEST)?,
         };
+        let comeback: Option<String> = row.get(column::COMEBACK)?;
         Ok(Self {
+            comeback: comeback
+                .and_then(|word| Comeback::from_word(&word))
+                .unwrap_or(Comeback::Result),
             row,
             ordinal: row.get(0)?,
             line: row.get(1)?,
@@ -274,6 +285,7 @@ impl Acceptance<'_> {
         first: Option<FirstPlace>,
         note: Option<&str>,
     ) -> LedgerResult<()> {
+        let reissues = kind == "ORDER" && staged.comeback == Comeback::Reissue;
         self.tx
             .prepare_cached(sql::BATCH_ROW_INSERT)?
             .execute(params![
@@ -287,6 +299,8 @@ impl Acceptance<'_> {
                 first.as_ref().map(|first| first.batch),
                 first.as_ref().map(|first| first.line),
                 note,
+                staged.returned.as_ref().filter(|_| kind != "ORDER"),
+                staged.returned.as_ref().filter(|_| reissues),
             ])?;
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! Goes along the journal's chain, entry by entry in the order in which they were written, and finds
 //! the first that is not what was written.
 //!
-//! One scan of intents with their replies, and one of decisions, side by side. Memory is bounded by
+//! One scan of intents with their replies, and of decisions and approvals one each, side by side. Memory is bounded by
 //! the lanes, and by the replies that came before an intent was written which has a lower number:
 //! those of what was on the wire.
 
@@ -41,12 +41,13 @@ struct Found {
 pub(super) fn walk(conn: &Connection, expect: Option<JournalHead>) -> LedgerResult<Walked> {
     let mut attempts = conn.prepare(sql::JOURNAL_ATTEMPTS)?;
     let mut decisions = conn.prepare(sql::JOURNAL_DECISIONS)?;
+    let mut approvals = conn.prepare(sql::JOURNAL_APPROVALS)?;
     let mut source = Source {
         attempts: attempts.query([])?,
-        decisions: decisions.query([])?,
+        decisions: [decisions.query([])?, approvals.query([])?],
         waiting: HashMap::new(),
         intent_at: Some(0),
-        decision_at: Some(0),
+        decision_at: [Some(0); 2],
     };
     let first_link = journal::first_link_of(conn)?;
     let mut walked = Walked {
@@ -106,12 +107,13 @@ pub(super) fn walk(conn: &Connection, expect: Option<JournalHead>) -> LedgerResu
 /// Entries by number, from tables that are sorted but for the replies.
 struct Source<'s> {
     attempts: Rows<'s>,
-    decisions: Rows<'s>,
+    /// Those with a row of their own, and the approvals of plans.
+    decisions: [Rows<'s>; 2],
     /// What was read and has a higher number than the next.
     waiting: HashMap<i64, Found>,
     /// How far the intents were read; `None` at their end.
     intent_at: Option<i64>,
-    decision_at: Option<i64>,
+    decision_at: [Option<i64>; 2],
 }
 
 impl Source<'_> {
@@ -121,14 +123,18 @@ impl Source<'_> {
         while self.intent_at.is_some_and(|at| at < number) {
             self.read_attempt()?;
         }
-        while self.decision_at.is_some_and(|at| at < number) {
-            self.read_decision()?;
+        for of in 0..self.decisions.len() {
+            while self.decision_at[of].is_some_and(|at| at < number) {
+                self.read_decision(of)?;
+            }
         }
         Ok(self.waiting.remove(&number))
     }
 
     fn is_empty(&self) -> bool {
-        self.waiting.is_empty() && self.intent_at.is_none() && self.decision_at.is_none()
+        self.waiting.is_empty()
+            && self.intent_at.is_none()
+            && self.decision_at.iter().all(Option::is_none)
     }
 
     fn read_attempt(&mut self) -> LedgerResult<()> {
@@ -156,13 +162,13 @@ impl Source<'_> {
         Ok(())
     }
 
-    fn read_decision(&mut self) -> LedgerResult<()> {
-        let Some(row) = self.decisions.next()? else {
-            self.decision_at = None;
+    fn read_decision(&mut self, of: usize) -> LedgerResult<()> {
+        let Some(row) = self.decisions[of].next()? else {
+            self.decision_at[of] = None;
             return Ok(());
         };
         let number: i64 = row.get(0)?;
-        self.decision_at = Some(number);
+        self.decision_at[of] = Some(number);
         let whose = match row.get(9)? {
             true => Whose::read(row, 10)?,
             false => Whose::nobody(),

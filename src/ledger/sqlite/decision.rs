@@ -4,7 +4,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
 use super::accept::one_row;
 use super::journal::{self, Journal};
-use super::{convert, past, sql};
+use super::{convert, past, plan, sql};
 use crate::clock::WallMs;
 use crate::ledger::{
     Decided, Decision, DecisionKind, Job, LedgerError, LedgerResult, Person, TwoPeople, Words,
@@ -27,6 +27,7 @@ pub(super) fn decide(
             by,
             evidence,
         } => resolve(&tx, no, *resolution, by, evidence, at)?,
+        Decision::Approve { plan, by } => plan::approve(&tx, *plan, by, at)?,
     };
     tx.commit()?;
     Ok(decided)
@@ -79,7 +80,7 @@ fn resolve(
     evidence: &Words,
     at: WallMs,
 ) -> LedgerResult<Decided> {
-    let job = resolvable(tx, no, resolution)?;
+    let job = resolvable(tx, no, resolution, at)?;
     let (first, second) = by.names();
     let decided = Decided {
         kind: match resolution {
@@ -103,7 +104,12 @@ fn resolve(
 }
 
 /// The order, if people may say what became of it.
-fn resolvable(tx: &Transaction<'_>, no: &OrderNo, resolution: Resolution) -> LedgerResult<Job> {
+fn resolvable(
+    tx: &Transaction<'_>,
+    no: &OrderNo,
+    resolution: Resolution,
+    at: WallMs,
+) -> LedgerResult<Job> {
     let refused = |words: String| Err(LedgerError::Refused(words));
     let mut statement = tx.prepare_cached(sql::JOB_BY_NO)?;
     let mut rows = statement.query([no.as_str()])?;
@@ -112,7 +118,7 @@ fn resolvable(tx: &Transaction<'_>, no: &OrderNo, resolution: Resolution) -> Led
     };
     let job = convert::job(row)?;
     let state = job.standing.state;
-    let in_gap = state == State::Pending && past::gap(tx, job.id)?.is_some();
+    let in_gap = state == State::Pending && past::gap(tx, job.id, at)?.is_some();
     if state.is_unsent() && !in_gap {
         return refused(format!(
             "{no} is {state}: it was never sent, so there is nothing to find out. `levy cancel` \

@@ -12,6 +12,7 @@ use crate::clock::WallMs;
 use crate::ledger::journal::{Body, JournalHead, Kind, LaneHead, Link, NO_LANE, first_link};
 use crate::ledger::{
     Answer, Ask, AttemptId, Decided, DecisionKind, Frozen, Job, LedgerError, LedgerResult, OrderId,
+    PlanId,
 };
 use crate::order::{Order, State};
 
@@ -191,6 +192,32 @@ impl<'t> Journal<'t> {
             .prepare_cached(sql::DECISION_LINK_INSERT)?
             .execute(params![id, entry, &link[..]])?;
         Ok(id)
+    }
+
+    /// That a plan was approved: a decision about the ledger as a whole, kept beside the plan.
+    pub(super) fn approval(&mut self, plan: PlanId, decided: &Decided) -> LedgerResult<()> {
+        let entry = self.entries + 1;
+        let mut body = Body::new(NO_LANE, entry, Kind::Decision, None);
+        body.integer(plan.0)
+            .text(decided.kind.as_str())
+            .text(&decided.by_first)
+            .words(decided.by_second.as_deref())
+            .integer(decided.at.0)
+            .text(&decided.words)
+            .number(decided.since.map(|since| since.0));
+        let link = self.chain(NO_LANE, &body)?;
+        self.tx
+            .prepare_cached(sql::APPROVAL_INSERT)?
+            .execute(params![
+                plan.0,
+                decided.by_first,
+                decided.by_second,
+                decided.at.0,
+                decided.words,
+                entry,
+                &link[..],
+            ])?;
+        Ok(())
     }
 
     /// Writes the heads of the lanes that were touched.

@@ -6,15 +6,18 @@
 
 mod accept;
 mod backup;
+mod before;
 mod chain;
 mod convert;
 mod decision;
+mod excerpt;
 mod journal;
 mod listed;
 mod open;
 mod overview;
 mod past;
 mod place;
+mod plan;
 mod read;
 mod reconcile;
 mod rehearse;
@@ -37,11 +40,12 @@ pub(in crate::ledger) use place::{FILE_MODE, missing};
 pub use verify::{Audit, BadEntry};
 
 use super::{
-    Accepted, AttemptId, Batch, BatchHead, BatchId, Beside, Binding, CancelTarget, Cancelled,
-    Compared, Decided, Decision, Expiring, Frozen, Imported, Job, JournalHead, LaneWork, Ledger,
-    LedgerError, LedgerResult, ListScope, Only, OrderId, Overview, OverviewAsk, Person, Phase,
-    Planned, Reach, RecentSend, Rehearsal, Rehearsed, Reissued, Released, Restored, ResultRow,
-    RunId, Scope, StagedRow, Story, Sum, Totals, Write, Written,
+    Accepted, Admit, AttemptId, Batch, BatchHead, BatchId, Beside, Binding, CancelTarget,
+    Cancelled, Compared, Decided, Decision, Expiring, FilePlan, Frozen, Imported, Job, JournalHead,
+    LaneWork, Ledger, LedgerError, LedgerResult, ListScope, NewPlan, Only, OrderId, Overview,
+    OverviewAsk, Person, Phase, PlanKey, Planned, Reach, RecentSend, Rehearsal, Rehearsed,
+    Reissued, Released, Restored, ResultRow, RunId, Scope, StagedRow, Story, Sum, Totals, Write,
+    Written,
 };
 use crate::clock::WallMs;
 use crate::order::{ContentDigest, Merchant, OrderNo, Proof};
@@ -69,6 +73,12 @@ impl SqliteLedger {
     /// An empty ledger that vanishes with this value, to try out a batch in.
     pub fn scratch() -> LedgerResult<Self> {
         open::scratch().map(|conn| Self { conn })
+    }
+
+    /// Teaches a scratch ledger what another one has for the rows that are staged in it, so that they
+    /// are accepted as they would be there. That one, of the same version, is only read, at one moment.
+    pub fn learn(&mut self, path: &Path) -> LedgerResult<()> {
+        excerpt::excerpt(&mut self.conn, path)
     }
 
     /// Goes through the whole ledger: SQLite's own checks, then what must hold whatever happened.
@@ -107,16 +117,36 @@ impl Ledger for SqliteLedger {
         stage::stage(&mut self.conn, rows)
     }
 
-    fn accept(
+    fn accept_if(
         &mut self,
         head: &BatchHead,
         at: WallMs,
         hold_days: u32,
+        admit: Admit,
     ) -> LedgerResult<(Batch, Accepted)> {
         open::cache(&self.conn, open::ACCEPT_CACHE_KIB)?;
-        let accepted = accept::accept(&mut self.conn, head, at, hold_days);
+        let accepted = accept::accept(&mut self.conn, head, at, hold_days, admit);
         open::cache(&self.conn, open::CACHE_KIB)?;
         accepted
+    }
+
+    fn plan(&mut self, new: &NewPlan<'_>, at: WallMs, hold_days: u32) -> LedgerResult<FilePlan> {
+        open::cache(&self.conn, open::ACCEPT_CACHE_KIB)?;
+        let planned = plan::plan(&mut self.conn, new, at, hold_days);
+        open::cache(&self.conn, open::CACHE_KIB)?;
+        planned
+    }
+
+    fn find_plan(&mut self, key: PlanKey<'_>) -> LedgerResult<Option<FilePlan>> {
+        plan::find(&self.conn, key)
+    }
+
+    fn plans_waiting(&mut self) -> LedgerResult<Vec<FilePlan>> {
+        plan::waiting(&self.conn)
+    }
+
+    fn unapproved(&mut self, batch: BatchId) -> LedgerResult<u64> {
+        plan::unapproved(&self.conn, batch)
     }
 
     fn import(
@@ -199,14 +229,17 @@ impl Ledger for SqliteLedger {
         reissue::proofs(&self.conn, batch, only, after, limit, at)
     }
 
+    fn reissues_asked(&mut self, batch: BatchId) -> LedgerResult<u64> {
+        reissue::asked(&self.conn, batch)
+    }
+
     fn reissue(
         &mut self,
         batch: BatchId,
         proofs: Vec<Proof>,
         at: WallMs,
-        hold_days: u32,
     ) -> LedgerResult<Vec<Reissued>> {
-        reissue::reissue(&mut self.conn, batch, proofs, at, hold_days)
+        reissue::reissue(&mut self.conn, batch, proofs, at)
     }
 
     fn rehearse(

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use rusqlite::{Connection, Row};
 
-use super::{convert, journal, read, sql};
+use super::{before, convert, journal, read, sql};
 use crate::clock::WallMs;
 use crate::ledger::{
     BatchId, BatchLine, ByStatus, CLOSING_NAMED_MAX, LedgerResult, OpenOrder, Overview, OverviewAsk,
@@ -31,7 +31,7 @@ pub(super) fn overview(conn: &Connection, ask: &OverviewAsk) -> LedgerResult<Ove
             Some(BatchId(batch)) => statement.query([batch])?,
         };
         while let Some(row) = rows.next()? {
-            scan.order(row)?;
+            scan.order(&tx, row)?;
         }
     }
     let mut overview = scan.finish();
@@ -68,7 +68,7 @@ struct Scan {
 }
 
 impl Scan {
-    fn order(&mut self, row: &Row<'_>) -> LedgerResult<()> {
+    fn order(&mut self, conn: &Connection, row: &Row<'_>) -> LedgerResult<()> {
         let batch: i64 = row.get(0)?;
         let text = |column: usize| -> LedgerResult<&str> {
             Ok(row
@@ -107,6 +107,10 @@ impl Scan {
         if dead && replaced.is_none() {
             self.overview.reissuable += 1;
         }
+        let before = before::shown(conn, row.get(9)?, state, resolved, row.get(10)?)?;
+        if before.is_some_and(|before| before.wants_a_person()) {
+            self.stopped(state, text(7)?);
+        }
         let first: Option<i64> = row.get(4)?;
         match first {
             Some(first) if is_open(state) && resolved.is_none() => {
@@ -115,6 +119,17 @@ impl Scan {
             Some(_) | None => {}
         }
         Ok(())
+    }
+
+    /// An order that no run submits before a person has seen to what stands before it.
+    fn stopped(&mut self, state: State, no: &str) {
+        match state.is_unsent() {
+            true => self.overview.stopped_unsent += 1,
+            false => self.overview.stopped_sent += 1,
+        }
+        if self.overview.stopped_first.len() < CLOSING_NAMED_MAX {
+            self.overview.stopped_first.extend(OrderNo::parse(no).ok());
+        }
     }
 
     /// An order that a run has something to ask about.

@@ -29,10 +29,11 @@ pub(super) struct Gap {
     by: String,
 }
 
-/// The gap in which an order may have been sent, if there is one. Asked of orders that were never sent.
-pub(super) fn gap(conn: &Connection, order: OrderId) -> LedgerResult<Option<Gap>> {
+/// The gap in which an order may have been sent, if there is one, as it looks `at` this time. Asked of
+/// orders that were never sent.
+pub(super) fn gap(conn: &Connection, order: OrderId, at: WallMs) -> LedgerResult<Option<Gap>> {
     let mut statement = conn.prepare_cached(sql::ORDER_GAP)?;
-    let found = statement.query_row([order.0], |row| {
+    let found = statement.query_row([order.0, at.0], |row| {
         Ok(Gap {
             since: WallMs(row.get(0)?),
             by: row.get(1)?,
@@ -53,9 +54,10 @@ pub(super) fn may_have_been_sent(
     conn: &Connection,
     order: OrderId,
     state: State,
+    at: WallMs,
 ) -> LedgerResult<bool> {
     match state {
-        State::Pending | State::Held => Ok(gap(conn, order)?.is_some()),
+        State::Pending | State::Held => Ok(gap(conn, order, at)?.is_some()),
         State::Conflict | State::Cancelled => Ok(false),
         State::Unknown | State::Processing | State::Closed | State::Rejected => Ok(true),
         State::Expired | State::Success | State::Failed | State::ClosedProven => Ok(true),
@@ -86,7 +88,8 @@ pub(super) fn maybe_sent(
         | DecisionKind::ResolveSuccess
         | DecisionKind::ResolveFailed
         | DecisionKind::Freeze
-        | DecisionKind::Unfreeze => {
+        | DecisionKind::Unfreeze
+        | DecisionKind::Approve => {
             return Err(LedgerError::Broken(format!(
                 "{} tells of no earlier send",
                 decided.kind
@@ -122,7 +125,7 @@ pub(super) fn as_it_may_stand(
     if job.standing.state != State::Pending {
         return Ok(job);
     }
-    let Some(gap) = gap(tx, job.id)? else {
+    let Some(gap) = gap(tx, job.id, at)? else {
         return Ok(job);
     };
     let decided = Decided {
@@ -198,7 +201,7 @@ fn every_order(
 ) -> LedgerResult<()> {
     let mut after = 0_i64;
     loop {
-        let page = page(tx, after, since)?;
+        let page = page(tx, after, since, decided.at)?;
         let Some(last) = page.last() else {
             return Ok(());
         };
@@ -212,9 +215,9 @@ fn every_order(
     }
 }
 
-fn page(tx: &Transaction<'_>, after: i64, since: WallMs) -> LedgerResult<Vec<Job>> {
+fn page(tx: &Transaction<'_>, after: i64, since: WallMs, at: WallMs) -> LedgerResult<Vec<Job>> {
     let mut statement = tx.prepare_cached(sql::RESTORED_ORDERS)?;
-    let mut rows = statement.query(params![after, since.0, PAGE])?;
+    let mut rows = statement.query(params![after, since.0, PAGE, at.0])?;
     let mut jobs = Vec::new();
     while let Some(row) = rows.next()? {
         jobs.push(convert::job(row)?);

@@ -96,6 +96,17 @@ pub(super) fn lanes(conn: &Connection, scope: Scope) -> LedgerResult<Vec<LaneWor
                 lanes.entry(m).or_default().0 = n;
             })?;
         }
+        Scope::Replaced(reach) => {
+            let (from, to, batch) = bounds(reach);
+            count(
+                conn,
+                sql::LANES_REPLACED,
+                params![from, to, batch],
+                |m, n| {
+                    lanes.entry(m).or_default().0 = n;
+                },
+            )?;
+        }
     }
     Ok(lanes
         .into_iter()
@@ -112,7 +123,15 @@ fn first_sent(scope: Scope) -> (i64, i64) {
     match scope {
         Scope::FirstSent(WallMs(from), WallMs(to)) => (from, to),
         Scope::Open | Scope::Batch(_) | Scope::OpenOf(..) => (i64::MIN, i64::MAX),
-        Scope::Rerun(..) | Scope::Sent(..) => (i64::MIN, i64::MAX),
+        Scope::Rerun(..) | Scope::Sent(..) | Scope::Replaced(_) => (i64::MIN, i64::MAX),
+    }
+}
+
+/// From when on and before when its orders were first sent, and whose batch's they are.
+pub(super) fn bounds(reach: Reach) -> (i64, i64, Option<i64>) {
+    match reach {
+        Reach::Between(from, to) => (from.0, to.0, None),
+        Reach::Of(BatchId(batch)) => (i64::MIN, i64::MAX, Some(batch)),
     }
 }
 
@@ -181,7 +200,12 @@ pub(super) fn deck(
         }
         // What was never sent goes only with its own file.
         (Scope::Open | Scope::FirstSent(..) | Scope::OpenOf(..), Phase::Pending) => Ok(Vec::new()),
-        (Scope::Sent(..), Phase::Pending) => Ok(Vec::new()),
+        (Scope::Replaced(reach), Phase::Open) => {
+            let (from, to, batch) = bounds(reach);
+            let params = params![merchant, after.0, limit, from, to, batch];
+            jobs(conn, sql::DECK_REPLACED, params)
+        }
+        (Scope::Sent(..) | Scope::Replaced(_), Phase::Pending) => Ok(Vec::new()),
     }
 }
 
@@ -220,7 +244,11 @@ pub(super) fn nth_unsent(conn: &Connection, scope: Scope, n: u64) -> LedgerResul
     let (batch, unsent) = match scope {
         Scope::Batch(batch) => (batch, Unsent::All),
         Scope::Rerun(batch, rerun) => (batch, rerun.unsent()),
-        Scope::Open | Scope::FirstSent(..) | Scope::OpenOf(..) | Scope::Sent(..) => {
+        Scope::Open
+        | Scope::FirstSent(..)
+        | Scope::OpenOf(..)
+        | Scope::Sent(..)
+        | Scope::Replaced(_) => {
             return Ok(None);
         }
     };

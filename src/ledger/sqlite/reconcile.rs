@@ -2,10 +2,8 @@
 
 use rusqlite::{Connection, params};
 
-use super::{convert, result, sql};
-use crate::ledger::{
-    AttemptId, BatchId, Compared, LedgerError, LedgerResult, Reach, ReplyFacts, Told,
-};
+use super::{convert, read, result, sql};
+use crate::ledger::{AttemptId, Compared, LedgerError, LedgerResult, Reach, ReplyFacts, Told};
 use crate::order::OrderNo;
 
 /// Streams them; one moment of the ledger.
@@ -16,10 +14,7 @@ pub(super) fn compared(
     each: &mut dyn FnMut(Compared) -> std::io::Result<()>,
 ) -> LedgerResult<()> {
     let tx = conn.unchecked_transaction()?;
-    let (from, to, batch) = match reach {
-        Reach::Between(from, to) => (from.0, to.0, None),
-        Reach::Of(BatchId(batch)) => (i64::MIN, i64::MAX, Some(batch)),
-    };
+    let (from, to, batch) = read::bounds(reach);
     let mut statement = tx.prepare_cached(sql::COMPARED)?;
     let mut rows = statement.query(params![from, to, batch, after.0])?;
     while let Some(row) = rows.next()? {

@@ -10,7 +10,7 @@ use crate::ledger::{
     Batch, LedgerError, LedgerResult, Plan, Planned, Rehearsal, Rehearsed, RehearsedOf, Reissue,
     ResultRow, Scope, Tally, Unsent,
 };
-use crate::order::{OrderNo, Status};
+use crate::order::{NextAction, OrderNo, Status};
 
 /// Proofs that are read and issued at once.
 const PROOFS_AT_ONCE: u32 = 1_000;
@@ -77,8 +77,7 @@ fn issue(
         };
         after = *last;
         let (ordinals, proofs): (Vec<u64>, Vec<_>) = page.into_iter().unzip();
-        let (at, hold_days) = (rehearsal.at, rehearsal.hold_days);
-        let outcomes = reissue::reissue_in(tx, batch.id, proofs, at, hold_days)?;
+        let outcomes = reissue::reissue_in(tx, batch.id, proofs, rehearsal.at)?;
         for (ordinal, reissued) in ordinals.into_iter().zip(outcomes) {
             tally.add(&reissued);
             match reissued.outcome {
@@ -125,7 +124,8 @@ impl Rows<'_> {
         }
         let rerun = self.rehearsal.rerun;
         match row.status {
-            Status::Rejected if rerun.sends_rejected() => {
+            // One whose row was mended is replaced.
+            Status::Rejected if rerun.sends_rejected() && row.next_action == NextAction::FixRow => {
                 let plan = Plan::Again;
                 Ok(Some(Planned { row, plan }))
             }

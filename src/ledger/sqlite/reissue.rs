@@ -6,7 +6,8 @@
 
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
-use super::accept::{hold_since, one_row};
+use super::accept::one_row;
+use super::before::dead_from;
 use super::journal::Journal;
 use super::{convert, sql};
 use crate::clock::WallMs;
@@ -32,7 +33,8 @@ pub(super) fn proofs(
         only.takes(State::Failed),
         only.takes(State::ClosedProven),
         limit,
-        at.plus_ms(-REISSUE_OF_RESOLVED_MS).0
+        at.plus_ms(-REISSUE_OF_RESOLVED_MS).0,
+        only == Only::Asked
     ])?;
     let mut proofs = Vec::new();
     while let Some(row) = rows.next()? {
@@ -43,16 +45,22 @@ pub(super) fn proofs(
     Ok(proofs)
 }
 
+/// Rows whose wish for a new number may still come to something.
+pub(super) fn asked(conn: &Connection, batch: BatchId) -> LedgerResult<u64> {
+    let mut statement = conn.prepare_cached(sql::REISSUES_ASKED)?;
+    let rows: i64 = statement.query_row([batch.0], |row| row.get(0))?;
+    Ok(rows as u64)
+}
+
 /// Issues an order for each proof, all of them in one transaction.
 pub(super) fn reissue(
     conn: &mut Connection,
     batch: BatchId,
     proofs: Vec<Proof>,
     at: WallMs,
-    hold_days: u32,
 ) -> LedgerResult<Vec<Reissued>> {
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let reissued = reissue_in(&tx, batch, proofs, at, hold_days)?;
+    let reissued = reissue_in(&tx, batch, proofs, at)?;
     tx.commit()?;
     Ok(reissued)
 }
@@ -63,22 +71,18 @@ pub(super) fn reissue_in(
     batch: BatchId,
     proofs: Vec<Proof>,
     at: WallMs,
-    hold_days: u32,
 ) -> LedgerResult<Vec<Reissued>> {
-    let desk = Desk {
-        tx,
-        batch,
-        at,
-        hold_since: hold_since(at, hold_days),
-    };
+    let desk = Desk { tx, batch, at };
     proofs.into_iter().map(|proof| desk.one(proof)).collect()
 }
+
+/// Whatever succeeded since then holds: everything.
+const ANY_AGE: WallMs = WallMs(i64::MIN);
 
 struct Desk<'t> {
     tx: &'t Transaction<'t>,
     batch: BatchId,
     at: WallMs,
-    hold_since: WallMs,
 }
 
 /// A parent, as the ledger has it now.
@@ -89,9 +93,6 @@ struct Parent {
     hold_key: [u8; 16],
     settled_by_verified: bool,
     row: Option<i64>,
-    first_intent_at: Option<i64>,
-    /// It may have been sent before a restore, and this ledger has not asked for it since.
-    never_asked_for: bool,
 }
 
 impl Desk<'_> {
@@ -112,14 +113,15 @@ impl Desk<'_> {
     /// Why nothing may be issued for it.
     fn kept(&self, parent: &Parent) -> LedgerResult<Option<Kept>> {
         let standing = parent.job.standing;
-        let unproven = standing.state.is_final() && !parent.settled_by_verified;
-        let called_paid = self
-            .tx
-            .prepare_cached(sql::ORDER_CALLED_PAID)?
-            .exists([parent.job.id.0])?;
-        // When it was sent, if it was, nobody knows; nor what took its place in the lost time.
-        let unproven = unproven || called_paid || parent.never_asked_for;
-        if unproven || !standing.may_be_reissued(self.at) || self.too_early(parent) {
+        let id = parent.job.id.0;
+        let proven = match standing.state.is_final() {
+            true => {
+                let mut statement = self.tx.prepare_cached(sql::ORDER_CALLED_PAID)?;
+                parent.settled_by_verified && !statement.exists([id])?
+            }
+            false => dead_from(self.tx, id)?.is_some_and(|from| self.at >= from),
+        };
+        if !proven || !standing.may_be_reissued(self.at) {
             return Ok(Some(Kept::NoProof(standing.state)));
         }
         let mut statement = self.tx.prepare_cached(sql::ORDER_NEWEST)?;
@@ -132,14 +134,6 @@ impl Desk<'_> {
         let mut statement = self.tx.prepare_cached(sql::DEDUCTION_SUPERSEDED_BY)?;
         let by: Option<i64> = statement.query_row([parent.deduction], |row| row.get(0))?;
         Ok(by.map(|_| Kept::Superseded))
-    }
-
-    /// People's word counts 31 days after the first intent too: a signed reply of long ago that
-    /// somebody puts in place of ours makes the first send older, and no intent.
-    fn too_early(&self, parent: &Parent) -> bool {
-        let before = self.at.plus_ms(-REISSUE_OF_RESOLVED_MS).0;
-        let fresh = parent.first_intent_at.is_some_and(|at| at > before);
-        fresh && !parent.job.standing.state.is_final()
     }
 
     fn issue(&self, proof: &Proof, parent: &Parent) -> LedgerResult<Reissue> {
@@ -184,12 +178,13 @@ impl Desk<'_> {
         })
     }
 
-    /// An order of another deduction for the same debt that is alive or succeeded.
+    /// An order of another deduction for the same debt that is alive or succeeded, however long ago:
+    /// while the parent was dead it held no other, and the debt may have been given afresh.
     fn holding(&self, parent: &Parent) -> LedgerResult<Option<(i64, OrderNo)>> {
         let mut statement = self.tx.prepare_cached(sql::ORDER_HOLDING)?;
         let found: Option<(i64, String)> = statement
             .query_row(
-                params![parent.hold_key, self.hold_since.0, parent.deduction],
+                params![parent.hold_key, ANY_AGE.0, parent.deduction],
                 |row| Ok((row.get(0)?, row.get(1)?)),
             )
             .optional()?;
@@ -213,8 +208,6 @@ impl Desk<'_> {
             hold_key: row.get("hold_key")?,
             settled_by_verified: row.get("settled_by_verified")?,
             row: row.get("shown_at")?,
-            first_intent_at: row.get("first_intent_at")?,
-            never_asked_for: row.get("never_asked_for")?,
         })
     }
 }

@@ -1,12 +1,13 @@
 //! A batch's rows and sums, as the result shows them.
 
+mod wish;
+
 use rusqlite::{Connection, OptionalExtension, Row};
 
-use super::{convert, journal, read, sql};
+use super::{before, convert, journal, read, sql};
 use crate::clock::WallMs;
 use crate::ledger::{
-    AttemptId, BatchId, LedgerError, LedgerResult, REISSUE_OF_RESOLVED_MS, ReplyFacts, ResultRow,
-    RowOrder, Totals,
+    AttemptId, BatchId, Before, LedgerError, LedgerResult, ReplyFacts, ResultRow, RowOrder, Totals,
 };
 use crate::order::{Fate, NextAction, OrderNo, Resolution, State, Status};
 
@@ -36,6 +37,8 @@ enum Shown {
         proof_runs: u32,
         superseded: bool,
         resolved: Option<Resolution>,
+        /// It is not submitted until a person has seen to what stands before it.
+        stopped: bool,
     },
 }
 
@@ -55,9 +58,35 @@ impl Shown {
                 proof_runs,
                 superseded,
                 resolved: convert::resolved(resolved, 0)?,
+                stopped: false,
             }),
             _ => Err(LedgerError::Broken("a row without its order".into())),
         }
+    }
+
+    /// What stands before the order, if it would be submitted next; noted in its next action too.
+    fn look_before(
+        &mut self,
+        conn: &Connection,
+        order: Option<i64>,
+        has_past: Option<bool>,
+    ) -> LedgerResult<Option<Before>> {
+        let (
+            Self::Order {
+                state,
+                resolved,
+                stopped,
+                superseded: false,
+                ..
+            },
+            Some(order),
+        ) = (self, order)
+        else {
+            return Ok(None);
+        };
+        let found = before::shown(conn, order, *state, *resolved, has_past.unwrap_or(false))?;
+        *stopped = found.as_ref().is_some_and(Before::wants_a_person);
+        Ok(found)
     }
 
     fn status(self) -> Status {
@@ -78,6 +107,7 @@ impl Shown {
             Self::Order {
                 superseded: true, ..
             } => NextAction::None,
+            Self::Order { stopped: true, .. } => NextAction::Review,
             Self::Order {
                 state,
                 proof_runs,
@@ -93,13 +123,14 @@ fn result_row(conn: &Connection, row: &Row<'_>) -> LedgerResult<ResultRow> {
     let kind: String = row.get("kind")?;
     let state: Option<String> = row.get("state")?;
     let superseded_by: Option<i64> = row.get("superseded_by")?;
-    let shown = Shown::read(
+    let mut shown = Shown::read(
         &kind,
         state.as_deref(),
         row.get("proof_runs")?,
         superseded_by.is_some(),
         row.get("resolved_as")?,
     )?;
+    let before = shown.look_before(conn, row.get("order_id")?, row.get("has_past")?)?;
     let duplicate_of = match row.get::<_, Option<String>>("first_file")? {
         Some(file) => Some(format!("{file}:{}", row.get::<_, i64>("repeat_of_line")?)),
         None => None,
@@ -117,19 +148,31 @@ fn result_row(conn: &Connection, row: &Row<'_>) -> LedgerResult<ResultRow> {
         amount: amount.map(|fen| convert::fen(fen, 0)).transpose()?,
         status: shown.status(),
         next_action: shown.next_action(),
-        note: note(conn, row, shown, duplicate_of.as_deref(), superseded_by)?,
+        note: note(
+            conn,
+            row,
+            shown,
+            duplicate_of.as_deref(),
+            superseded_by,
+            before,
+        )?,
         duplicate_of,
         order,
+        came_back_as: row.get("came_back_as")?,
     })
+}
+
+fn order_no(row: &Row<'_>) -> LedgerResult<OrderNo> {
+    let no: String = row.get("out_request_no")?;
+    convert::parsed(&no, OrderNo::parse, "number", row.get("order_id")?)
 }
 
 fn row_order(row: &Row<'_>, state: State) -> LedgerResult<RowOrder> {
     let id: i64 = row.get("order_id")?;
-    let no: String = row.get("out_request_no")?;
     let settled = state.is_final() || state == State::Cancelled;
     let settled_at: Option<i64> = row.get("settled_at_ms")?;
     Ok(RowOrder {
-        no: convert::parsed(&no, OrderNo::parse, "number", id)?,
+        no: order_no(row)?,
         reply: reply(row, id)?,
         attempts: row.get("attempts")?,
         first_sent_at: row.get::<_, Option<i64>>("first_sent_at_ms")?.map(WallMs),
@@ -164,6 +207,7 @@ fn note(
     shown: Shown,
     duplicate_of: Option<&str>,
     superseded_by: Option<i64>,
+    before: Option<Before>,
 ) -> LedgerResult<String> {
     let mut notes: Vec<String> = Vec::new();
     notes.extend(row.get::<_, Option<String>>("note")?);
@@ -213,6 +257,19 @@ fn note(
     } else if let Some(state) = state {
         notes.extend(not_reissued(conn, row, state)?);
     }
+    if let Shown::Order {
+        state,
+        resolved,
+        superseded: false,
+        ..
+    } = shown
+    {
+        notes.extend(wish::unfulfilled(row, state, resolved)?);
+    }
+    if let (Some(before), Some(state)) = (before, state) {
+        let no = order_no(row)?;
+        notes.push(before.words(&no, state));
+    }
     if row.get::<_, Option<i64>>("alerts")?.unwrap_or(0) > 0 {
         notes.extend(alerts(conn, row.get("order_id")?)?);
     }
@@ -229,10 +286,7 @@ fn not_reissued(conn: &Connection, row: &Row<'_>, state: State) -> LedgerResult<
             "not issued again: past its window, and no verified answer has settled it".into(),
         )),
         State::Failed | State::ClosedProven => {
-            let id: i64 = row.get("order_id")?;
-            let no: String = row.get("out_request_no")?;
-            let no = convert::parsed(&no, OrderNo::parse, "number", id)?;
-            let child = no.reissued(row.get::<_, u32>("generation")? + 1);
+            let child = order_no(row)?.reissued(row.get::<_, u32>("generation")? + 1);
             let mut statement = conn.prepare_cached(sql::ORDER_BY_NO)?;
             let taken: Option<i64> = statement
                 .query_row([child.as_str()], |row| row.get(0))
@@ -277,6 +331,10 @@ fn never_asked(row: &Row<'_>) -> LedgerResult<bool> {
     Ok(restored && row.get::<_, u32>("attempts")? == 0)
 }
 
+/// Of an order that people called dead.
+const NO_NEW_NUMBER: &str =
+    "; no new number is given on that word: see `levy show` and ask for it (`levy reconcile`)";
+
 /// What people found out, and what that allows.
 fn found_out(conn: &Connection, row: &Row<'_>, resolved: Resolution) -> LedgerResult<String> {
     let mut statement = conn.prepare_cached(sql::DECISIONS_OF_ORDER)?;
@@ -299,11 +357,15 @@ fn found_out(conn: &Connection, row: &Row<'_>, resolved: Resolution) -> LedgerRe
         ),
         None => decided.to_string(),
     };
-    if let (Resolution::Failed, Some(first)) =
-        (resolved, row.get::<_, Option<i64>>("first_sent_at_ms")?)
-    {
-        let from = WallMs(first).plus_ms(REISSUE_OF_RESOLVED_MS).rfc3339();
-        words.push_str(&format!("; a new number is given from {from} on"));
+    let state = convert::state(&row.get::<_, String>("state")?, 0)?;
+    if resolved == Resolution::Failed && !state.is_final() {
+        match before::dead_from(conn, row.get("order_id")?)? {
+            Some(from) => {
+                let from = from.rfc3339();
+                words.push_str(&format!("; a new number is given from {from} on"));
+            }
+            None => words.push_str(NO_NEW_NUMBER),
+        }
     }
     Ok(words)
 }
@@ -358,13 +420,14 @@ fn totals_of_rows(conn: &Connection, batch: BatchId, totals: &mut Totals) -> Led
     while let Some(row) = rows.next()? {
         let state: Option<String> = row.get(1)?;
         let kind: String = row.get(0)?;
-        let shown = Shown::read(
+        let mut shown = Shown::read(
             &kind,
             state.as_deref(),
             row.get(2)?,
             row.get(3)?,
             row.get(6)?,
         )?;
+        shown.look_before(conn, row.get(7)?, row.get(8)?)?;
         let amount: Option<i64> = row.get(4)?;
         let fen = amount.map(|fen| convert::fen(fen, 0)).transpose()?;
         totals.unreadable_amounts += u64::from(fen.is_none());
@@ -411,12 +474,14 @@ pub(super) fn totals_since(conn: &Connection, after: AttemptId) -> LedgerResult<
     let mut rows = statement.query([after.0])?;
     while let Some(row) = rows.next()? {
         let (state, resolved, fen) = total_of_order(row, &mut totals)?;
-        let shown = Shown::Order {
+        let mut shown = Shown::Order {
             state,
             proof_runs: row.get(4)?,
             superseded: false,
             resolved,
+            stopped: false,
         };
+        shown.look_before(conn, row.get(5)?, row.get(6)?)?;
         counts.add(shown, Some(fen));
         totals.rows += 1;
     }

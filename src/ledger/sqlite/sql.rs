@@ -12,7 +12,12 @@ macro_rules! statements {
 }
 
 /// The schema's versions, oldest first: what `user_version` counts.
-pub(super) const MIGRATIONS: &[&str] = &[include_str!("../sql/schema_0001.sql")];
+pub(super) const MIGRATIONS: &[&str] = &[
+    include_str!("../sql/schema_0001.sql"),
+    include_str!("../sql/schema_0002.sql"),
+];
+/// Copies what an attached ledger has for the staged rows.
+pub(super) const EXCERPT: &str = include_str!("../sql/excerpt.sql");
 /// The staging's tables.
 pub(super) const STAGING: &str = include_str!("../sql/staging.sql");
 /// Empties them.
@@ -23,6 +28,7 @@ pub(super) const LISTED_CLEAR: &str = include_str!("../sql/listed_clear.sql");
 pub(super) const CLASH_FILL: &str = include_str!("../sql/clash_fill.sql");
 
 statements! {
+    APPROVAL_INSERT = "approval_insert",
     ATTEMPT_BY_ID = "attempt_by_id",
     ATTEMPT_INSERT = "attempt_insert",
     ATTEMPT_LAST = "attempt_last",
@@ -43,6 +49,7 @@ statements! {
     DECK_OPEN_OF_BATCH = "deck_open_of_batch",
     DECK_PENDING = "deck_pending",
     DECK_REJECTED_OF_BATCH = "deck_rejected_of_batch",
+    DECK_REPLACED = "deck_replaced",
     DECK_SENT = "deck_sent",
     DECK_SENT_OF_BATCH = "deck_sent_of_batch",
     DEDUCTION_INSERT = "deduction_insert",
@@ -55,12 +62,14 @@ statements! {
     JOB_ALL = "job_all",
     JOB_BY_ID = "job_by_id",
     JOB_BY_NO = "job_by_no",
+    JOURNAL_APPROVALS = "journal_approvals",
     JOURNAL_ATTEMPTS = "journal_attempts",
     JOURNAL_DECISIONS = "journal_decisions",
     LANES_OPEN = "lanes_open",
     LANES_OPEN_OF_BATCH = "lanes_open_of_batch",
     LANES_PENDING = "lanes_pending",
     LANES_REJECTED_OF_BATCH = "lanes_rejected_of_batch",
+    LANES_REPLACED = "lanes_replaced",
     LANES_SENT = "lanes_sent",
     LANES_SENT_OF_BATCH = "lanes_sent_of_batch",
     LANE_HEAD = "lane_head",
@@ -90,11 +99,13 @@ statements! {
     ORDER_BY_NO = "order_by_no",
     ORDER_CLAIM = "order_claim",
     ORDER_CONTENT = "order_content",
+    ORDER_DEAD_SINCE = "order_dead_since",
     ORDER_FREEZE = "order_freeze",
     ORDER_GAP = "order_gap",
     ORDER_HOLDING = "order_holding",
     ORDER_IMPORT = "order_import",
     ORDER_INSERT = "order_insert",
+    ORDER_IS_SUPERSEDED = "order_is_superseded",
     ORDER_MAYBE_SENT = "order_maybe_sent",
     ORDER_NEWEST = "order_newest",
     ORDER_PARENT = "order_parent",
@@ -107,6 +118,7 @@ statements! {
     ORDER_CALLED_PAID = "order_called_paid",
     ORDER_IS_IMPORTED = "order_is_imported",
     ORDER_PAID_BEFORE = "order_paid_before",
+    ORDER_STANDS_REFUSED = "order_stands_refused",
     ORDER_TWIN = "order_twin",
     ORDER_WAITING = "order_waiting",
     ORDER_WITHDRAW = "order_withdraw",
@@ -115,8 +127,18 @@ statements! {
     PLACE_OF_DEDUCTION = "place_of_deduction",
     PLACE_OF_ORDER = "place_of_order",
     PLACE_OF_ROW = "place_of_row",
+    PLANS_WAITING = "plans_waiting",
+    PLAN_BY_BATCH = "plan_by_batch",
+    PLAN_BY_DIGEST = "plan_by_digest",
+    PLAN_BY_ID = "plan_by_id",
+    PLAN_BY_ORDER = "plan_by_order",
+    PLAN_INSERT = "plan_insert",
+    PLAN_ORDERS = "plan_orders",
+    PLAN_RUN_INSERT = "plan_run_insert",
+    PLAN_WORDS = "plan_words",
     PROOFS_OF_BATCH = "proofs_of_batch",
     RECENT_SENDS = "recent_sends",
+    REISSUES_ASKED = "reissues_asked",
     REPLAY_ATTEMPTS = "replay_attempts",
     REPLAY_DECISIONS = "replay_decisions",
     REPLAY_ORDERS = "replay_orders",
@@ -144,6 +166,7 @@ statements! {
     TOTALS_OF_ORDERS = "totals_of_orders",
     TOTALS_OF_ROWS = "totals_of_rows",
     TOTALS_SINCE = "totals_since",
+    UNAPPROVED_OF_BATCH = "unapproved_of_batch",
     UNSENT_OF_BATCH = "unsent_of_batch",
     VERIFY_BOOKS = "verify_books",
 }

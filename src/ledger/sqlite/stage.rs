@@ -35,7 +35,7 @@ pub(super) fn stage(conn: &mut Connection, rows: &[StagedRow]) -> LedgerResult<(
                         fault,
                         None::<&str>,
                         None::<&str>,
-                        None::<&str>,
+                        row.came_back_as,
                         None::<&str>,
                         None::<&str>,
                         None::<&str>,
@@ -47,6 +47,7 @@ pub(super) fn stage(conn: &mut Connection, rows: &[StagedRow]) -> LedgerResult<(
                         None::<&[u8]>,
                         None::<i64>,
                         None::<&str>,
+                        None::<&str>,
                         None::<&str>
                     ])?;
                     continue;
@@ -56,6 +57,7 @@ pub(super) fn stage(conn: &mut Connection, rows: &[StagedRow]) -> LedgerResult<(
                 no,
                 content,
                 returned,
+                comeback,
                 past,
             } = order;
             let past = past.as_ref();
@@ -88,6 +90,7 @@ pub(super) fn stage(conn: &mut Connection, rows: &[StagedRow]) -> LedgerResult<(
                 past.map(|past| past.first_sent_at.0),
                 past.and_then(|past| past.outcome).map(Resolution::as_str),
                 past.and_then(|past| past.change_no.as_deref()),
+                returned.as_ref().map(|_| comeback.as_str()),
             ])?;
         }
     }

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::{convert, journal, result, sql};
+use super::{before, convert, journal, result, sql};
 use crate::clock::WallMs;
 use crate::ledger::overview::{STORY_ATTEMPTS_MAX, STORY_PLACES_MAX};
 use crate::ledger::{
@@ -38,6 +38,8 @@ pub(super) fn story(conn: &Connection, no: &OrderNo) -> LedgerResult<Option<Stor
         chain: chain(&tx, deduction)?,
         supersedes: numbers(&tx, sql::STORY_SUPERSEDES, deduction)?,
         superseded_by: numbers(&tx, sql::STORY_SUPERSEDED_BY, deduction)?.pop(),
+        before: before::shown(&tx, id, job.standing.state, job.standing.resolved, true)?,
+        new_number_from: before::dead_from(&tx, id)?,
         held_by: match held_by {
             Some(by) => Some(number(&tx, by)?),
             None => None,

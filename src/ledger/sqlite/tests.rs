@@ -1,8 +1,10 @@
 //! The contract suite on SQLite, and what only SQLite can do wrong.
 
 mod backup;
+mod excerpt;
 mod file;
 mod past;
+mod planned;
 mod schema;
 mod size;
 mod tamper;

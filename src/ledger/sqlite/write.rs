@@ -4,7 +4,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
 use super::accept::one_row;
 use super::journal::Journal;
-use super::{convert, past, sql};
+use super::{before, convert, past, sql};
 use crate::clock::WallMs;
 use crate::ledger::{
     Answer, Ask, BatchId, CancelTarget, Cancelled, Claimed, Job, LedgerError, LedgerResult,
@@ -50,8 +50,9 @@ fn claim(tx: &Transaction<'_>, journal: &mut Journal<'_>, ask: Ask) -> LedgerRes
     if before.next(Event::Claimed(ask.asked)).is_none() {
         return Ok(Written::Refused(found.id, found.standing));
     }
-    // While it stood refused it held no other: the debt may have been deducted since.
-    if before == State::Rejected && has_twin(tx, found.id)? {
+    // While it stood refused it held no other: the debt may have been deducted since. Or a mended row
+    // has taken its place.
+    if before == State::Rejected && (has_twin(tx, found.id)? || is_superseded(tx, found.id)?) {
         return Ok(Written::Refused(found.id, found.standing));
     }
     // Another tool that sent it may have tried again under another number.
@@ -59,8 +60,11 @@ fn claim(tx: &Transaction<'_>, journal: &mut Journal<'_>, ask: Ask) -> LedgerRes
     {
         return Ok(Written::Refused(found.id, found.standing));
     }
-    // What an earlier number of it turned out to have deducted is not deducted again.
-    if ask.asked == Asked::Submission && was_paid_before(tx, found.id)? {
+    // What an earlier number of it has deducted, or may still, is not deducted again. By the clock of
+    // now: the one that gave it its number may have been ahead.
+    if ask.asked == Asked::Submission
+        && before::of(tx, found.id.0)?.is_some_and(|before| before.forbids(ask.at))
+    {
         return Ok(Written::Refused(found.id, found.standing));
     }
     // Its first send, by this journal, is perhaps not its first.
@@ -105,8 +109,8 @@ fn has_twin(tx: &Transaction<'_>, order: OrderId) -> LedgerResult<bool> {
     Ok(statement.exists([order.0])?)
 }
 
-fn was_paid_before(tx: &Transaction<'_>, order: OrderId) -> LedgerResult<bool> {
-    let mut statement = tx.prepare_cached(sql::ORDER_PAID_BEFORE)?;
+fn is_superseded(tx: &Transaction<'_>, order: OrderId) -> LedgerResult<bool> {
+    let mut statement = tx.prepare_cached(sql::ORDER_IS_SUPERSEDED)?;
     Ok(statement.exists([order.0])?)
 }
 
@@ -278,7 +282,7 @@ pub(super) fn cancel(
                 cancelled.left.push((no, state));
                 continue;
             };
-            if past::may_have_been_sent(&tx, OrderId(id), state)? {
+            if past::may_have_been_sent(&tx, OrderId(id), state, at)? {
                 cancelled.maybe_sent.push((no, state));
                 continue;
             }

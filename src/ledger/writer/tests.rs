@@ -7,10 +7,11 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use super::*;
 use crate::clock::WallMs;
 use crate::ledger::{
-    Accepted, AttemptId, Batch, BatchHead, BatchId, Beside, CancelTarget, Cancelled, Compared,
-    Decided, Decision, Expiring, Frozen, Imported, JournalHead, LaneWork, LedgerError, ListScope,
-    Only, Overview, OverviewAsk, Person, Planned, Reach, RecentSend, Rehearsal, Rehearsed,
-    Reissued, Released, Restored, ResultRow, RunId, StagedRow, Story, Sum, Totals,
+    Accepted, Admit, AttemptId, Batch, BatchHead, BatchId, Beside, CancelTarget, Cancelled,
+    Compared, Decided, Decision, Expiring, FilePlan, Frozen, Imported, JournalHead, LaneWork,
+    LedgerError, ListScope, NewPlan, Only, Overview, OverviewAsk, Person, PlanKey, Planned, Reach,
+    RecentSend, Rehearsal, Rehearsed, Reissued, Released, Restored, ResultRow, RunId, StagedRow,
+    Story, Sum, Totals,
 };
 use crate::order::{ContentDigest, OrderNo, Proof};
 
@@ -42,7 +43,11 @@ impl Ledger for Told {
     fn batch(&mut self, _: BatchId) -> LedgerResult<Option<Batch>> { unreachable!() }
     fn stage_clear(&mut self) -> LedgerResult<()> { unreachable!() }
     fn stage(&mut self, _: &[StagedRow]) -> LedgerResult<()> { unreachable!() }
-    fn accept(&mut self, _: &BatchHead, _: WallMs, _: u32) -> LedgerResult<(Batch, Accepted)> { unreachable!() }
+    fn accept_if(&mut self, _: &BatchHead, _: WallMs, _: u32, _: Admit) -> LedgerResult<(Batch, Accepted)> { unreachable!() }
+    fn plan(&mut self, _: &NewPlan<'_>, _: WallMs, _: u32) -> LedgerResult<FilePlan> { unreachable!() }
+    fn find_plan(&mut self, _: PlanKey<'_>) -> LedgerResult<Option<FilePlan>> { unreachable!() }
+    fn plans_waiting(&mut self) -> LedgerResult<Vec<FilePlan>> { unreachable!() }
+    fn unapproved(&mut self, _: BatchId) -> LedgerResult<u64> { unreachable!() }
     fn import(&mut self, _: &BatchHead, _: &Person, _: WallMs, _: u32) -> LedgerResult<Imported> { unreachable!() }
     fn restored(&mut self, _: WallMs, _: &Person, _: WallMs) -> LedgerResult<Restored> { unreachable!() }
     fn begin_run(&mut self, _: WallMs) -> LedgerResult<RunId> { unreachable!() }
@@ -53,7 +58,8 @@ impl Ledger for Told {
     fn rows(&mut self, _: BatchId, _: &mut dyn FnMut(ResultRow) -> std::io::Result<()>) -> LedgerResult<()> { unreachable!() }
     fn totals(&mut self, _: BatchId) -> LedgerResult<Totals> { unreachable!() }
     fn proofs(&mut self, _: BatchId, _: Only, _: u64, _: u32, _: WallMs) -> LedgerResult<Vec<(u64, Proof)>> { unreachable!() }
-    fn reissue(&mut self, _: BatchId, _: Vec<Proof>, _: WallMs, _: u32) -> LedgerResult<Vec<Reissued>> { unreachable!() }
+    fn reissues_asked(&mut self, _: BatchId) -> LedgerResult<u64> { unreachable!() }
+    fn reissue(&mut self, _: BatchId, _: Vec<Proof>, _: WallMs) -> LedgerResult<Vec<Reissued>> { unreachable!() }
     fn rehearse(&mut self, _: &Rehearsal<'_>, _: &mut dyn FnMut(Planned) -> std::io::Result<()>) -> LedgerResult<Rehearsed> { unreachable!() }
     fn release(&mut self, _: &[OrderNo], _: &Person, _: WallMs) -> LedgerResult<Released> { unreachable!() }
     fn expiring(&mut self, _: WallMs, _: u32) -> LedgerResult<Expiring> { unreachable!() }

@@ -32,7 +32,7 @@ fn booked(no: &str, fen: u64, state: State) -> Booked {
 }
 
 fn row(line: u64, duplicate_of: &str, found: Found) -> Beside {
-    let cells = ["", "", "", duplicate_of].map(str::to_owned).to_vec();
+    let cells = ["", "", "", duplicate_of, ""].map(str::to_owned).to_vec();
     Beside::Row(Box::new(ListedRow { line, cells, found }))
 }
 
@@ -111,7 +111,7 @@ fn each_kind_has_its_line_with_the_place_and_both_sides() {
         (
             row(3, "", found(100, State::Success, Some(2), vec![])),
             vec![format!(
-                "DOUBLE,N1,{say},,,,court.csv:3,line 2 of the list names this order too"
+                "DOUBLE,N1,{say},,,,court.csv:3,row 2 of the list names this order too"
             )],
         ),
         (

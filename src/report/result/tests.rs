@@ -1,6 +1,7 @@
+use super::super::layout::levy_cells;
 use super::*;
-use crate::batch::{Reader, Rules};
-use crate::ledger::{ReplyFacts, RowOrder, SqliteLedger, Trust};
+use crate::batch::{LEVY_COLUMNS, Language, Reader, Rules};
+use crate::ledger::{Admit, ReplyFacts, RowOrder, SqliteLedger, Trust};
 use crate::order::{Fen, NextAction, OrderNo, Status};
 use crate::worker::intake::{Terms, Watcher, take_in};
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -25,6 +26,8 @@ fn accepted(dir: &TempDir, text: &str) -> (SqliteLedger, Batch) {
     let terms = Terms {
         rules: Rules::default(),
         expected: Default::default(),
+        total_fen_max: None,
+        admit: Admit::Any,
         hold_days: 40,
         at: WallMs(1_769_817_600_000),
     };
@@ -210,6 +213,7 @@ fn each_of_levys_columns_has_its_own_fact() {
         status: Status::Failed,
         next_action: NextAction::Reissue,
         duplicate_of: Some("a.csv:2".into()),
+        came_back_as: None,
         order: Some(RowOrder {
             no: OrderNo::parse("N1").unwrap(),
             reply: Some(reply),
@@ -221,7 +225,7 @@ fn each_of_levys_columns_has_its_own_fact() {
     };
     let whole: Vec<String> = LEVY_COLUMNS
         .iter()
-        .zip(levy_cells(&row))
+        .zip(levy_cells(&row, Language::English))
         .map(|(name, cell)| format!("{name}={cell}"))
         .collect();
     assert_eq!(
@@ -249,7 +253,7 @@ fn each_of_levys_columns_has_its_own_fact() {
     );
     row.order = None;
     row.duplicate_of = None;
-    let bare = levy_cells(&row);
+    let bare = levy_cells(&row, Language::English);
     assert!(bare[3..17].iter().all(|cell| cell.is_empty()), "{bare:?}");
 }
 
@@ -339,4 +343,15 @@ fn what_a_killed_run_left_beside_a_result_is_swept_away_and_nothing_else_is() {
     want.extend(["night.csv".into(), "night.result.csv".into()]);
     want.sort();
     assert_eq!(names(&dir), want);
+}
+
+#[test]
+fn l7_what_a_sheet_cannot_hold_is_refused_before_anything_is_sent() {
+    let dir = tempfile::tempdir().unwrap();
+    let place = |name: &str| Place::look(&dir.path().join(name), &[]).unwrap();
+    place("a.xlsx").hold(1_048_575).unwrap();
+    place("a.csv").hold(1_048_576).unwrap();
+    let fault = place("a.XLSX").hold(1_048_576).unwrap_err();
+    assert!(matches!(fault, ResultFault::Place(..)), "{fault}");
+    assert!(fault.to_string().contains("a .csv with --out"), "{fault}");
 }

@@ -2,10 +2,12 @@
 
 use std::fs::File;
 
+use super::super::layout::{Part, Style};
 use super::super::result::{Place, write};
 use super::*;
 use crate::batch::{Reader, Rules};
 use crate::ledger::{BatchHead, Ledger, SqliteLedger, StagedRow};
+use crate::order::NextAction;
 
 /// Cells that spreadsheets, XML and formulas have ideas of their own about.
 const CELLS: [&str; 22] = [
@@ -42,6 +44,7 @@ fn written(dir: &Path, rows: &[Vec<String>], header: &[&str]) -> std::path::Path
             line: ordinal + 1,
             cells: cells.clone(),
             amount: None,
+            came_back_as: None,
             asked: Err("amount: must be given".into()),
         })
         .collect();
@@ -103,8 +106,56 @@ fn every_cell_comes_back_as_it_was() {
 #[test]
 fn a_cell_that_no_sheet_holds_is_a_fault_with_its_way_out() {
     let dir = tempfile::tempdir().unwrap();
-    let mut sheet = Sheet::begin(dir.path(), &["备注".into()], WallMs(0)).unwrap();
-    let long = "x".repeat(32_768);
-    let fault = sheet.row(Status::Invalid, [long.as_str()].into_iter());
+    let header = ["备注".to_owned()];
+    let layout = Layout::new(&header, Style::default(), Part::Whole);
+    let mut sheet = Sheet::begin(dir.path(), layout, WallMs(0)).unwrap();
+    let fault = sheet.row(&ResultRow {
+        ordinal: 1,
+        line: 2,
+        cells: vec!["x".repeat(32_768)],
+        amount: None,
+        status: Status::Invalid,
+        next_action: NextAction::FixRow,
+        duplicate_of: None,
+        order: None,
+        came_back_as: None,
+        note: String::new(),
+    });
     assert!(fault.unwrap_err().to_string().contains("name a .csv"));
+}
+
+#[test]
+fn the_sums_of_a_chinese_result_are_chinese() {
+    let totals = Totals {
+        rows: 3,
+        by_status: vec![(Status::Success, 2, 150), (Status::Invalid, 1, 0)],
+        orders: 2,
+        deducted_fen: 150,
+        ..Totals::default()
+    };
+    let told = |language| {
+        let lines = sums(&totals, language);
+        lines.iter().map(|line| line.join("|")).collect::<Vec<_>>()
+    };
+    let english = told(Language::English);
+    assert_eq!(
+        english[..4],
+        [
+            "status|rows|yuan",
+            "SUCCESS|2|1.50",
+            "INVALID|1|0.00",
+            "in all|3|1.50"
+        ]
+    );
+    let chinese = told(Language::Chinese);
+    assert_eq!(
+        chinese[..4],
+        [
+            "状态|行数|金额(元)",
+            "成功|2|1.50",
+            "无效|1|0.00",
+            "合计|3|1.50"
+        ]
+    );
+    assert_eq!(english.len(), chinese.len());
 }

@@ -39,6 +39,7 @@ fn told(overview: &Overview) -> Status<'_> {
     Status {
         overview,
         totals: None,
+        plans: &[],
         now: NOW,
     }
 }

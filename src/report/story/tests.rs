@@ -39,6 +39,9 @@ fn story(state: State, resolved: Option<Resolution>) -> Story {
         chain: vec![],
         supersedes: vec![],
         superseded_by: None,
+        before: None,
+        new_number_from: (resolved == Some(Resolution::Failed) && !state.is_final())
+            .then(|| NOW.plus_ms(5 * DAY_MS)),
         held_by: None,
         frozen_by: None,
     }

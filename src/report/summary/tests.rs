@@ -60,6 +60,7 @@ fn summary<'a>(
             hash: [0xAB; 32],
         }),
         result: Some(Path::new("in/night.result.csv")),
+        failed: None,
         error: None,
         exit_code: 3,
     }
@@ -194,6 +195,7 @@ fn a_refused_file_still_has_its_object() {
         finished_at: WallMs(1),
         journal_head: None,
         result: None,
+        failed: None,
         error: Some("bad.csv: it is empty"),
         exit_code: 2,
     };

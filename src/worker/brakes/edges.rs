@@ -58,6 +58,20 @@ fn the_canary_is_over_with_a_verified_reply_that_is_no_refusal() {
         tell(&mut brakes, Mono::ZERO, &checked, &meaning);
         assert_eq!(brakes.gate(), gate, "{checked:?}");
     }
+    // What is only asked about may be unknown there with every setting right.
+    for (checked, gate) in [
+        (verified(404, "RESOURCE_NOT_EXISTS"), Gate::Open),
+        (verified(404, "NOT_FOUND"), Gate::Open),
+        (verified(400, "PARAM_ERROR"), Gate::Canary),
+        (Checked::Unsigned(error(404, "NOT_FOUND")), Gate::Canary),
+    ] {
+        let mut brakes = Brakes::new(false, Duration::ZERO);
+        tell(&mut brakes, Mono::ZERO, &checked, &Meaning::Refused);
+        assert_eq!(brakes.gate(), Gate::Canary, "it submits: {checked:?}");
+        let mut brakes = brakes.comparing();
+        tell(&mut brakes, Mono::ZERO, &checked, &Meaning::Refused);
+        assert_eq!(brakes.gate(), gate, "{checked:?}");
+    }
 }
 
 #[test]

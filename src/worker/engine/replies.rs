@@ -159,7 +159,14 @@ impl Engine {
     ) {
         let active = self.jobs.get_mut(&id).expect("what flies is active");
         active.stage = Stage::Recording;
-        active.last = Some((asked, verdict.meaning.clone()));
+        let unsigned = !matches!(checked, Checked::Verified(_));
+        active.last = Some(match (self.goal, &verdict.meaning) {
+            // Anybody can say so: it is no answer, and is asked for again like silence.
+            (Goal::Compare, Meaning::Refused | Meaning::CloseClaimed) if unsigned => {
+                (asked, Meaning::Doubt(Doubt::Unsigned))
+            }
+            (Goal::Settle | Goal::Compare, meaning) => (asked, meaning.clone()),
+        });
         let order = Arc::clone(&active.job.order);
         let unsent = crate::order::Event::NotSent {
             before: State::Pending,
@@ -335,8 +342,8 @@ impl Engine {
         let asked_in_vain = matches!(active.last, Some((Asked::Query, _)));
         match active.job.standing.state {
             State::Success => self.progress.succeeded += 1,
-            // A run that was cut short has not asked in vain.
-            State::Closed if asked_in_vain && !self.stopping => {
+            // A run that was cut short has not asked in vain, nor one that only compares.
+            State::Closed if asked_in_vain && !self.stopping && self.goal == Goal::Settle => {
                 self.progress.closed += 1;
                 self.write(Write::ProofMissed(id));
             }

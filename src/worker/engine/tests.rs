@@ -9,7 +9,7 @@ use super::*;
 use crate::gateway::reply::{Body, ErrorReply, Lost, OrderReply, Reply as Http, Verified};
 use crate::ledger::SqliteLedger;
 use crate::ledger::{BatchHead, BatchId, Ledger, RunId, Scope, StagedOrder, StagedRow, Totals};
-use crate::order::{Account, Content, Fen, OrderNo, Reason, ReductionType, Status};
+use crate::order::{Account, Comeback, Content, Fen, OrderNo, Reason, ReductionType, Status};
 
 mod compared;
 mod decided;
@@ -35,6 +35,8 @@ enum Does {
     Forbidden,
     ParamError,
     ParamErrorUnsigned,
+    NotFound,
+    NotFoundUnsigned,
     NotEnough,
     NotEnoughUnsigned,
     Processing,
@@ -92,10 +94,12 @@ fn row(ordinal: u64, lane: u32) -> StagedRow {
         line: ordinal + 1,
         cells: vec![ordinal.to_string()],
         amount: Some(content.amount),
+        came_back_as: None,
         asked: Ok(StagedOrder {
             no: Some(OrderNo::parse(&format!("N{ordinal:06}")).unwrap()),
             content,
             returned: None,
+            comeback: Comeback::Result,
             past: None,
         }),
     }
@@ -281,6 +285,8 @@ impl World {
             Does::Forbidden => (self.latency, self.error(403, "NO_AUTH", true)),
             Does::ParamError => (self.latency, self.error(400, "PARAM_ERROR", true)),
             Does::ParamErrorUnsigned => (self.latency, self.error(400, "PARAM_ERROR", false)),
+            Does::NotFound => (self.latency, self.error(404, "NOT_FOUND", true)),
+            Does::NotFoundUnsigned => (self.latency, self.error(404, "NOT_FOUND", false)),
             Does::NotEnough => {
                 let said = self.process(&sent, Book::Closed);
                 (self.latency, said)

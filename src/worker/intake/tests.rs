@@ -41,6 +41,8 @@ fn taken(
     let terms = Terms {
         rules: Rules::default(),
         expected: Default::default(),
+        total_fen_max: None,
+        admit: Admit::Any,
         hold_days: 40,
         at: WallMs(1_769_817_600_000),
     };

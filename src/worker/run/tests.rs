@@ -4,7 +4,7 @@ use super::*;
 use crate::clock::{FakeClock, Mono, SystemClock, WallMs};
 use crate::gateway::{PlatformKey, PlatformKeys, Settings, Signer, SignerParts};
 use crate::ledger::{BatchHead, SqliteLedger, StagedOrder, StagedRow};
-use crate::order::{Account, Content, Fen, Merchant, OrderNo, ReductionType, Status};
+use crate::order::{Account, Comeback, Content, Fen, Merchant, OrderNo, ReductionType, Status};
 use crate::worker::Progress;
 
 /// A run that takes longer hangs.
@@ -66,10 +66,12 @@ fn ledger() -> (SqliteLedger, Scope) {
         line: 2,
         cells: vec!["1".into()],
         amount: Some(content.amount),
+        came_back_as: None,
         asked: Ok(StagedOrder {
             no: Some(OrderNo::parse("N1").unwrap()),
             content,
             returned: None,
+            comeback: Comeback::Result,
             past: None,
         }),
     };

@@ -13,7 +13,7 @@ const DIVIDER: &str = "\n%%\n";
 /// Characters from which on a proxy's address is looked for in what is shown: fewer are in any text.
 const SECRET_CHARS_MIN: usize = 6;
 /// Every section with its keys: a key that is not here must be an error.
-const SECTIONS: [(&str, &[&str]); 7] = [
+const SECTIONS: [(&str, &[&str]); 8] = [
     (
         "merchant",
         &["mchid", "serial_no", "certificate", "private_key"],
@@ -34,8 +34,9 @@ const SECTIONS: [(&str, &[&str]); 7] = [
     ),
     ("pace", &["per_merchant_qps", "max_in_flight"]),
     ("ledger", &["url"]),
-    ("limits", &["amount_fen_max"]),
+    ("limits", &["amount_fen_max", "total_fen_max"]),
     ("holds", &["days"]),
+    ("batch", &["require_approval"]),
 ];
 const PLATFORM_KEY: &[&str] = &["public_key_id", "public_key", "certificate"];
 

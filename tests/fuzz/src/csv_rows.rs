@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use levy::batch::columns::LEVY_COLUMNS;
+use levy::batch::columns::{Language, levy_columns, reissue_column};
 use levy::batch::{
     Deduction, Encoding, FileFault, FileFaultKind, Head, Header, InputRow, Reader, Rules,
     unescape_cell,
@@ -127,7 +127,7 @@ fn accepted(bytes: &[u8], rules: Rules, rows: &[InputRow], head: &Head) {
     for ((row, (line, cells)), ordinal) in rows.iter().zip(&records).zip(1..) {
         assert_eq!(row.ordinal, ordinal);
         assert_eq!(row.line, *line);
-        assert!(row.line > last, "lines rise");
+        assert!(row.line > last, "rows rise");
         last = row.line;
         assert_eq!(cells.len(), width);
         assert_eq!(row.cells, carried(cells));
@@ -307,9 +307,15 @@ fn refused(bytes: &[u8], fault: &FileFault) {
         }
         FileFaultKind::NoRows | FileFaultKind::RowTooLong => {}
         FileFaultKind::TooManyColumns(_) | FileFaultKind::TooManyRows => {}
+        FileFaultKind::TooManyBlanks => {}
+        FileFaultKind::Ambiguous | FileFaultKind::OtherMark { .. } => {
+            panic!("its encoding was told: {words}")
+        }
         FileFaultKind::Io(_) | FileFaultKind::NotAFile => panic!("no disk was there: {words}"),
         FileFaultKind::Workbook(_)
         | FileFaultKind::WorkbookTooLarge(_)
+        | FileFaultKind::TextsTooLarge
+        | FileFaultKind::Changed
         | FileFaultKind::TwoSheets(_)
         | FileFaultKind::StrayCell { .. } => panic!("no workbook was there: {words}"),
         FileFaultKind::ResultAsHistory => panic!("it was given as no history: {words}"),
@@ -319,30 +325,35 @@ fn refused(bytes: &[u8], fault: &FileFault) {
 /// Case, width and outer blanks aside, a header cell is one of levy's own.
 fn is_levys(cell: &str) -> bool {
     let folded: String = cell.nfkc().flat_map(char::to_lowercase).nfkc().collect();
-    LEVY_COLUMNS.contains(&folded.trim())
+    [Language::English, Language::Chinese]
+        .into_iter()
+        .flat_map(|language| {
+            let own = levy_columns(language).into_iter();
+            own.chain([reissue_column(language)])
+        })
+        .any(|name| name == folded.trim())
 }
 
 fn came(cell: &str, returned: bool) -> &str {
     if returned { unescape_cell(cell) } else { cell }
 }
 
-/// RFC 4180 as `docs/FILES.md` has it, read slowly: each record's line and cells. For files that
+/// RFC 4180 as `docs/FILES.md` has it, read slowly: each record's row and cells. For files that
 /// levy accepted only.
 fn records(text: &str, delimiter: char) -> Vec<(u64, Vec<String>)> {
     let mut records = Vec::new();
-    let mut line = 1;
+    let mut row = 0;
     let mut rest = text;
     while !rest.is_empty() {
+        row += 1;
         let blank = rest.strip_prefix("\r\n").or(rest.strip_prefix('\n'));
         if let Some(after) = blank {
-            line += 1;
             rest = after;
             continue;
         }
-        let first = line;
         let mut cells = Vec::new();
         loop {
-            let (cell, after) = cell(rest, delimiter, &mut line);
+            let (cell, after) = cell(rest, delimiter);
             cells.push(cell);
             rest = after;
             if let Some(after) = rest.strip_prefix(delimiter) {
@@ -352,16 +363,15 @@ fn records(text: &str, delimiter: char) -> Vec<(u64, Vec<String>)> {
             break;
         }
         if let Some(after) = rest.strip_prefix("\r\n").or(rest.strip_prefix('\n')) {
-            line += 1;
             rest = after;
         }
-        records.push((first, cells));
+        records.push((row, cells));
     }
     records
 }
 
 /// A cell, and what is behind it.
-fn cell<'a>(text: &'a str, delimiter: char, line: &mut u64) -> (String, &'a str) {
+fn cell(text: &str, delimiter: char) -> (String, &str) {
     let mut cell = String::new();
     let mut rest = text;
     if let Some(quoted) = text.strip_prefix('"') {
@@ -369,7 +379,6 @@ fn cell<'a>(text: &'a str, delimiter: char, line: &mut u64) -> (String, &'a str)
         loop {
             let end = rest.find('"').expect("every quote closes");
             cell.push_str(&rest[..end]);
-            *line += rest[..end].matches('\n').count() as u64;
             rest = &rest[end + 1..];
             match rest.strip_prefix('"') {
                 Some(after) => {

@@ -302,6 +302,11 @@ fn what_cannot_be_compared_is_refused_and_leaves_no_file() {
         &["--against", "good.csv", "--out", "nowhere/d.csv"],
         &["--against", "good.csv", "--batch", "99"],
         &["--against", "good.csv", "--until", "05:30"],
+        // Nothing is sent, so that nobody is asked and nothing is waited for.
+        &["--against", "good.csv", "--yes"],
+        &["--against", "good.csv", "--wait", "120"],
+        &["--against", "good.csv", "--outage-wait", "600"],
+        &["--against", "good.csv", "--sandbox-seed", "1"],
         &[
             "--against",
             "good.csv",

@@ -143,7 +143,7 @@ fn a_history_with_a_fault_is_refused_whole_and_every_fault_is_told() {
         "history.csv:4: first_sent_at: is no time, found \"2026-03-02\": give it as",
         "history.csv:4: outcome: is no known outcome, found \"paid\"",
         "history.csv:5: first_sent_at: lies in the future, found",
-        "history.csv:6: out_request_no: stands in line 2 of this file already, found \"O1\"",
+        "history.csv:6: out_request_no: stands in row 2 of this file already, found \"O1\"",
         "6 faults; nothing was taken over",
     ] {
         assert!(said.err.contains(want), "{want}: {}", said.err);

@@ -4,6 +4,7 @@ use std::fs;
 use std::io::Write;
 use std::path::Path;
 
+use levy::ledger::lock::RunLock;
 use serde_json::{Value, json};
 
 use super::house::{Boxed, House, MERCHANT, Rows, child, row, rows, statuses};
@@ -274,6 +275,60 @@ fn l5_an_order_that_was_called_dead_and_replaced_and_succeeded_after_all_is_a_do
     assert_eq!(numbers, [child, "N1".into()]);
 }
 
+/// It was PENDING and "run again" every night, with exit 4 and not a word.
+#[test]
+fn l5_a_reissue_whose_parent_was_paid_after_all_is_given_to_a_person() {
+    let mut house = House::poor();
+    house.file("night.csv", &[row("N1", 1, 100, "case 1")]);
+    let run = house.levy(&["run", "night.csv", "--quiet", "--create-ledger"]);
+    assert_eq!(run.exit, 3, "{}", run.err);
+    house.money_comes_in();
+    // The debt is given afresh and paid; then the dead one is issued again all the same.
+    house.file("fresh.csv", &[row("N2", 1, 100, "case 1")]);
+    let run = house.levy(&["run", "fresh.csv", "--quiet"]);
+    assert_eq!(run.exit, 0, "{}", run.err);
+    let rerun = house.levy(&["rerun", "night.csv", "--quiet"]);
+    assert_eq!(rerun.exit, 3, "{}", rerun.err);
+    let child = child("N1");
+    let held = house.result("night.result.csv").remove(0);
+    assert_eq!(held["levy_status"], "HELD");
+    let note = &held["levy_note"];
+    assert!(note.contains("looks like N2 in fresh.csv:2"), "{note}");
+    house.close();
+    let deducted = json!({"is": "success", "at_ms": 1_790_000_000_000_u64});
+    let line = json!({"event": "state", "no": "N1", "state": deducted});
+    write_into(&house.path("gateway/books.jsonl"), &line);
+    house.money_comes_in();
+    let told = house.levy(&["reconcile", "--batch", "night.csv", "--quiet"]);
+    assert_eq!(told.exit, 3, "{}", told.err);
+    let release = ["--release", &child, "--by", "Li Wei", "--quiet"];
+    for args in [&release[..], &["--quiet"]] {
+        let rerun = house.levy(&[&["rerun", "night.csv"], args].concat());
+        assert_eq!(rerun.exit, 3, "{}", rerun.err);
+        let row = house.result("night.result.csv").remove(0);
+        assert_eq!(
+            (&*row["levy_status"], &*row["levy_next_action"]),
+            ("PENDING", "REVIEW")
+        );
+        let note = &row["levy_note"];
+        let what = format!(
+            "N1 has paid this debt, as a verified answer says; withdraw it (`levy cancel {child}`)"
+        );
+        assert!(note.contains(&what), "{note}");
+    }
+    let shown = house.levy(&["show", &child]).out;
+    assert!(
+        shown.contains("next: not submitted: N1 has paid"),
+        "{shown}"
+    );
+    let status = house.levy(&["status"]).out;
+    assert!(status.contains("next: 1 order not submitted"), "{status}");
+    assert!(!status.contains("never sent: `levy run`"), "{status}");
+    let cancel = house.levy(&["cancel", &child]);
+    assert_eq!(cancel.exit, 0, "{}", cancel.err);
+    assert!(!house.books().orders.contains_key(&child));
+}
+
 #[test]
 fn l3_a_verified_answer_that_a_reconciliation_finds_wins_over_what_people_found_out() {
     let house = Boxed::new();
@@ -283,6 +338,11 @@ fn l3_a_verified_answer_that_a_reconciliation_finds_wins_over_what_people_found_
     assert_eq!(run.exit, 4, "{}", run.err);
     let people = ["--by", "Li Wei", "--by", "Wang Fang", "--evidence", "p. 3"];
     let resolve = ["resolve", "N1", "--as", "failed"];
+    // Not while a run may have it on the wire.
+    let lock = RunLock::take(&house.path(".levy-sandbox/ledger.db")).unwrap();
+    let resolved = house.levy(&[&resolve[..], &people].concat());
+    assert_eq!(resolved.exit, 75, "{}", resolved.err);
+    drop(lock);
     let resolved = house.levy(&[&resolve[..], &people].concat());
     assert_eq!(resolved.exit, 0, "{}", resolved.err);
     house.deducted_elsewhere("N1");

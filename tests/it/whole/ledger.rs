@@ -105,6 +105,16 @@ fn l1_a_backup_taken_during_a_run_verifies_and_holds_every_intent_that_was_sent_
     let summary = bench.summary();
     let now = json(&bench, &["ledger", "verify", "--json"], 0);
     assert_eq!(summary["journal_head"], now["journal_head"]);
+    // With the approval of a plan, which is an entry too.
+    let more = rows_of(3_001, 4);
+    fs::write(bench.path("more.csv"), more).unwrap();
+    let plan = ["plan", "more.csv", "--by", "Li Wei", "--json"];
+    let plan = json(&bench, &plan, 0);
+    let counted = (&plan["orders"], &plan["repeats"]);
+    assert_eq!(counted, (&1.into(), &3_000.into()));
+    json(&bench, &["approve", "1", "--by", "Wang Fang", "--json"], 0);
+    let now = json(&bench, &["ledger", "verify", "--json"], 0);
+    assert_ne!(summary["journal_head"], now["journal_head"]);
     python_agrees(&bench, now["journal_head"].as_str().unwrap());
 }
 

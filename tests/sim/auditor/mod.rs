@@ -51,6 +51,8 @@ pub struct Held {
     pub resolved: Option<String>,
     /// Another deduction took the place of its own.
     pub superseded: bool,
+    /// The gateway still worked on it after people had called it dead: nothing follows on their word.
+    pub worked_on: bool,
     /// The file whose batch it belongs to.
     pub file: String,
 }
@@ -446,7 +448,13 @@ impl Auditor {
 
 const ORDER: &str = "SELECT o.out_request_no, o.state, o.settled_at_ms, o.created_at_ms,
         o.first_sent_at_ms, o.deduction_id, o.generation, o.held_by IS NOT NULL, o.resolved_as, b.file,
-        d.superseded_by IS NOT NULL
+        d.superseded_by IS NOT NULL, EXISTS (
+            SELECT 1 FROM attempt AS a JOIN reply AS r ON r.attempt_id = a.attempt_id
+            WHERE a.order_id = o.order_id AND r.trust = 'VERIFIED' AND r.meaning = 'PROCESSING'
+                AND r.entry_no > (
+                    SELECT MAX(l.entry_no) FROM decision AS w
+                        JOIN decision_link AS l ON l.decision_id = w.decision_id
+                    WHERE w.order_id = o.order_id AND w.kind = 'RESOLVE_FAILED'))
     FROM orders AS o JOIN batch AS b ON b.batch_id = o.batch_id
         JOIN deduction AS d ON d.deduction_id = o.deduction_id";
 
@@ -463,5 +471,6 @@ fn held(row: &rusqlite::Row<'_>) -> rusqlite::Result<Held> {
         resolved: row.get(8)?,
         file: row.get(9)?,
         superseded: row.get(10)?,
+        worked_on: row.get(11)?,
     })
 }

@@ -59,7 +59,9 @@ impl Auditor {
     /// The order of a row that was changed: of this very content, and in place of one that is dead
     /// or was never sent; none if the row is in conflict.
     fn replaced(&self, old: &str, no: &str, row: &Row) -> Option<Held> {
-        if no.is_empty() {
+        // In conflict, it goes on naming the order that it came back from: its own result given back must
+        // be no new deduction.
+        if self.chain(old).iter().any(|held| held.no == no) {
             return None;
         }
         let before = self.newest(old);

@@ -6,11 +6,16 @@ use super::{Acceptance, Staged, one_row};
 use crate::clock::WallMs;
 use crate::ledger::sqlite::{convert, past, sql};
 use crate::ledger::{Admission, DeductionId, LedgerError, LedgerResult, OrderId};
-use crate::order::{Content, ContentDigest, Event, State};
+use crate::order::{Comeback, Content, ContentDigest, Event, OrderNo, State};
 
 /// The ordinal under which a changed row that had a number of its own gets a derived one: out of
 /// reach of the ordinals of blank-number rows, so that it never takes the number of one.
 const CHANGED_ROW_ORDINAL: u32 = 1 << 31;
+
+/// The number of a changed row that had one of its own.
+pub(in crate::ledger::sqlite) fn changed_no(digest: [u8; 32]) -> OrderNo {
+    ContentDigest(digest).derived_no(CHANGED_ROW_ORDINAL)
+}
 
 /// What becomes of a row.
 pub(super) enum Decision {
@@ -96,7 +101,7 @@ impl Acceptance<'_> {
                 let (line, content) = self.staged_content(other)?;
                 let field = self.field_that_differs(row, &content)?;
                 Ok(Decision::Conflict(format!(
-                    "the number {no} stands for another deduction in line {line} of this file, \
+                    "the number {no} stands for another deduction in row {line} of this file, \
                      whose {field} differs: clear the number or give another"
                 )))
             }
@@ -125,6 +130,11 @@ impl Acceptance<'_> {
         if own.is_none() && row.digest == old.digest {
             return Ok(Decision::Repeat(old.deduction));
         }
+        if row.comeback == Comeback::Reissue {
+            return Ok(Decision::Conflict(format!(
+                "levy_reissue asks for {returned} again, and the row was changed: clear levy_reissue to                  deduct what the row says now, or put the row back as it was"
+            )));
+        }
         self.changed(row, &old, own)
     }
 
@@ -137,10 +147,7 @@ impl Acceptance<'_> {
         let no = match (own, &row.derived_no) {
             (Some(own), _) => own.to_owned(),
             (None, Some(derived)) => derived.clone(),
-            (None, None) => ContentDigest(row.digest)
-                .derived_no(CHANGED_ROW_ORDINAL)
-                .as_str()
-                .to_owned(),
+            (None, None) => changed_no(row.digest).as_str().to_owned(),
         };
         let taken = self.by_no(&no)?;
         match (self.admit(row, taken.as_ref())?, taken) {
@@ -170,7 +177,7 @@ impl Acceptance<'_> {
                 && let Some(line) = self.unchanged_line(row, old)?
             {
                 return Ok(Decision::Conflict(format!(
-                    "the row changes {}, which line {line} of this file asks for unchanged: take one \
+                    "the row changes {}, which row {line} of this file asks for unchanged: take one \
                      of them out, or clear this row's levy_ columns and give it another number or \
                      none",
                     old.no
@@ -183,7 +190,7 @@ impl Acceptance<'_> {
                  {}`, and ask the gateway's operator which holds",
                 newest.no, newest.no
             )));
-        } else if !newest.state.is_proven_dead() {
+        } else if !newest.state.is_proven_dead() && !self.is_mended(row, &newest)? {
             return Ok(Decision::Conflict(format!(
                 "the row was changed, but {} is {}: only what was never sent or is proven to have \
                  failed can be replaced. If this is another deduction, clear the row's levy_ columns and \
@@ -268,7 +275,14 @@ impl Acceptance<'_> {
 
     /// Since the backup that this ledger came back from.
     fn may_have_been_sent(&self, known: &Known) -> LedgerResult<bool> {
-        past::may_have_been_sent(self.tx, OrderId(known.id), known.state)
+        past::may_have_been_sent(self.tx, OrderId(known.id), known.state, self.at)
+    }
+
+    /// The row of a failed file, mended: its order stands refused, and no send of it can have been
+    /// accepted. It is submitted no more once another has its place.
+    fn is_mended(&self, row: &Staged<'_>, newest: &Known) -> LedgerResult<bool> {
+        let mut statement = self.tx.prepare_cached(sql::ORDER_STANDS_REFUSED)?;
+        Ok(row.comeback == Comeback::Mended && statement.exists([newest.id])?)
     }
 
     fn was_called_paid(&self, known: &Known) -> LedgerResult<bool> {

@@ -198,6 +198,9 @@ impl Desk<'_> {
         if known.state == State::Pending {
             let decided = self.decided(staged, said);
             let tx = self.acceptance.tx;
+            // It may have been sent by this ledger as well, in the time that it forgot: that gap is not
+            // shortened by what the other tool says, and people's word stays worth as little.
+            let job = past::as_it_may_stand(tx, &mut self.journal, job, self.acceptance.at)?;
             let job = past::maybe_sent(tx, &mut self.journal, job, &decided)?;
             self.resolved(&job, said)?;
         } else {
@@ -217,7 +220,7 @@ impl Desk<'_> {
         let first = self.acceptance.first_place(known.deduction)?;
         if first.batch == self.acceptance.batch.0 {
             return Ok(Some((
-                format!("stands in line {} of this file already", first.line),
+                format!("stands in row {} of this file already", first.line),
                 "keep the row that tells its first send and its end, and take the other out",
             )));
         }

@@ -1,6 +1,6 @@
 //! The file: missing, foreign, newer, damaged, full, somebody else's, and what a crash leaves.
 
-use std::fs;
+use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::time::Duration;
@@ -12,7 +12,9 @@ use crate::ledger::laws::Engine;
 use crate::ledger::laws::fixture::{Desk, START, blank, numbered, staged};
 use crate::ledger::lock::RunLock;
 use crate::ledger::sqlite::{open, sql};
-use crate::ledger::{Environment, Ledger, LedgerError, ListScope, OpenOptions, SqliteLedger};
+use crate::ledger::{
+    BatchId, Environment, Ledger, LedgerError, ListScope, OpenOptions, SqliteLedger,
+};
 use crate::order::{Asked, State, Status};
 
 fn reopen(books: &Books) -> OpenOptions {
@@ -213,7 +215,7 @@ fn settings_are_what_they_must_be() {
         ("temp_store", "1"),
         ("busy_timeout", "10000"),
         ("application_id", "1279612505"),
-        ("user_version", "1"),
+        ("user_version", "2"),
     ] {
         let found: rusqlite::types::Value = ledger
             .conn
@@ -231,7 +233,7 @@ fn settings_are_what_they_must_be() {
 #[test]
 fn migrations_go_in_order_and_one_that_fails_leaves_nothing() {
     let books = Books::new();
-    let mut ledger = books.sqlite();
+    let mut conn = first_version(&books);
     let first = sql::MIGRATIONS[0];
     let good = "ALTER TABLE run ADD COLUMN note TEXT";
     let bad = "ALTER TABLE run ADD COLUMN host TEXT; ALTER TABLE nothing ADD COLUMN x TEXT";
@@ -239,12 +241,44 @@ fn migrations_go_in_order_and_one_that_fails_leaves_nothing() {
         conn.pragma_query_value(None, "user_version", |row| row.get(0))
             .unwrap()
     };
-    open::migrate(&mut ledger.conn, 1, &[first, good], None).unwrap();
-    assert_eq!(version(&ledger.conn), 2);
-    assert!(open::migrate(&mut ledger.conn, 2, &[first, good, bad], None).is_err());
-    assert_eq!(version(&ledger.conn), 2);
-    ledger.conn.prepare("SELECT note FROM run").unwrap();
-    assert!(ledger.conn.prepare("SELECT host FROM run").is_err());
+    open::migrate(&mut conn, 1, &[first, good], None).unwrap();
+    assert_eq!(version(&conn), 2);
+    assert!(open::migrate(&mut conn, 2, &[first, good, bad], None).is_err());
+    assert_eq!(version(&conn), 2);
+    conn.prepare("SELECT note FROM run").unwrap();
+    assert!(conn.prepare("SELECT host FROM run").is_err());
+}
+
+/// A ledger as the first version made it.
+fn first_version(books: &Books) -> Connection {
+    let mut conn = Connection::open(books.path()).unwrap();
+    fs::set_permissions(books.path(), Permissions::from_mode(0o600)).unwrap();
+    conn.pragma_update(None, "foreign_keys", "ON").unwrap();
+    let binding = books.options().binding;
+    open::migrate(&mut conn, 0, &sql::MIGRATIONS[..1], Some(&binding)).unwrap();
+    conn
+}
+
+#[test]
+fn a_ledger_of_the_first_version_is_brought_up_to_date_with_all_that_it_had() {
+    let books = Books::new();
+    let conn = first_version(&books);
+    conn.execute_batch(
+        "INSERT INTO batch VALUES (1, zeroblob(32), 'old.csv', '[]', 44, 1, 5);
+         INSERT INTO batch_row (batch_id, ordinal, line, cells, kind) VALUES (1, 1, 2, '[]', 'INVALID');",
+    )
+    .unwrap();
+    drop(conn);
+    let binding = books.options().binding;
+    let read = SqliteLedger::open_read_only(&books.path(), &binding);
+    assert!(matches!(read, Err(LedgerError::Refused(words)) if words.contains("older levy")));
+    let mut ledger = books.sqlite();
+    assert_eq!(
+        ledger.batch(BatchId(1)).unwrap().unwrap().head.file,
+        "old.csv"
+    );
+    assert_eq!(ledger.plans_waiting().unwrap(), []);
+    assert_eq!(ledger.verify().unwrap(), Vec::<String>::new());
 }
 
 #[test]

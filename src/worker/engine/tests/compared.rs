@@ -228,3 +228,66 @@ fn a_lane_whose_every_order_is_told_otherwise_is_compared_to_its_end() {
         assert_eq!(echo.as_deref(), Some("echoed {\"amount\":\"9999\"}"));
     }
 }
+
+/// One order at a time it would take as many round trips as there are orders.
+#[test]
+fn a_gateway_that_knows_nothing_any_more_is_asked_at_the_pace_of_any_other() {
+    let (mut world, batch) = World::new(300, 3, always(Does::Right));
+    world.run(Scope::Batch(batch));
+    let after = world.ledger.last_attempt().unwrap();
+    world.sends.clear();
+    world.script = always(Does::NotFound);
+    let begun = world.now.mono;
+    let report = world.run(world.everything_sent());
+    assert_eq!((report.stop, report.attempts), (None, 300));
+    let took = world.now.mono - begun;
+    assert!(took < world.latency * 100, "{took:?}: one after the other");
+    assert!(world.compared(after).iter().all(|c| c.told.is_some()));
+    world.audit(batch);
+}
+
+#[test]
+fn l3_a_not_known_that_anybody_may_have_said_is_asked_for_again() {
+    let (mut world, batch) = World::new(3, 1, always(Does::Right));
+    world.run(Scope::Batch(batch));
+    let after = world.ledger.last_attempt().unwrap();
+    world.sends.clear();
+    world.counts.clear();
+    world.script = Box::new(|no, _, nth| match no.as_str() {
+        "N000002" if nth == 1 => Does::NotFoundUnsigned,
+        "N000003" => Does::NotFoundUnsigned,
+        _ => Does::Right,
+    });
+    world.run(world.everything_sent());
+    let times = |n: u32| {
+        let no = format!("N{n:06}");
+        world.queries().iter().filter(|asked| **asked == no).count()
+    };
+    assert_eq!([times(1), times(2), times(3)], [1, 2, 6]);
+    let compared = world.compared(after);
+    let told = compared.iter().map(|c| c.told.is_some());
+    assert_eq!(told.collect::<Vec<_>>(), [true, true, false]);
+}
+
+/// Three runs that ask for the proof in vain give a close to a person; a comparison is none of them.
+#[test]
+fn a_comparison_is_no_run_that_asked_for_a_proof_in_vain() {
+    let script: Script = Box::new(|_, asked, _| match asked {
+        Asked::Submission => Does::NotEnoughUnsigned,
+        Asked::Query => Does::ServerError,
+    });
+    let (mut world, batch) = World::new(1, 1, script);
+    world.run(Scope::Batch(batch));
+    let runs = |world: &mut World| {
+        let no = OrderNo::parse("N000001").unwrap();
+        let standing = world.ledger.story(&no).unwrap().unwrap().standing;
+        assert_eq!(standing.state, State::Closed);
+        standing.proof_runs
+    };
+    assert_eq!(runs(&mut world), 1);
+    // Past its window a query can't close it, so that it is dealt.
+    world.pass(Duration::from_millis(WINDOW_MS as u64));
+    let report = world.run(world.everything_sent());
+    assert!(report.attempts > 0);
+    assert_eq!(runs(&mut world), 1);
+}

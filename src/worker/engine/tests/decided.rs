@@ -125,3 +125,26 @@ fn l3_a_verified_reply_that_contradicts_two_people_is_an_alert_of_the_run() {
         assert!(world.ledger.verify().unwrap().is_empty());
     }
 }
+
+/// What is awaited when a run ends comes late, and is no lane's fault.
+#[test]
+fn a_lane_that_waits_when_the_run_is_stopped_is_not_blamed_for_the_time_after() {
+    let script: Script = Box::new(|no, _, _| {
+        let n: u32 = no.as_str()[1..].parse().unwrap();
+        match n.is_multiple_of(2) {
+            true => Does::Silent,
+            false => Does::Right,
+        }
+    });
+    let (mut world, batch) = World::new(8, 2, script);
+    let mut settings = world.settings();
+    // A second before the lane without replies would be stopped; the last of them comes after it.
+    settings.until = Some(world.now.wall.plus_ms(119_000));
+    let report = world.run_with(Scope::Batch(batch), settings, u64::MAX);
+    let report = report.unwrap();
+    assert_eq!(
+        (report.stop, report.stopped_lanes),
+        (Some(Stop::Until), vec![])
+    );
+    world.audit(batch);
+}

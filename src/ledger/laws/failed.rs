@@ -1,0 +1,231 @@
+//! Rows of a failed file: those of a result that need somebody, without the number where the row must be
+//! mended, and with `levy_reissue`.
+
+use super::fixture::{Desk, Engine, blank, no, numbered};
+use super::reissue::STATES;
+use crate::ledger::{
+    BatchId, HOLD_DAYS_DEFAULT, Only, Person, Phase, Reissue, Reissued, Rerun, Scope, StagedOrder,
+    Unsent, Written,
+};
+use crate::order::{Asked, Comeback, NextAction, State, Status};
+
+impl Desk {
+    /// A file of one row whose order stands so.
+    fn one(&mut self, number: &str, state: State) -> BatchId {
+        let (batch, _) = self.file("one.csv", vec![numbered(number, "a", 100)]);
+        self.bring(batch, number, state);
+        batch
+    }
+
+    /// As a run of a failed file issues.
+    fn issue_asked(&mut self, batch: BatchId) -> Vec<Reissued> {
+        let page = self.ledger.proofs(batch, Only::Asked, 0, 9, self.now);
+        let proofs = page.unwrap().into_iter().map(|(_, proof)| proof).collect();
+        self.ledger.reissue(batch, proofs, self.now).unwrap()
+    }
+
+    fn asked(&mut self, batch: BatchId) -> u64 {
+        self.ledger.reissues_asked(batch).unwrap()
+    }
+}
+
+fn asks(number: &str) -> StagedOrder {
+    numbered("A", "a", 100).failed(number, Comeback::Reissue)
+}
+
+pub(in crate::ledger) fn l2_a_row_of_a_failed_file_that_nobody_mended_is_its_order(
+    engine: &dyn Engine,
+) {
+    for state in STATES {
+        let mut desk = Desk::new(engine);
+        let number = format!("A{}", state.as_str().replace('_', ""));
+        let (one, _) = desk.file(&number, vec![numbered(&number, state.as_str(), 100)]);
+        desk.bring(one, &number, state);
+        // Its number was cleared, where the row must be mended.
+        for own in [None, Some(no(&number))] {
+            let mut row = blank(state.as_str(), 100).failed(&number, Comeback::Mended);
+            row.no = own.clone();
+            let (two, accepted) = desk.file(&format!("{number}{own:?}"), vec![row]);
+            assert_eq!((accepted.repeats, accepted.orders), (1, 0), "{state}");
+            assert_eq!(desk.rows(two)[0].status, Status::of(state));
+        }
+    }
+}
+
+pub(in crate::ledger) fn l5_a_mended_row_takes_the_place_of_an_order_that_stands_refused_once(
+    engine: &dyn Engine,
+) {
+    let mut desk = Desk::new(engine);
+    let one = desk.one("A", State::Rejected);
+    let mended = |fen| blank("a", fen).failed("A", Comeback::Mended);
+    let rerun = Scope::Rerun(one, Rerun::IssuedAndRejected(Unsent::Nothing));
+    let refused = desk.deck(rerun, Phase::Open);
+    assert_eq!(refused.len(), 1);
+    // What comes back as the row of a result is none: nothing proves its order dead.
+    let (result, _) = desk.file("one.result.csv", vec![blank("a", 101).back("A")]);
+    assert_eq!(desk.statuses(result), [Status::Conflict]);
+
+    let (two, accepted) = desk.file("fixed.csv", vec![mended(101)]);
+    assert_eq!((accepted.orders, accepted.held), (1, 0));
+    let first = blank("a", 101).derived(1);
+    assert!(desk.find(two, &first).is_some());
+    let old = &desk.rows(one)[0];
+    assert_eq!(
+        (old.status, old.next_action),
+        (Status::Rejected, NextAction::None)
+    );
+    assert!(old.note.contains("replaced by fixed.csv:2"), "{}", old.note);
+    let new = &desk.rows(two)[0];
+    assert_eq!(
+        (new.status, new.next_action, new.note.as_str()),
+        (Status::Pending, NextAction::RunAgain, "")
+    );
+
+    // The same mend again is the same deduction, and another is none.
+    let (again, accepted) = desk.file("again.csv", vec![mended(101), mended(102)]);
+    assert_eq!(
+        (accepted.repeats, accepted.conflicts, accepted.orders),
+        (1, 1, 0)
+    );
+    assert_eq!(desk.statuses(again), [Status::Pending, Status::Conflict]);
+
+    // Nothing submits the refused one any more.
+    assert_eq!(desk.ledger.lanes(rerun).unwrap(), []);
+    assert!(desk.deck(rerun, Phase::Open).is_empty());
+    let claim = desk.ask(&refused[0], Asked::Submission);
+    assert!(matches!(desk.write(claim), Written::Refused(..)));
+    // What stands refused keeps nobody from submitting what took its place.
+    let mended = desk.deck(Scope::Batch(two), Phase::Pending);
+    desk.claim(&mended[0], Asked::Submission);
+}
+
+pub(in crate::ledger) fn l5_a_refused_order_that_may_have_been_accepted_is_not_replaced(
+    engine: &dyn Engine,
+) {
+    let mended = || blank("a", 101).failed("A", Comeback::Mended);
+    // Since the backup that the ledger came back from.
+    let mut desk = Desk::new(engine);
+    desk.one("A", State::Rejected);
+    let by = Person::parse("Li Wei").unwrap();
+    desk.ledger.restored(desk.now, &by, desk.now).unwrap();
+    let (two, _) = desk.file("fixed.csv", vec![mended()]);
+    assert_eq!(desk.statuses(two), [Status::Conflict]);
+}
+
+pub(in crate::ledger) fn l5_a_row_that_asks_for_a_new_number_gets_one_once(engine: &dyn Engine) {
+    let mut desk = Desk::new(engine);
+    let rows = vec![numbered("A", "a", 100), numbered("B", "b", 100)];
+    let (one, _) = desk.file("one.csv", rows);
+    desk.bring(one, "A", State::Failed);
+    desk.bring(one, "B", State::Failed);
+    let quiet = numbered("B", "b", 100).failed("B", Comeback::Mended);
+    // Two rows that ask are one wish.
+    let (two, accepted) = desk.file("failed.csv", vec![quiet, asks("A"), asks("A")]);
+    assert_eq!((accepted.repeats, accepted.orders), (3, 0));
+    assert_eq!(desk.asked(two), 2);
+    assert!(
+        desk.rows(two)[1]
+            .note
+            .contains("not yet: run this file again")
+    );
+
+    let issued = desk.issue_asked(two);
+    assert_eq!(issued.len(), 1, "B's row is silent");
+    assert_eq!(issued[0].parent, no("A"));
+    let child = no("A").reissued(2);
+    assert_eq!(
+        issued[0].outcome,
+        Reissue::Issued {
+            child: child.clone()
+        }
+    );
+    assert_eq!((desk.asked(two), desk.issue_asked(two)), (0, vec![]));
+    assert!(!desk.rows(two)[1].note.contains("levy_reissue"));
+
+    // It dies as well: the row's wish was for the first one.
+    desk.bring(two, child.as_str(), State::ClosedProven);
+    assert_eq!((desk.asked(two), desk.issue_asked(two)), (0, vec![]));
+    // Nor does an old file ask for another.
+    let (three, _) = desk.file("old.csv", vec![asks("A")]);
+    assert_eq!((desk.asked(three), desk.issue_asked(three)), (0, vec![]));
+    let note = &desk.rows(three)[0].note;
+    assert!(note.contains("A was issued again before, as LV"), "{note}");
+    // One that shows it does.
+    let (four, _) = desk.file("new.csv", vec![asks(child.as_str())]);
+    assert_eq!((desk.asked(four), desk.issue_asked(four).len()), (1, 1));
+}
+
+pub(in crate::ledger) fn l5_levy_reissue_gives_nothing_a_new_number_that_is_not_dead(
+    engine: &dyn Engine,
+) {
+    for state in STATES {
+        let mut desk = Desk::new(engine);
+        let number = format!("R{}", state.as_str().replace('_', ""));
+        let row = || numbered(&number, state.as_str(), 100);
+        let (one, _) = desk.file(&number, vec![row()]);
+        desk.bring(one, &number, state);
+        let asking = row().failed(&number, Comeback::Reissue);
+        let (two, accepted) = desk.file(&format!("{number} again"), vec![asking]);
+        assert_eq!((accepted.repeats, accepted.orders), (1, 0), "{state}");
+        let issued = desk.issue_asked(two);
+        assert_eq!(issued.len(), usize::from(state.is_proven_dead()), "{state}");
+        if !state.is_proven_dead() {
+            let shown = &desk.rows(two)[0];
+            assert_eq!(shown.status, Status::of(state));
+            let want = format!("levy_reissue: {number} is not issued again: ");
+            assert!(shown.note.contains(&want), "{state}: {}", shown.note);
+        }
+    }
+}
+
+pub(in crate::ledger) fn l2_a_row_is_changed_or_issued_again_and_not_both(engine: &dyn Engine) {
+    let mut desk = Desk::new(engine);
+    let one = desk.one("A", State::Failed);
+    let changed = blank("a", 101).failed("A", Comeback::Reissue);
+    let mut renumbered = asks("A");
+    renumbered.no = Some(no("N"));
+    let (two, accepted) = desk.file("failed.csv", vec![changed, renumbered]);
+    assert_eq!((accepted.conflicts, accepted.orders), (2, 0));
+    for row in desk.rows(two) {
+        assert!(row.note.contains("clear levy_reissue"), "{}", row.note);
+        assert_eq!(row.came_back_as.as_deref(), Some("A"));
+    }
+    assert_eq!((desk.asked(two), desk.issue_asked(two)), (0, vec![]));
+    assert_eq!(desk.rows(one)[0].next_action, NextAction::Reissue);
+}
+
+pub(in crate::ledger) fn l7_what_came_back_and_is_no_order_keeps_the_number_that_it_came_back_with(
+    engine: &dyn Engine,
+) {
+    let mut desk = Desk::new(engine);
+    desk.one("A", State::Success);
+    let changed = || blank("a", 101).back("A");
+    let unknown = || blank("b", 1).back("NOBODYS");
+    let mut rows = super::fixture::staged(vec![
+        Ok(changed()),
+        Ok(unknown()),
+        Err("amount: must be given".into()),
+    ]);
+    rows[2].came_back_as = Some("A".into());
+    desk.ledger.stage_clear().unwrap();
+    desk.ledger.stage(&rows).unwrap();
+    let head = Desk::head("one.result.csv");
+    let (batch, _) = desk
+        .ledger
+        .accept(&head, desk.now, HOLD_DAYS_DEFAULT)
+        .unwrap();
+    let shown: Vec<_> = desk
+        .rows(batch.id)
+        .into_iter()
+        .map(|row| (row.status, row.order.is_none(), row.came_back_as.unwrap()))
+        .collect();
+    let named = |status, number: &str| (status, true, number.to_owned());
+    assert_eq!(
+        shown,
+        [
+            named(Status::Conflict, "A"),
+            named(Status::Invalid, "NOBODYS"),
+            named(Status::Invalid, "A"),
+        ]
+    );
+}

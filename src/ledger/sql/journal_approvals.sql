@@ -1,0 +1,3 @@
+-- Approvals as the decisions that they are, in the columns of journal_decisions.sql.
+SELECT entry_no, link, plan_id, 'APPROVE', made_by, approved_by, at_ms, words, NULL, 0
+FROM approval ORDER BY entry_no

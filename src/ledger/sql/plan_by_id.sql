@@ -1,0 +1,1 @@
+SELECT * FROM file_plan WHERE plan_id = ?1

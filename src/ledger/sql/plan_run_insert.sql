@@ -1,0 +1,1 @@
+INSERT INTO plan_run (plan_id, batch_id) VALUES (?1, ?2)

@@ -1,0 +1,1 @@
+SELECT words FROM plan_words WHERE plan_id = ?1

@@ -1,0 +1,43 @@
+//! Why a row's `levy_reissue` came to nothing, where its status alone does not say so.
+
+use rusqlite::Row;
+
+use crate::ledger::LedgerResult;
+use crate::order::{Resolution, State};
+
+/// Words for a row that asked for a new number and did not get one; none if it did, or did not ask.
+pub(super) fn unfulfilled(
+    row: &Row<'_>,
+    state: State,
+    resolved: Option<Resolution>,
+) -> LedgerResult<Option<String>> {
+    let Some(asked) = row.get::<_, Option<String>>("reissues")? else {
+        return Ok(None);
+    };
+    let newest: String = row.get("out_request_no")?;
+    if newest != asked {
+        let elsewhere = row.get::<_, Option<String>>("other_file")?.is_some();
+        return Ok(elsewhere.then(|| {
+            format!("levy_reissue: {asked} was issued again before, as {newest}: nothing was done")
+        }));
+    }
+    let why = match (state, resolved) {
+        (State::Success, _) => "it was deducted",
+        // Two people's word says by itself from when on.
+        (State::Failed | State::ClosedProven, _) => "not yet: run this file again",
+        (_, Some(Resolution::Success)) => "people found that it was deducted",
+        (_, Some(Resolution::Failed)) => return Ok(None),
+        (State::Pending, None) => "it was never sent, and is sent with its own file",
+        (State::Unknown | State::Processing | State::Closed, None) => {
+            "it may still be deducted, and was asked for under its own number"
+        }
+        (State::Rejected, None) => "it was refused: mend the row, and leave levy_reissue empty",
+        (State::Held, None) => "it was never sent: release it, if it is no repetition",
+        (State::Conflict, None) => "it was never sent: give the row a number of its own",
+        (State::Cancelled, None) => "it was withdrawn before it was sent",
+        (State::Expired, None) => "nobody knows what became of it: a person finds out",
+    };
+    Ok(Some(format!(
+        "levy_reissue: {asked} is not issued again: {why}"
+    )))
+}
