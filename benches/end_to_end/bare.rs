@@ -21,7 +21,10 @@ pub fn run(rounds: u64) {
     let der = caller.expect("a test key").to_pkcs8_der().expect("DER");
     let caller = KeyPair::from_pkcs8(der.as_bytes()).expect("a test key");
     let public = rsa::PublicKey::from_public_key_pem(&text("keys/platform_pub.spki.pem"));
-    let spki = public.expect("a test key").to_public_key_der().expect("DER");
+    let spki = public
+        .expect("a test key")
+        .to_public_key_der()
+        .expect("DER");
     let verifying = ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, spki.as_bytes());
     let verifying = verifying.expect("a test key");
     let sealing = PublicEncryptingKey::from_der(spki.as_bytes()).expect("a test key");
@@ -29,7 +32,9 @@ pub fn run(rounds: u64) {
 
     let reply = vec![b'r'; VERIFIED_BYTES];
     let replied = keys::platform().signature(&reply);
-    let replied = data_encoding::BASE64.decode(replied.as_bytes()).expect("base64");
+    let replied = data_encoding::BASE64
+        .decode(replied.as_bytes())
+        .expect("base64");
     let mut request = vec![b'q'; SIGNED_BYTES];
     let account = b"8609cb22e1774a50a930e414cc71eca06121bc";
     let mut signature = vec![0; caller.public_modulus_len()];
@@ -44,9 +49,7 @@ pub fn run(rounds: u64) {
         sealing
             .encrypt(&OAEP_SHA1_MGF1SHA1, account, &mut sealed, None)
             .expect("it seals");
-        verifying
-            .verify_sig(&reply, &replied)
-            .expect("it verifies");
+        verifying.verify_sig(&reply, &replied).expect("it verifies");
         black_box((&signature, &sealed));
     }
     println!("{}", begun.elapsed().as_secs_f64());

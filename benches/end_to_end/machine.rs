@@ -76,7 +76,10 @@ pub fn run_until(command: &mut Command, words: &str) -> f64 {
     let seconds = begun.elapsed().as_secs_f64();
     child.kill().expect("a child");
     let _ = child.wait();
-    assert!(said.ends_with('\n'), "{command:?} never said {words:?}: {said}");
+    assert!(
+        said.ends_with('\n'),
+        "{command:?} never said {words:?}: {said}"
+    );
     seconds
 }
 
@@ -157,7 +160,8 @@ pub fn settings(directory: &Path, port: u16) -> std::path::PathBuf {
         let mut made = OpenOptions::new();
         let made = made.write(true).create_new(true).mode(0o600).open(&key);
         let pem = keys::pem("vectors/wechat_doc_test_key.pkcs8.pem");
-        made.and_then(|mut key| key.write_all(&pem)).expect("a key of its own");
+        made.and_then(|mut key| key.write_all(&pem))
+            .expect("a key of its own");
     }
     let text = format!(
         "[merchant]\nmchid = \"{CALLER}\"\ncertificate = {:?}\nprivate_key = {:?}\n\

@@ -24,6 +24,8 @@ const BARE_ROUNDS: u64 = 10_000;
 /// Rows of the large batch, and of the large ledger, if nothing else is asked for.
 const ROWS: u64 = 1_000_000;
 const LARGE: u64 = 10_000_000;
+/// What a run says once its batch is on disk.
+const ACCEPTED: &str = " orders (";
 /// How often a short command is repeated.
 const REPEATS: usize = 40;
 
@@ -117,6 +119,17 @@ impl Bench {
         command
     }
 
+    /// The same with its words, of which one says that the batch is accepted.
+    fn loud(&self, settings: &Path, file: &Path) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_levy"));
+        command
+            .args(["run", "--yes", "--create-ledger", "--config"])
+            .arg(settings)
+            .arg(file)
+            .current_dir(self.directory.path());
+        command
+    }
+
     fn forget(&self) {
         for end in ["", "-wal", "-shm", ".lock"] {
             let _ = std::fs::remove_file(self.path(&format!("levy.db{end}")));
@@ -124,11 +137,20 @@ impl Bench {
     }
 
     /// A run of this shape, whole, and what arrived.
-    fn whole(&self, cores: Option<(u32, u32)>, latency: u64, shape: Shape) -> (Took, serde_json::Value) {
+    fn whole(
+        &self,
+        cores: Option<(u32, u32)>,
+        latency: u64,
+        shape: Shape,
+    ) -> (Took, serde_json::Value) {
         self.forget();
         let file = self.path("batch.csv");
         shape.write(&file).expect("a batch");
-        let beforehand = if shape.rows <= 100_000 && shape.own_accounts { shape.rows } else { 0 };
+        let beforehand = if shape.rows <= 100_000 && shape.own_accounts {
+            shape.rows
+        } else {
+            0
+        };
         let arguments = [latency, beforehand, shape.merchants, shape.series].map(|n| n.to_string());
         let gateway = Gateway::start(cores.map(|(_, other)| other), &arguments);
         let settings = settings(self.directory.path(), gateway.port);
@@ -168,8 +190,18 @@ fn cpu(bench: &Bench) {
     let floor = (floor + again) / 2.0;
     let row = took.cpu_seconds / RUN_ROWS as f64;
     let how = format!("{:.0} µs a row, bare {:.0} µs", row * 1e6, floor * 1e6);
-    told("processor time of a row", Target::AtMost(1.35), row / floor, &how);
-    told("peak MiB of a run of 20,000 rows", Target::AtMost(64.0), took.peak_mib, "");
+    told(
+        "processor time of a row",
+        Target::AtMost(1.35),
+        row / floor,
+        &how,
+    );
+    told(
+        "peak MiB of a run of 20,000 rows",
+        Target::AtMost(64.0),
+        took.peak_mib,
+        "",
+    );
 }
 
 fn one_core(bench: &Bench) {
@@ -179,7 +211,12 @@ fn one_core(bench: &Bench) {
     let rate = RUN_ROWS as f64 / took.seconds;
     let bare = 2.0 / (floor + again);
     let how = format!("{rate:.0} rows a second, bare {bare:.0}");
-    told("rows a second on one core", Target::AtLeast(0.70), rate / bare, &how);
+    told(
+        "rows a second on one core",
+        Target::AtLeast(0.70),
+        rate / bare,
+        &how,
+    );
 }
 
 fn limit(bench: &Bench) {
@@ -218,19 +255,22 @@ fn large(bench: &Bench) {
         .current_dir(bench.directory.path()));
     assert_eq!(checked.exit, 0, "check");
     let how = format!("{:.2} s, bare {:.2} s", checked.seconds, bare.seconds);
-    told("check", Target::AtMost(4.0), checked.seconds / bare.seconds, &how);
-    told("peak MiB of a check", Target::AtMost(100.0), checked.peak_mib, "");
+    told(
+        "check",
+        Target::AtMost(4.0),
+        checked.seconds / bare.seconds,
+        &how,
+    );
+    told(
+        "peak MiB of a check",
+        Target::AtMost(100.0),
+        checked.peak_mib,
+        "",
+    );
 
     // A port where nobody answers: only what comes before the first send is looked at.
     let nowhere = settings(bench.directory.path(), 9);
-    let mut staging = bench.levy(None, &nowhere, &file);
-    staging.env_remove("LEVY_QUIET");
-    let mut loud = Command::new(env!("CARGO_BIN_EXE_levy"));
-    loud.args(["run", "--yes", "--create-ledger", "--config"])
-        .arg(&nowhere)
-        .arg(&file)
-        .current_dir(bench.directory.path());
-    let staged = run_until(&mut loud, " orders (");
+    let staged = run_until(&mut bench.loud(&nowhere, &file), ACCEPTED);
     let shell = imported(bench, name);
     let how = format!("{staged:.2} s, sqlite3 {shell:.2} s");
     told("staging", Target::AtMost(1.2), staged / shell, &how);
@@ -239,24 +279,53 @@ fn large(bench: &Bench) {
     let live = settings(bench.directory.path(), gateway.port);
     let took = run(&mut bench.levy(None, &live, &file));
     let arrived = gateway.stop();
-    assert_eq!((took.exit, &arrived["arrived"]), (0, &rows.into()), "the run");
-    told("peak MiB of a large run", Target::AtMost(100.0), took.peak_mib, "");
+    assert_eq!(
+        (took.exit, &arrived["arrived"]),
+        (0, &rows.into()),
+        "the run"
+    );
+    told(
+        "peak MiB of a large run",
+        Target::AtMost(100.0),
+        took.peak_mib,
+        "",
+    );
     let again = run(&mut bench.levy(None, &nowhere, &file));
     assert_eq!(again.exit, 0, "given again");
     let how = format!("{:.2} s, staging {staged:.2} s", again.seconds);
-    told("the same file again", Target::AtMost(0.5), again.seconds / staged, &how);
+    told(
+        "the same file again",
+        Target::AtMost(0.5),
+        again.seconds / staged,
+        &how,
+    );
 
-    let bytes = std::fs::metadata(bench.path("levy.db")).expect("a ledger").len();
+    let bytes = std::fs::metadata(bench.path("levy.db"))
+        .expect("a ledger")
+        .len();
     let each = bytes as f64 / rows as f64;
-    told("bytes of an order in the ledger", Target::AtMost(512.0), each, "");
+    told(
+        "bytes of an order in the ledger",
+        Target::AtMost(512.0),
+        each,
+        "",
+    );
     let mut status = Command::new(env!("CARGO_BIN_EXE_levy"));
-    status.args(["status", "--config"]).arg(&live).current_dir(bench.directory.path());
+    status
+        .args(["status", "--config"])
+        .arg(&live)
+        .current_dir(bench.directory.path());
     let status = run(&mut status);
-    let counted = run(Command::new("sqlite3").arg(bench.path("levy.db")).arg(
-        "SELECT state, count(*) FROM orders GROUP BY state",
-    ));
+    let counted = run(Command::new("sqlite3")
+        .arg(bench.path("levy.db"))
+        .arg("SELECT state, count(*) FROM orders GROUP BY state"));
     let how = format!("{:.2} s, sqlite3 {:.2} s", status.seconds, counted.seconds);
-    told("status", Target::AtMost(2.0), status.seconds / counted.seconds, &how);
+    told(
+        "status",
+        Target::AtMost(2.0),
+        status.seconds / counted.seconds,
+        &how,
+    );
 
     let few = Shape {
         rows: rows / 10,
@@ -298,13 +367,7 @@ fn large_ledger(bench: &Bench) {
     let staged = |name: &str, shape: Shape| {
         let file = bench.path(name);
         shape.write(&file).expect("a batch");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_levy"));
-        command
-            .args(["run", "--yes", "--create-ledger", "--config"])
-            .arg(&nowhere)
-            .arg(&file)
-            .current_dir(bench.directory.path());
-        let seconds = run_until(&mut command, " orders (");
+        let seconds = run_until(&mut bench.loud(&nowhere, &file), ACCEPTED);
         std::fs::remove_file(file).expect("it was there");
         seconds
     };
@@ -332,7 +395,12 @@ fn large_ledger(bench: &Bench) {
     }
     let full = staged("full.csv", batch(102));
     let how = format!("{full:.3} s, empty {empty:.3} s, staged");
-    told("10,000 rows against a large ledger", Target::AtMost(1.3), full / empty, &how);
+    told(
+        "10,000 rows against a large ledger",
+        Target::AtMost(1.3),
+        full / empty,
+        &how,
+    );
 }
 
 fn short(_: &Bench) {
