@@ -78,6 +78,23 @@ pub(super) fn is_error(text: &str) -> bool {
     ERRORS.contains(&text)
 }
 
+/// What stands before a cell of a workbook that was refused for its kind, wherever it is written again
+/// as a text: otherwise a number that had lost its zeros would be a valid text in the result.
+pub(super) const UNFIT: &str = "#CELL! ";
+
+/// A cell as it is written again.
+pub(super) fn marked(text: &str, unfit: bool) -> Cow<'_, str> {
+    match unfit {
+        true => Cow::Owned(format!("{UNFIT}{text}")),
+        false => Cow::Borrowed(text),
+    }
+}
+
+/// Whether a cell was written again by levy with [`UNFIT`].
+pub(super) fn was_unfit(text: &str) -> bool {
+    text.starts_with(UNFIT.trim_end())
+}
+
 /// Whether a cell is the label of a row of totals.
 pub(super) fn is_total(text: &str) -> bool {
     const LABELS: [&str; 11] = [

@@ -6,6 +6,7 @@ use csv::StringRecord;
 use unicode_normalization::UnicodeNormalization;
 
 use super::COLUMNS_MAX;
+use super::cell::marked;
 use super::escape::unescape_cell;
 use super::fault::{FileFaultKind, shown};
 
@@ -325,9 +326,10 @@ impl Columns {
     }
 
     /// The cells of a row that a result carries on.
-    pub(super) fn carried_cells(&self, record: &StringRecord) -> Vec<String> {
+    pub(super) fn carried_cells(&self, record: &StringRecord, unfit: &[usize]) -> Vec<String> {
         let cells = self.carried.iter();
-        cells.map(|&i| self.cell(record, i).to_owned()).collect()
+        let marked = |&i: &usize| marked(self.cell(record, i), unfit.contains(&i)).into_owned();
+        cells.map(marked).collect()
     }
 }
 

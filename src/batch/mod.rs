@@ -16,6 +16,7 @@ mod workbook;
 
 pub mod columns;
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::fmt;
 use std::fs::File;
@@ -111,6 +112,8 @@ pub struct InputRow {
     pub amount: Option<Fen>,
     /// What stands in `levy_out_request_no`, of an invalid row too.
     pub came_back_as: Option<String>,
+    /// The places, from 0, of cells that their kind in a workbook rules out.
+    pub unfit: Vec<usize>,
     /// What may be wrong with it, and is not for levy to tell: the row goes on.
     pub doubts: Vec<Fault>,
 }
@@ -302,7 +305,7 @@ impl<R: Read> Reader<R> {
             }
         };
         let header = Header {
-            cells: columns.carried_cells(records.record()),
+            cells: columns.carried_cells(records.record(), &[]),
             delimiter,
             returned: columns.returned,
             failed: columns.failed(),
@@ -399,10 +402,14 @@ impl<R: Read> Reader<R> {
     }
 
     /// Every cell of the row that was given last, as it stands in the file; empty ones of a blank row.
-    pub fn raw(&self) -> Vec<&str> {
+    /// A cell that its kind rules out is marked, so that as a text it is a fault still.
+    pub fn raw(&self, row: &InputRow) -> Vec<Cow<'_, str>> {
+        let cells = self.record.iter().enumerate();
         match self.behind {
-            Some(_) => vec![""; self.columns.width()],
-            None => self.record.iter().collect(),
+            Some(_) => vec!["".into(); self.columns.width()],
+            None => cells
+                .map(|(place, cell)| cell::marked(cell, row.unfit.contains(&place)))
+                .collect(),
         }
     }
 
@@ -472,7 +479,8 @@ impl<R: Read> Reader<R> {
         InputRow {
             ordinal: self.rows,
             line: lines.row,
-            cells: self.columns.carried_cells(record),
+            cells: self.columns.carried_cells(record, &checked.unfit),
+            unfit: checked.unfit,
             outcome: checked.outcome,
             amount: checked.amount,
             came_back_as: checked.came_back_as,

@@ -410,6 +410,63 @@ fn blanks_of_blank_rows_are_kept_up_to_a_maximum() {
 }
 
 #[test]
+fn l2_a_cell_that_its_kind_ruled_out_is_no_valid_text_when_it_is_written_again() {
+    for name in ["numeric-ids", "percent-amounts", "formula-without-value"] {
+        let path = format!(
+            "{}/fixtures/files/workbook-{name}.xlsx",
+            env!("CARGO_MANIFEST_DIR")
+        );
+        let mut reader = Reader::open(Path::new(&path), Rules::default()).unwrap();
+        let header = reader.head().cells.clone();
+        let mut refused = 0;
+        while let Some(row) = reader.next_row().unwrap() {
+            if row.unfit.is_empty() {
+                continue;
+            }
+            refused += 1;
+            let raw: Vec<String> = reader
+                .raw(&row)
+                .iter()
+                .map(|cell| cell.to_string())
+                .collect();
+            for cells in [&row.cells, &raw] {
+                let mut csv = csv::Writer::from_writer(Vec::new());
+                csv.write_record(&header).unwrap();
+                csv.write_record(cells).unwrap();
+                let text = csv.into_inner().unwrap();
+                let mut again = Reader::new("a.csv", &text[..], Rules::default()).unwrap();
+                let again = again.next_row().unwrap().unwrap();
+                let faults = again.outcome.unwrap_err();
+                let told = faults
+                    .iter()
+                    .any(|fault| fault.to_string().contains("was no text"));
+                assert!(told, "{name}: {faults:?}");
+            }
+        }
+        assert!(refused > 0, "{name}");
+    }
+}
+
+#[test]
+fn l2_a_reason_that_came_back_rounded_is_a_fault_and_no_other_deduction() {
+    let text = |more: &str, cell: &str| {
+        format!(
+            "mchid,bal_account_no,reduction_type,amount,reason{more}\n\
+             1900016681,8609cb22e1774a50a930e414cc71eca06121bc,司法扣划,7,2.02508E+11{cell}\n"
+        )
+    };
+    for (more, cell, valid) in [("", "", true), (",levy_out_request_no", ",N1", false)] {
+        let text = text(more, cell);
+        let mut reader = Reader::new("a.csv", text.as_bytes(), Rules::default()).unwrap();
+        let row = reader.next_row().unwrap().unwrap();
+        assert_eq!(
+            (row.outcome.is_ok(), row.doubts.len()),
+            (valid, usize::from(valid))
+        );
+    }
+}
+
+#[test]
 fn levy_reissue_takes_yes_in_any_width_and_case_and_refuses_every_other_word() {
     use crate::order::Comeback;
     let read = |cell: &str, number: &str| {

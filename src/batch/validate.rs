@@ -9,7 +9,7 @@ use std::borrow::Cow;
 
 use csv::StringRecord;
 
-use super::cell::{Rounded, half_width, is_error, is_total, rounded, ungrouped};
+use super::cell::{Rounded, half_width, is_error, is_total, rounded, ungrouped, was_unfit};
 use super::columns::{Columns, Name, folded};
 use super::fault::{Fault, escaped, shown, shown_secret};
 use super::workbook::Kind;
@@ -28,6 +28,8 @@ pub(super) struct Checked {
     pub(super) came_back_as: Option<String>,
     /// What may be wrong, and is not for levy to tell.
     pub(super) doubts: Vec<Fault>,
+    /// The places of cells that their kind in a workbook rules out.
+    pub(super) unfit: Vec<usize>,
 }
 
 /// A row as it was read.
@@ -67,6 +69,7 @@ pub(super) fn check(row: Row<'_>, columns: &Columns, rules: &Rules) -> Checked {
     let comeback = ladder.comeback();
     let past = rules.history_until.and_then(|now| ladder.past(now));
 
+    let unfit = ladder.unfit_places();
     let outcome = match (merchant, account, reduction_type, amount) {
         // What is missing has left its fault; `None` never comes alone.
         (Some(merchant), Some(account), Some(reduction_type), Some(amount))
@@ -98,6 +101,7 @@ pub(super) fn check(row: Row<'_>, columns: &Columns, rules: &Rules) -> Checked {
     });
     Checked {
         outcome,
+        unfit,
         amount,
         came_back_as,
         doubts: ladder.doubts,
@@ -140,11 +144,32 @@ impl<'a> Ladder<'a> {
         }
     }
 
+    /// The places of cells that their kind in a workbook rules out.
+    fn unfit_places(&self) -> Vec<usize> {
+        let no_text = |place: &usize| {
+            let kind = self.row.kinds.get(*place);
+            kind.is_some_and(|kind| *kind != Kind::Text)
+        };
+        let names = match self.row.kinds {
+            [] => [].iter(),
+            _ => Name::ALL.iter(),
+        };
+        names
+            .filter_map(|&name| Some((name, self.columns.place(name).filter(no_text)?)))
+            .filter(|(name, _)| self.unfit(*name).is_some())
+            .map(|(_, place)| place)
+            .collect()
+    }
+
     /// Why a cell can't be what its column asks for, by its kind in a workbook; and what to do.
     fn unfit(&self, name: Name) -> Option<(&'static str, &'static str)> {
         const AS_TEXT: &str = "format the column as text and enter it anew from its source";
         let place = self.columns.place(name)?;
         match self.row.kinds.get(place).copied().unwrap_or(Kind::Text) {
+            Kind::Text if was_unfit(&self.text(name)) => Some((
+                "was no text in the workbook that it came from",
+                "enter it anew from its source, as text",
+            )),
             Kind::Text if !is_error(&self.text(name)) => None,
             Kind::Text | Kind::Error => Some((
                 "is an error of the spreadsheet",
@@ -308,6 +333,11 @@ impl<'a> Ladder<'a> {
         if looks_like_excel_damage(reason.as_str()) {
             let what = "looks like a number that a spreadsheet has rounded";
             let hint = "compare it with its source; if it was a case number, give that as text";
+            // What came back would be another deduction by that, in place of its own.
+            if self.columns.returned {
+                self.fault(Name::Reason, what.into(), hint.into());
+                return None;
+            }
             let doubt = self.told(Name::Reason, what.into(), hint.into());
             self.doubts.push(doubt);
         }

@@ -230,7 +230,7 @@ fn mark(
     let told = ledger.rows(found.batch.id, &mut |row| {
         let words = desk.after(&row, found.purses.as_ref());
         let written = match reader.next_row() {
-            Ok(Some(_)) => marked.row(&reader.raw(), &words),
+            Ok(Some(row)) => marked.row(&reader.raw(&row), &words),
             Ok(None) => Err(changed(&mut failed)),
             Err(fault) => {
                 failed.get_or_insert(fault.into());

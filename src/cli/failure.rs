@@ -119,7 +119,7 @@ impl Failure {
             Self::File(_) | Self::Changed(_) => Exit::Usage,
             Self::Ledger(e) => ledger_exit(e),
             Self::Result(ResultFault::Place(..)) => Exit::Usage,
-            Self::Result(ResultFault::Disk(..)) => Exit::Failed,
+            Self::Result(ResultFault::Content(..) | ResultFault::Disk(..)) => Exit::Failed,
             Self::Result(ResultFault::Ledger(e)) => ledger_exit(e),
             Self::Stopped(_) => Exit::NotFinished,
             Self::Other(_) => Exit::Failed,

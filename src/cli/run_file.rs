@@ -16,7 +16,7 @@ use crate::ledger::{
 };
 use crate::report::failed::{self, Failed};
 use crate::report::progress::say;
-use crate::report::result::{self, Place};
+use crate::report::result::{self, Place, ResultFault};
 use crate::report::summary::{grouped, table};
 use crate::worker::RunReport;
 use crate::worker::intake::{IntakeFault, Terms, Watcher, take_in};
@@ -139,7 +139,11 @@ impl Course<'_> {
     }
 
     fn halt(&mut self, ended: &Ended) {
+        // A cell that no workbook takes breaks nothing for the other files.
+        let content =
+            |failure: &Failure| matches!(failure, Failure::Result(ResultFault::Content(..)));
         let broken = |failure: &Failure| match failure.exit() {
+            _ if content(failure) => false,
             Exit::Failed | Exit::Busy => true,
             Exit::Done | Exit::Usage | Exit::NeedsPerson | Exit::NotFinished => false,
         };

@@ -219,7 +219,9 @@ impl Pass<'_, '_> {
             if self.kept_back.contains(name) {
                 continue;
             }
-            match self.folder.judge(name, listing, &terms) {
+            // Runs take time: control totals may have come since.
+            let now = self.folder.listing()?;
+            match self.folder.judge(name, &now, &terms) {
                 Ok(None) => {}
                 Ok(Some(found)) => match &found.verdict {
                     Verdict::Take if self.course.halted.is_some() => left += 1,

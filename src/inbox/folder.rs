@@ -105,6 +105,11 @@ impl Folder {
     pub(super) fn make(&self, path: &Path) -> Result<(), InboxFault> {
         let fault = |e| InboxFault::of(path, e);
         match fs::symlink_metadata(path) {
+            Ok(meta) if meta.is_dir() && meta.mode() & 0o002 != 0 => {
+                let words = "anybody on this machine may put a file into it, and levy takes what is in \
+                             it for its own: chmod o-w, and look at what lies there";
+                return Err(InboxFault::Place(path.into(), words.into()));
+            }
             Ok(meta) if meta.is_dir() => return Ok(()),
             Ok(_) => {
                 let words = "levy needs a directory of that name, and this is none: move it away";
@@ -328,7 +333,9 @@ pub fn write_own(path: &Path, bytes: &[u8], readers: Readers) -> Result<(), Inbo
     });
     written.map_err(|fault| match fault {
         ResultFault::Disk(path, e) => InboxFault::of(&path, e),
-        ResultFault::Place(path, words) => InboxFault::Place(path, words),
+        ResultFault::Place(path, words) | ResultFault::Content(path, words) => {
+            InboxFault::Place(path, words)
+        }
         ResultFault::Ledger(e) => InboxFault::Disk(path.into(), io::Error::other(e)),
     })
 }

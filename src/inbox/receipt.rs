@@ -64,7 +64,8 @@ pub fn text(receipt: &Receipt<'_>) -> Vec<u8> {
     };
     line(&mut text, "File 文件", receipt.file);
     line(&mut text, "Outcome 结果", headline(receipt));
-    if receipt.again {
+    let rejected = receipt.outcome == Outcome::Through(Shelf::Rejected);
+    if receipt.again && !rejected {
         let words = "this very file was taken in before, and its result is given again. Rows that \
                      are final were not sent again 此文件以前已处理过, 不会重复扣款";
         line(&mut text, "Again 重复文件", words);
@@ -109,6 +110,10 @@ pub fn text(receipt: &Receipt<'_>) -> Vec<u8> {
 
 fn headline(receipt: &Receipt<'_>) -> &'static str {
     match (receipt.outcome, receipt.exit_code) {
+        (Outcome::Through(Shelf::Rejected), _) if receipt.again => {
+            "REJECTED 退回: not taken again; what these bytes asked for was taken in before, and stays as it \
+             is 此文件以前已受理, 原处理结果不变"
+        }
         (Outcome::Through(Shelf::Rejected), _) => {
             "REJECTED 退回: the file as a whole was refused, and nothing was sent for it 整个文件未处理"
         }
@@ -164,6 +169,11 @@ fn next(receipt: &Receipt<'_>) -> Vec<String> {
         None => Vec::new(),
     };
     match receipt.outcome {
+        Outcome::Through(Shelf::Rejected) if receipt.again => lines.push(
+            "do not change rows and drop them anew, that deducts twice; see the result of the first time, \
+             or drop the file without .ok 请勿修改后重新放入, 请查看第一次的结果"
+                .into(),
+        ),
         Outcome::Through(Shelf::Rejected) => lines.push(
             "mend the file as the reason says, and drop it again 按原因修改后重新放入文件夹".into(),
         ),

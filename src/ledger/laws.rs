@@ -148,6 +148,8 @@ macro_rules! contract_suite {
                 l5_a_refused_order_that_may_have_been_accepted_is_not_replaced,
                 l5_a_row_that_asks_for_a_new_number_gets_one_once,
                 l5_levy_reissue_gives_nothing_a_new_number_that_is_not_dead,
+                l5_a_wish_that_was_in_vain_is_not_kept,
+                l5_a_held_order_that_came_back_in_other_words_is_held_again,
                 l2_a_row_is_changed_or_issued_again_and_not_both,
                 l7_what_came_back_and_is_no_order_keeps_the_number_that_it_came_back_with,;
             history:

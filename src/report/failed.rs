@@ -9,8 +9,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::result::{Place, ResultFault, is_workbook, write_failed};
-use crate::batch::{Reader, Rules};
+use crate::batch::{Reader, Rules, digest_of};
 use crate::ledger::{Batch, Ledger, Totals};
+use crate::order::NextAction;
 
 /// What became of a result's failed file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,6 +59,8 @@ pub fn write(
         .any(|(action, rows)| action.needs_person() && *rows > 0);
     match (needed, there) {
         (true, There::Another) => return Ok(Failed::Taken(path.into())),
+        // Mended in its place and run from there: its own command must find these bytes.
+        (_, There::Failed) if is_needed(ledger, path)? => return Ok(Failed::Taken(path.into())),
         (true, There::Nothing | There::Failed) => {
             if let Some(rows) = write_failed(ledger, batch, &place)? {
                 return Ok(Failed::Written(path.into(), rows));
@@ -69,6 +72,18 @@ pub fn write(
         fs::remove_file(path).map_err(disk)?;
     }
     Ok(Failed::Nobody)
+}
+
+/// Whether what is at a place is a batch of the ledger, and not through: its own command must find it.
+fn is_needed(ledger: &mut dyn Ledger, path: &Path) -> Result<bool, ResultFault> {
+    let Ok(digest) = digest_of(path) else {
+        return Ok(false);
+    };
+    let batch = ledger.find_batch(&digest).map_err(ResultFault::Ledger)?;
+    let Some(batch) = batch else { return Ok(false) };
+    let totals = ledger.totals(batch.id).map_err(ResultFault::Ledger)?;
+    let again = |(action, rows): &(NextAction, u64)| *action == NextAction::RunAgain && *rows > 0;
+    Ok(totals.by_action.iter().any(again))
 }
 
 /// What is at a place.

@@ -4,6 +4,7 @@
 //! Nothing is escaped: what is given again must be what was given before. It does not know what the
 //! faults are.
 
+use std::borrow::Cow;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
@@ -62,10 +63,10 @@ impl Marked {
     ///
     /// # Errors
     /// The disk's.
-    pub fn row(&mut self, cells: &[&str], faults: &str) -> io::Result<()> {
+    pub fn row(&mut self, cells: &[Cow<'_, str>], faults: &str) -> io::Result<()> {
         let carried = self.carried.iter();
         let mut row: Vec<&str> = carried
-            .map(|&i| cells.get(i).copied().unwrap_or_default())
+            .map(|&i| cells.get(i).map_or("", |cell| &**cell))
             .collect();
         let faults = escape_cell(faults);
         row.push(&faults);

@@ -54,6 +54,8 @@ pub enum Readers {
 pub enum ResultFault {
     /// The place is no place for a result: a directory, a device, a link, the input itself.
     Place(PathBuf, String),
+    /// A cell is more than a workbook takes: no disk is at fault.
+    Content(PathBuf, String),
     /// The disk: full, read-only, gone.
     Disk(PathBuf, io::Error),
     /// The ledger could not tell its rows.
@@ -64,6 +66,13 @@ impl fmt::Display for ResultFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Place(path, words) => write!(f, "result {}: {words}", path.display()),
+            Self::Content(path, words) => {
+                write!(
+                    f,
+                    "result {}: could not be written: {words}",
+                    path.display()
+                )
+            }
             Self::Disk(path, e) => {
                 write!(
                     f,
@@ -305,7 +314,10 @@ impl Draft {
 
     /// An error of writing it, with its place.
     pub fn fault(&self, e: io::Error) -> ResultFault {
-        ResultFault::Disk(self.path.clone(), e)
+        match e.kind() {
+            io::ErrorKind::InvalidData => ResultFault::Content(self.path.clone(), e.to_string()),
+            _ => ResultFault::Disk(self.path.clone(), e),
+        }
     }
 
     /// Synced, then renamed: a reader sees the whole file or what was there before.

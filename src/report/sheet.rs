@@ -236,7 +236,8 @@ fn fault(error: XlsxError) -> io::Error {
     match error {
         XlsxError::IoError(error) => error,
         XlsxError::ZipError(zip::result::ZipError::Io(error)) => error,
-        XlsxError::MaxStringLengthExceeded => io::Error::other(
+        XlsxError::MaxStringLengthExceeded => io::Error::new(
+            io::ErrorKind::InvalidData,
             "a sheet's cell has at most 32,767 characters, and one is longer; name a .csv with --out",
         ),
         other => io::Error::other(other.to_string()),

@@ -178,6 +178,48 @@ pub(in crate::ledger) fn l5_levy_reissue_gives_nothing_a_new_number_that_is_not_
     }
 }
 
+pub(in crate::ledger) fn l5_a_wish_that_was_in_vain_is_not_kept(engine: &dyn Engine) {
+    let mut desk = Desk::new(engine);
+    desk.one("A", State::Success);
+    let held = || numbered("H", "a", 100);
+    let (one, accepted) = desk.file("held.csv", vec![held()]);
+    assert_eq!(accepted.held, 1);
+    let asking = held().failed("H", Comeback::Reissue);
+    let (two, _) = desk.file("asking.csv", vec![asking]);
+    assert_eq!(desk.asked(two), 0);
+    let note = &desk.rows(two)[0].note;
+    assert!(
+        note.contains("levy_reissue: H is not issued again: "),
+        "{note}"
+    );
+    let by = Person::parse("Li Wei").unwrap();
+    desk.ledger.release(&[no("H")], &by, desk.now).unwrap();
+    desk.bring(one, "H", State::Failed);
+    assert_eq!((desk.asked(two), desk.issue_asked(two)), (0, vec![]));
+}
+
+pub(in crate::ledger) fn l5_a_held_order_that_came_back_in_other_words_is_held_again(
+    engine: &dyn Engine,
+) {
+    let mut desk = Desk::new(engine);
+    desk.one("A", State::Success);
+    let (_, accepted) = desk.file("held.csv", vec![numbered("H", "a", 100)]);
+    assert_eq!(accepted.held, 1);
+    let mend = |fen, reason| {
+        let row = blank("a", fen).reason(reason);
+        row.failed("H", Comeback::Mended)
+    };
+    let (two, accepted) = desk.file("words.csv", vec![mend(100, "2.02508E+11")]);
+    assert_eq!((accepted.orders, accepted.held), (1, 1));
+    assert_eq!(desk.statuses(two), [Status::Held]);
+    // Another amount is another debt.
+    let (_, accepted) = desk.file("held too.csv", vec![numbered("K", "a", 100)]);
+    assert_eq!(accepted.held, 1);
+    let other = blank("a", 101).failed("K", Comeback::Mended);
+    let (_, accepted) = desk.file("amount.csv", vec![other]);
+    assert_eq!((accepted.orders, accepted.held), (1, 0));
+}
+
 pub(in crate::ledger) fn l2_a_row_is_changed_or_issued_again_and_not_both(engine: &dyn Engine) {
     let mut desk = Desk::new(engine);
     let one = desk.one("A", State::Failed);

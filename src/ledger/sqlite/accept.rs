@@ -8,6 +8,7 @@ mod import;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, Row, Transaction, TransactionBehavior, params};
 
+use super::result::wish;
 use super::{plan, read, sql, stage};
 use crate::clock::WallMs;
 use crate::ledger::{
@@ -216,7 +217,14 @@ impl Acceptance<'_> {
             Decision::Repeat(deduction) => {
                 self.tally.repeats += 1;
                 let first = self.first_place(deduction)?;
-                self.insert_row(staged, "ORDER", Some(deduction), Some(first), None)
+                let note = self.vain_wish(staged)?;
+                self.insert_row(
+                    staged,
+                    "ORDER",
+                    Some(deduction),
+                    Some(first),
+                    note.as_deref(),
+                )
             }
             Decision::New { no, supersedes } => self.new_order(staged, &no, supersedes),
         }
@@ -235,7 +243,10 @@ impl Acceptance<'_> {
             one_row(statement.execute([old.0, id])?, "a superseded deduction")?;
         }
         self.insert_row(staged, "ORDER", Some(deduction), None, None)?;
-        let held_by = self.holding(staged, deduction)?;
+        let held_by = match (self.holding(staged, deduction)?, supersedes) {
+            (None, Some(old)) => self.held_before(staged, old)?,
+            (held_by, _) => held_by,
+        };
         let state = match held_by {
             Some(_) => State::Held,
             None => State::Pending,
@@ -277,6 +288,37 @@ impl Acceptance<'_> {
         }
     }
 
+    /// A row asks for a new number, and its order can't need one now: it is told so, and the wish is not
+    /// kept for a day on which nobody thinks of it any more.
+    fn vain_wish(&self, staged: &Staged<'_>) -> LedgerResult<Option<String>> {
+        let Some(asked) = &staged.returned else {
+            return Ok(None);
+        };
+        if staged.comeback != Comeback::Reissue {
+            return Ok(None);
+        }
+        let known = self.by_no(asked)?;
+        let why = known.and_then(|known| wish::in_vain(known.state));
+        Ok(why.map(|why| wish::words(asked, why)))
+    }
+
+    /// What held the order that this one takes the place of, if only words have changed.
+    fn held_before(&self, staged: &Staged<'_>, old: DeductionId) -> LedgerResult<Option<i64>> {
+        let copied = |i: usize| staged.raw(column::MERCHANT + i);
+        let mut statement = self.tx.prepare_cached(sql::ORDER_HELD_BEFORE)?;
+        let mut rows = statement.query(params![
+            old.0,
+            copied(0)?,
+            copied(1)?,
+            copied(2)?,
+            staged.raw(column::AMOUNT)?
+        ])?;
+        match rows.next()? {
+            Some(row) => Ok(Some(row.get(0)?)),
+            None => Ok(None),
+        }
+    }
+
     fn insert_row(
         &self,
         staged: &Staged<'_>,
@@ -285,7 +327,7 @@ impl Acceptance<'_> {
         first: Option<FirstPlace>,
         note: Option<&str>,
     ) -> LedgerResult<()> {
-        let reissues = kind == "ORDER" && staged.comeback == Comeback::Reissue;
+        let reissues = kind == "ORDER" && staged.comeback == Comeback::Reissue && note.is_none();
         self.tx
             .prepare_cached(sql::BATCH_ROW_INSERT)?
             .execute(params![

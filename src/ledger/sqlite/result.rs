@@ -1,6 +1,6 @@
 //! A batch's rows and sums, as the result shows them.
 
-mod wish;
+pub(super) mod wish;
 
 use rusqlite::{Connection, OptionalExtension, Row};
 

@@ -102,6 +102,7 @@ statements! {
     ORDER_DEAD_SINCE = "order_dead_since",
     ORDER_FREEZE = "order_freeze",
     ORDER_GAP = "order_gap",
+    ORDER_HELD_BEFORE = "order_held_before",
     ORDER_HOLDING = "order_holding",
     ORDER_IMPORT = "order_import",
     ORDER_INSERT = "order_insert",

@@ -151,6 +151,20 @@ fn an_older_one_is_removed_when_nobody_is_needed_and_no_other_file_ever() {
     );
     assert!(at("bad").exists());
 
+    // Mended in its place, and run from there: its own command must find it as it is.
+    fs::remove_file(&path).unwrap();
+    written(&mut ledger, &bad, &place);
+    let mended = fs::read_to_string(&path).unwrap().replace(",x,", ",8,");
+    fs::write(&path, &mended).unwrap();
+    taken(&mut ledger, &path);
+    for batch in [&bad, &good] {
+        assert_eq!(
+            written(&mut ledger, batch, &place),
+            Failed::Taken(path.clone())
+        );
+    }
+    assert_eq!(fs::read_to_string(&path).unwrap(), mended);
+
     // An input of the same command.
     fs::remove_file(&path).unwrap();
     let place = Place::look(&at("night.result.csv"), &[&path]).unwrap();

@@ -121,7 +121,13 @@ fn a_cell_that_no_sheet_holds_is_a_fault_with_its_way_out() {
         came_back_as: None,
         note: String::new(),
     });
-    assert!(fault.unwrap_err().to_string().contains("name a .csv"));
+    let fault = fault.unwrap_err();
+    assert!(fault.to_string().contains("name a .csv"));
+    assert_eq!(
+        fault.kind(),
+        std::io::ErrorKind::InvalidData,
+        "no disk is at fault"
+    );
 }
 
 #[test]

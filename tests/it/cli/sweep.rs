@@ -256,6 +256,49 @@ fn the_same_file_under_another_name_gives_its_result_again_and_sends_nothing() {
     }
     assert_eq!(inbox.arrivals(), arrivals, "nothing was sent");
     assert!(!inbox.read("done/a.receipt.txt").contains("Again"));
+    // With totals that do not agree it is not given again, and nobody is told that it was never taken.
+    inbox.drop("c.csv", &rows);
+    fs::write(inbox.path("c.csv.ok"), "rows = 3\n").unwrap();
+    assert_eq!(inbox.sweep(&[]).exit, 2);
+    let receipt = inbox.read("rejected/c.receipt.txt");
+    assert!(
+        receipt.contains("taken in before, and stays as it is"),
+        "{receipt}"
+    );
+    assert!(!receipt.contains("nothing was sent for it") && !receipt.contains("mend the file"));
+}
+
+#[test]
+fn a_room_that_anybody_may_write_to_is_refused() {
+    let inbox = Inbox::new();
+    let slot = inbox.path("processing/x");
+    fs::create_dir_all(&slot).unwrap();
+    fs::set_permissions(inbox.path("processing"), Permissions::from_mode(0o777)).unwrap();
+    fs::write(slot.join(".state"), "new\nx.csv").unwrap();
+    fs::write(
+        slot.join("x.csv"),
+        format!("{HEADER}{}\n", row("N1", "1", "planted")),
+    )
+    .unwrap();
+    let said = inbox.sweep(&[]);
+    assert_eq!((said.exit, inbox.arrivals()), (2, 0), "{}", said.err);
+    assert!(said.err.contains("processing: anybody"), "{}", said.err);
+}
+
+#[test]
+fn l7_a_cell_that_no_workbook_takes_keeps_no_other_file_waiting() {
+    let inbox = Inbox::new();
+    let header = HEADER.trim_end();
+    let long = "x".repeat(40_000);
+    // Called a workbook, so that its result is one.
+    let text = format!("{header},more\n{},{long}\n", row("N1", "1", "case 1"));
+    fs::write(inbox.path("a.xlsx"), text).unwrap();
+    inbox.drop("b.csv", &[row("N2", "2", "case 2")]);
+    let said = inbox.sweep(&[]);
+    assert_eq!(said.exit, 1, "{}", said.err);
+    assert!(said.err.contains("levy export"), "{}", said.err);
+    assert_eq!(inbox.arrivals(), 2);
+    assert!(inbox.names("done").contains(&"b.result.csv".to_owned()));
 }
 
 #[test]

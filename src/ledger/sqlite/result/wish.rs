@@ -22,22 +22,38 @@ pub(super) fn unfulfilled(
         }));
     }
     let why = match (state, resolved) {
-        (State::Success, _) => "it was deducted",
         // Two people's word says by itself from when on.
         (State::Failed | State::ClosedProven, _) => "not yet: run this file again",
-        (_, Some(Resolution::Success)) => "people found that it was deducted",
         (_, Some(Resolution::Failed)) => return Ok(None),
-        (State::Pending, None) => "it was never sent, and is sent with its own file",
+        (State::Success, _) => "it was deducted",
+        (_, Some(Resolution::Success)) => "people found that it was deducted",
         (State::Unknown | State::Processing | State::Closed, None) => {
             "it may still be deducted, and was asked for under its own number"
         }
-        (State::Rejected, None) => "it was refused: mend the row, and leave levy_reissue empty",
-        (State::Held, None) => "it was never sent: release it, if it is no repetition",
-        (State::Conflict, None) => "it was never sent: give the row a number of its own",
-        (State::Cancelled, None) => "it was withdrawn before it was sent",
         (State::Expired, None) => "nobody knows what became of it: a person finds out",
+        (
+            State::Pending | State::Rejected | State::Held | State::Conflict | State::Cancelled,
+            None,
+        ) => return Ok(in_vain(state).map(|why| words(&asked, why))),
     };
-    Ok(Some(format!(
-        "levy_reissue: {asked} is not issued again: {why}"
-    )))
+    Ok(Some(words(&asked, why)))
+}
+
+/// Why an order that stands so gets no new number, whatever becomes of it: such a wish is not kept.
+pub(in crate::ledger::sqlite) fn in_vain(state: State) -> Option<&'static str> {
+    match state {
+        State::Success => Some("it was deducted"),
+        State::Pending => Some("it was never sent, and is sent with its own file"),
+        State::Rejected => Some("it was refused: mend the row, and leave levy_reissue empty"),
+        State::Held => Some("it was never sent: release it, if it is no repetition"),
+        State::Conflict => Some("it was never sent: give the row a number of its own"),
+        State::Cancelled => Some("it was withdrawn before it was sent"),
+        State::Unknown | State::Processing | State::Closed | State::Expired => None,
+        State::Failed | State::ClosedProven => None,
+    }
+}
+
+/// As the row's note has it.
+pub(in crate::ledger::sqlite) fn words(asked: &str, why: &str) -> String {
+    format!("levy_reissue: {asked} is not issued again: {why}")
 }
