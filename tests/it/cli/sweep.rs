@@ -3,10 +3,11 @@
 
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use levy::batch::{Reader, Rules};
 use serde_json::Value;
 
 use super::box_run::statuses;
@@ -266,6 +267,94 @@ fn the_same_file_under_another_name_gives_its_result_again_and_sends_nothing() {
         "{receipt}"
     );
     assert!(!receipt.contains("nothing was sent for it") && !receipt.contains("mend the file"));
+}
+
+/// A file of these rows: a CSV, or a workbook of texts.
+fn written(path: &Path, header: &[String], rows: &[Vec<String>]) {
+    let rows = std::iter::once(header).chain(rows.iter().map(Vec::as_slice));
+    if path
+        .extension()
+        .is_some_and(|extension| extension == "xlsx")
+    {
+        let mut book = rust_xlsxwriter::Workbook::new();
+        let sheet = book.add_worksheet();
+        for (at, row) in (0..).zip(rows) {
+            for (column, cell) in (0..).zip(row) {
+                sheet.write_string(at, column, cell).unwrap();
+            }
+        }
+        return book.save(path).unwrap();
+    }
+    let mut csv = csv::Writer::from_path(path).unwrap();
+    rows.for_each(|row| csv.write_record(row).unwrap());
+    csv.flush().unwrap();
+}
+
+#[test]
+fn l7_failed_rows_are_mended_and_dropped_again_and_no_text_changes() {
+    let odd = [
+        ("=", "=1+1"),
+        ("+", "+1"),
+        ("-", "-1"),
+        ("@", "@x"),
+        ("'", "'=1"),
+        ("''", "''"),
+        ("", "\"q\", 'r'"),
+        ("", "案件\r\n1"),
+    ];
+    for form in ["csv", "xlsx"] {
+        let inbox = Inbox::new();
+        let mut header: Vec<String> = HEADER.trim_end().split(',').map(Into::into).collect();
+        header.push("备注".into());
+        let came = odd.iter().zip(1..).map(|((before, text), i)| {
+            let account = format!("{before}8609cb22e1774a50a930e414cc71eca0612{i}");
+            let reason = text.split('\r').next().unwrap();
+            let cells = [
+                "1900016681",
+                &account,
+                "",
+                "JUDICIAL_DEDUCTION",
+                "x",
+                reason,
+                text,
+            ];
+            cells.map(String::from).to_vec()
+        });
+        let came: Vec<Vec<String>> = came.collect();
+        written(&inbox.path(&format!("night.{form}")), &header, &came);
+        let said = inbox.sweep(&[]);
+        assert_eq!((said.exit, inbox.arrivals()), (3, 0), "{}", said.err);
+
+        let failed = inbox.path(&format!("done/night.failed.{form}"));
+        let mut reader = Reader::open(&failed, Rules::default()).unwrap();
+        let header = reader.raw_header().to_vec();
+        let amount = header.iter().position(|name| name == "amount").unwrap();
+        let mut mended = Vec::new();
+        while let Some(row) = reader.next_row().unwrap() {
+            let raw = reader.raw(&row);
+            let mut cells: Vec<String> = raw.iter().map(|cell| cell.to_string()).collect();
+            cells[amount] = row.ordinal.to_string();
+            mended.push(cells);
+        }
+        assert_eq!(mended.len(), odd.len());
+        written(&inbox.path(&format!("fixed.{form}")), &header, &mended);
+        let said = inbox.sweep(&[]);
+        assert_eq!(
+            (said.exit, inbox.arrivals()),
+            (0, odd.len()),
+            "{}",
+            said.err
+        );
+
+        let result = inbox.path(&format!("done/fixed.result.{form}"));
+        let mut reader = Reader::open(&result, Rules::default()).unwrap();
+        for (before, ordinal) in came.iter().zip(1_u64..) {
+            let row = reader.next_row().unwrap().unwrap();
+            let mut want = before.clone();
+            want[amount] = ordinal.to_string();
+            assert_eq!(row.cells, want, "{form}");
+        }
+    }
 }
 
 #[test]
