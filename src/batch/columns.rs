@@ -266,9 +266,13 @@ impl Columns {
         }
         // Without it the rows of a result would lose their orders, and pass for new deductions.
         if self.returned && self.place(Name::LevyOutRequestNo).is_none() {
-            missing.push(
-                "levy_out_request_no (a result comes back with it, or without any levy_ column)",
-            );
+            missing.push(match self.failed() {
+                // Without it refused rows would be deducted beside what they take the place of.
+                true => "levy_out_request_no (it ties each row to its order: put it back)",
+                false => {
+                    "levy_out_request_no (a result comes back with it, or without any levy_ column)"
+                }
+            });
         }
         if missing.is_empty() {
             return Ok(());

@@ -301,7 +301,8 @@ fn stays(totals: &Totals, asked: &[OnlyDead]) -> Vec<String> {
                 "may still deduct: asked for again under its own number"
             }
             Status::Rejected if asked.contains(&OnlyDead::Rejected) => {
-                "submitted again under its own number"
+                "submitted again under its own number, unless it was replaced or looks like another \
+                 order: levy_note says which"
             }
             Status::Rejected => {
                 "refused: mend the row; or `--only rejected`, if a setting was the cause"

@@ -92,6 +92,15 @@ pub(in crate::ledger) fn a_row_that_comes_back_changed_replaces_only_what_is_pro
                     }
                     assert!(given.is_none_or(|own| own == order.no.as_str()), "{what}");
                 }
+                // Nobody is told to make a row of its own of it: both would be deducted.
+                None if state == State::Rejected => {
+                    assert!(
+                        row.note.contains("mend it in the failed file"),
+                        "{}",
+                        row.note
+                    );
+                    assert!(!row.note.contains("clear the row's"), "{}", row.note);
+                }
                 None => assert!(row.note.contains("never sent or is proven"), "{}", row.note),
             }
         }

@@ -132,7 +132,8 @@ impl Acceptance<'_> {
         }
         if row.comeback == Comeback::Reissue {
             return Ok(Decision::Conflict(format!(
-                "levy_reissue asks for {returned} again, and the row was changed: clear levy_reissue to                  deduct what the row says now, or put the row back as it was"
+                "levy_reissue asks for {returned} again, and the row was changed: clear levy_reissue to \
+                 deduct what the row says now, or put the row back as it was"
             )));
         }
         self.changed(row, &old, own)
@@ -189,6 +190,15 @@ impl Acceptance<'_> {
                 "the row was changed, but a verified answer has called {} paid as well: see `levy show \
                  {}`, and ask the gateway's operator which holds",
                 newest.no, newest.no
+            )));
+        } else if newest.state == State::Rejected && !self.is_mended(row, &newest)? {
+            // Not to be told to make it a deduction of its own: both would be deducted.
+            return Ok(Decision::Conflict(format!(
+                "the row was changed, and {no} was refused: mend it in the failed file beside the result \
+                 (with its levy_reissue left empty), and it takes the place of {no}, unless that may \
+                 have been accepted. As a row of its own it would be deducted beside {no}, should \
+                 `levy rerun --only rejected` submit that again",
+                no = newest.no
             )));
         } else if !newest.state.is_proven_dead() && !self.is_mended(row, &newest)? {
             return Ok(Decision::Conflict(format!(
