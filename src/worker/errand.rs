@@ -68,7 +68,12 @@ pub fn rerun<D: Drive>(
     outcome: &mut Outcome,
     issued: impl FnOnce(&mut D) -> Result<(), D::Fault>,
 ) -> Result<(), D::Fault> {
-    outcome.report = desk.go(Scope::OpenOf(again.batch, Unsent::Reissues))?;
+    // What a backup forgot of this very file goes with it, as in a run.
+    let own = match again.rerun.unsent() {
+        Unsent::All => Unsent::All,
+        Unsent::Reissues | Unsent::Nothing => Unsent::Reissues,
+    };
+    outcome.report = desk.go(Scope::OpenOf(again.batch, own))?;
     if outcome.is_stopped() || desk.stopped() {
         return Ok(());
     }

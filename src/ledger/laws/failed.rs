@@ -212,6 +212,17 @@ pub(in crate::ledger) fn l5_a_held_order_that_came_back_in_other_words_is_held_a
     let (two, accepted) = desk.file("words.csv", vec![mend(100, "2.02508E+11")]);
     assert_eq!((accepted.orders, accepted.held), (1, 1));
     assert_eq!(desk.statuses(two), [Status::Held]);
+    // What held it has a new number by now.
+    let (one, _) = desk.file("b.csv", vec![numbered("B", "b", 100)]);
+    let (_, accepted) = desk.file("b held.csv", vec![numbered("L", "b", 100)]);
+    assert_eq!(accepted.held, 1);
+    desk.bring(one, "B", State::Failed);
+    let asking = numbered("B", "b", 100).failed("B", Comeback::Reissue);
+    let (yes, _) = desk.file("yes.csv", vec![asking]);
+    assert_eq!(desk.issue_asked(yes).len(), 1);
+    let words = blank("b", 100).reason("2").failed("L", Comeback::Mended);
+    let (_, accepted) = desk.file("b words.csv", vec![words]);
+    assert_eq!((accepted.orders, accepted.held), (1, 1));
     // Another amount is another debt.
     let (_, accepted) = desk.file("held too.csv", vec![numbered("K", "a", 100)]);
     assert_eq!(accepted.held, 1);
