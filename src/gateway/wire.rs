@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::reply::{Balance, Body, ErrorReply, OrderReply, Reply};
 use crate::clock::WallMs;
-use crate::order::{Account, CardNo, Order, Reason, ReqScene, SgnNo, mask};
+use crate::order::{Account, CardNo, Order, Reason, ReqScene, SgnNo, is_invisible, mask};
 
 /// The path of submission and query.
 const PATH: &str = "/v3/aggracct-bc/wb-channel/special-reduction";
@@ -212,7 +212,7 @@ impl<'a> Hidden<'a> {
         let content = &self.order.content;
         let account = Account::reveal(&content.account);
         let card = content.card_no.as_ref().map(CardNo::reveal);
-        let mut text: String = text.chars().filter(|&c| !is_unseen(c)).collect();
+        let mut text: String = text.chars().filter(|&c| !is_invisible(c)).collect();
         for secret in [Some(account), card].into_iter().flatten() {
             text = replace_ignoring_case(&text, secret);
         }
@@ -222,14 +222,8 @@ impl<'a> Hidden<'a> {
 
 /// The first characters of a text, without those that are not seen.
 pub(super) fn cut(text: &str, chars_max: usize) -> String {
-    let seen = text.chars().filter(|&c| !is_unseen(c));
+    let seen = text.chars().filter(|&c| !is_invisible(c));
     seen.take(chars_max).collect()
-}
-
-fn is_unseen(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-            | '\u{feff}')
 }
 
 /// The gateway might write an account in other letters than we did.

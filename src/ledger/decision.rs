@@ -8,7 +8,7 @@ use unicode_normalization::UnicodeNormalization;
 
 use super::PlanId;
 use crate::clock::WallMs;
-use crate::order::{OrderNo, Resolution, words};
+use crate::order::{OrderNo, Resolution, is_invisible, words};
 
 /// Characters of a person's name.
 pub const PERSON_CHARS_MAX: usize = 64;
@@ -116,8 +116,12 @@ fn line(text: &str, chars_max: usize) -> Result<String, String> {
         count if count > chars_max => return Err(format!("has more than {chars_max} characters")),
         _ => {}
     }
-    match text.chars().any(char::is_control) {
-        true => Err("must be one line".into()),
+    if text.chars().any(char::is_control) {
+        return Err("must be one line".into());
+    }
+    // Two names that look the same would pass for two people.
+    match text.chars().any(is_invisible) {
+        true => Err("must not contain invisible characters".into()),
         false => Ok(text.to_owned()),
     }
 }
@@ -289,6 +293,8 @@ mod tests {
             ("", false),
             ("  ", false),
             ("a\nb", false),
+            ("Li\u{200b}Wei", false),
+            ("Li\u{ad} Wei", false),
             (&"x".repeat(PERSON_CHARS_MAX), true),
             (&"x".repeat(PERSON_CHARS_MAX + 1), false),
         ] {

@@ -14,7 +14,7 @@ mod status;
 mod verdict;
 
 pub(crate) use content::words;
-pub(crate) use name::looks_like_excel_damage;
+pub(crate) use name::{is_invisible, looks_like_excel_damage};
 
 pub use amount::{AMOUNT_FEN_MAX, AmountFault, Fen, yuan};
 pub use comeback::Comeback;

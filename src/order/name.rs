@@ -154,15 +154,19 @@ fn sealed_text(t: &str) -> Result<(), NameFault> {
     visible(t)
 }
 
-/// Control and format characters (zero-width and right-to-left marks among them) are not visible;
-/// the gateway takes UTF-8 of one to three bytes a character.
+/// Control and format characters, zero-width and right-to-left marks among them: nobody sees that
+/// they are there.
+pub(crate) fn is_invisible(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
+}
+
+/// The gateway takes UTF-8 of one to three bytes a character.
 fn visible(t: &str) -> Result<(), NameFault> {
     for c in t.chars() {
-        let hidden = c.is_control()
-            || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}'
-                | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
-                | '\u{fffd}');
-        if hidden {
+        // U+FFFD stands where something could not be read.
+        if is_invisible(c) || c == '\u{fffd}' {
             return Err("must not contain control or invisible characters");
         }
         if c.len_utf8() > 3 {

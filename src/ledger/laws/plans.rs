@@ -123,6 +123,9 @@ pub(in crate::ledger) fn l2_a_plan_is_run_only_if_exactly_that_comes_out(engine:
     assert!(desk.ledger.content_of(&no("A")).unwrap().is_none());
     assert!(desk.ledger.batch(BatchId(between.0 + 1)).unwrap().is_none());
     let again = plan(&mut desk, "one.csv", &rows, "Li Wei").unwrap();
+    // Should the old one fit again: planned anew is what takes an approval back.
+    let stale = accept(&mut desk, "one.csv", &rows, planned);
+    refused(stale, "plan 1 was replaced by plan 2");
     let planned = Admit::Planned(again.id);
     let (batch, accepted) = accept(&mut desk, "one.csv", &rows, planned).unwrap();
     assert_eq!(accepted, again.outcome.accepted);

@@ -138,6 +138,15 @@ pub(super) fn admit(
                     plan.file
                 ));
             }
+            // Planned anew is what takes an approval back.
+            if let Some(newer) = find(tx, PlanKey::File(&plan.digest))?
+                && newer.id != id
+            {
+                return refused(format!(
+                    "{file}: plan {id} was replaced by plan {}: nothing was sent",
+                    newer.id
+                ));
+            }
             let now = outcome(tx, batch.id, *accepted)?;
             if let Some(words) = now.differs(&plan.outcome) {
                 return refused(format!(
