@@ -511,6 +511,8 @@ pub struct ResultRow {
     pub order: Option<RowOrder>,
     /// What the row named as its order when it came back, if it shows none.
     pub came_back_as: Option<String>,
+    /// It asked for a new number and was changed as well: a person decides which is meant.
+    pub undecided: bool,
     /// Faults, conflicts, holds and alerts in words.
     pub note: String,
 }

@@ -115,7 +115,10 @@ impl<'h> Layout<'h> {
             each(if gone { "" } else { cell })?;
         }
         if self.asks() {
-            each("")?;
+            each(match row.undecided {
+                true => yes(self.style.language),
+                false => "",
+            })?;
         }
         for cell in levy_cells(row, self.style.language) {
             each(&cell)?;
@@ -131,6 +134,14 @@ impl<'h> Layout<'h> {
             Part::Whole => false,
             Part::Failed => status == Status::Rejected,
         }
+    }
+}
+
+/// What a row says that asked for a new number and was changed as well: left out it would count as mended.
+fn yes(language: Language) -> &'static str {
+    match language {
+        Language::English => "yes",
+        Language::Chinese => "是",
     }
 }
 

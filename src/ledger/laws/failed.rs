@@ -282,3 +282,18 @@ pub(in crate::ledger) fn l7_what_came_back_and_is_no_order_keeps_the_number_that
         ]
     );
 }
+
+pub(in crate::ledger) fn l5_what_is_undecided_stays_so_until_somebody_decides(engine: &dyn Engine) {
+    let mut desk = Desk::new(engine);
+    desk.one("A", State::Failed);
+    let changed = || blank("a", 101);
+    let (two, _) = desk.file("two.csv", vec![changed().failed("A", Comeback::Reissue)]);
+    assert!(desk.rows(two)[0].undecided);
+    // Its result has no column for the wish, and says the same all the same.
+    let (three, accepted) = desk.file("two.result.csv", vec![changed().back("A")]);
+    assert_eq!((accepted.conflicts, accepted.orders), (1, 0));
+    assert!(desk.rows(three)[0].note.contains("clear levy_reissue"));
+    // Other words are another change; the wish taken back in a failed file is a decision.
+    let (_, accepted) = desk.file("four.csv", vec![changed().failed("A", Comeback::Mended)]);
+    assert_eq!((accepted.conflicts, accepted.orders), (0, 1));
+}

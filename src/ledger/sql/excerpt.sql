@@ -41,6 +41,13 @@ SELECT r.batch_id, r.ordinal, r.line, '[]', r.amount_fen, r.kind, r.deduction_id
 FROM main.orders AS o CROSS JOIN known.batch_row AS r
     ON r.batch_id = o.frozen_by_batch AND r.ordinal = o.frozen_by_ordinal;
 
+-- Rows that ask for what nobody has decided yet.
+INSERT OR IGNORE INTO main.batch_row
+    (batch_id, ordinal, line, cells, amount_fen, kind, came_back_as, undecided)
+SELECT r.batch_id, r.ordinal, r.line, '[]', r.amount_fen, r.kind, r.came_back_as, r.undecided
+FROM staged AS s CROSS JOIN known.batch_row AS r
+    ON r.came_back_as = s.returned AND r.undecided = s.content_digest;
+
 -- All of them: when an order came in is told by the batches behind its own (the view came_in).
 INSERT INTO main.batch
 SELECT * FROM known.batch;

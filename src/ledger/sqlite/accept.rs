@@ -327,7 +327,9 @@ impl Acceptance<'_> {
         first: Option<FirstPlace>,
         note: Option<&str>,
     ) -> LedgerResult<()> {
-        let reissues = kind == "ORDER" && staged.comeback == Comeback::Reissue && note.is_none();
+        let asks = staged.comeback == Comeback::Reissue;
+        let reissues = kind == "ORDER" && asks && note.is_none();
+        let undecided = kind == "CONFLICT" && asks && staged.returned.is_some();
         self.tx
             .prepare_cached(sql::BATCH_ROW_INSERT)?
             .execute(params![
@@ -343,6 +345,7 @@ impl Acceptance<'_> {
                 note,
                 staged.returned.as_ref().filter(|_| kind != "ORDER"),
                 staged.returned.as_ref().filter(|_| reissues),
+                undecided.then_some(&staged.digest[..]),
             ])?;
         Ok(())
     }

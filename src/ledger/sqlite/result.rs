@@ -159,6 +159,7 @@ fn result_row(conn: &Connection, row: &Row<'_>) -> LedgerResult<ResultRow> {
         duplicate_of,
         order,
         came_back_as: row.get("came_back_as")?,
+        undecided: row.get("undecided")?,
     })
 }
 

@@ -15,6 +15,7 @@ macro_rules! statements {
 pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("../sql/schema_0001.sql"),
     include_str!("../sql/schema_0002.sql"),
+    include_str!("../sql/schema_0004.sql"),
 ];
 /// Copies what an attached ledger has for the staged rows.
 pub(super) const EXCERPT: &str = include_str!("../sql/excerpt.sql");
@@ -167,6 +168,7 @@ statements! {
     TOTALS_OF_ORDERS = "totals_of_orders",
     TOTALS_OF_ROWS = "totals_of_rows",
     TOTALS_SINCE = "totals_since",
+    ROW_UNDECIDED = "row_undecided",
     UNAPPROVED_OF_BATCH = "unapproved_of_batch",
     UNSENT_OF_BATCH = "unsent_of_batch",
     VERIFY_BOOKS = "verify_books",

@@ -192,6 +192,7 @@ fn told(row: &InputRow, salt: usize) -> ResultRow {
         amount: row.amount,
         status: status(row, salt),
         came_back_as: None,
+        undecided: false,
         next_action: NextAction::Review,
         duplicate_of: odd(6),
         order: number(row, salt).map(|no| RowOrder {

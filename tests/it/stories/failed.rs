@@ -250,3 +250,43 @@ fn l2_what_is_dropped_unmended_is_sent_for_no_row_and_a_mended_one_once() {
     assert_eq!(house.result("night.failed.csv").len(), 6);
     assert_eq!(super::house::debited(&house.books()), debits);
 }
+
+#[test]
+fn l5_yes_and_changed_is_nobodys_decision_however_often_it_is_dropped() {
+    let house = morning(&[]);
+    for (language, column, word) in [("en", "levy_reissue", "yes"), ("zh", "levy重新发起", "是")]
+    {
+        let before = house.books();
+        let at = |name: &str| format!("{language}.{name}");
+        house.edit("night.failed.csv", &at("csv"), |rows| {
+            rows.truncate(1);
+            rows[0].insert("levy_reissue".into(), "yes".into());
+            rows[0].insert("amount".into(), "1111".into());
+        });
+        // As it is written, dropped again and again: as a failed file, as a result.
+        for name in ["csv", "failed.csv", "failed.failed.csv", "result.csv"] {
+            let said = house.levy(&["run", &at(name), "--quiet", "--lang", language]);
+            assert_eq!(said.exit, 3, "{name}: {}", said.err);
+            assert_eq!(house.books(), before, "{name}");
+        }
+        let text = std::fs::read_to_string(house.path(&at("failed.csv"))).unwrap();
+        assert!(
+            text.contains(column) && text.contains(&format!(",{word},2,")),
+            "{text}"
+        );
+    }
+    // Decided: the row as it stands now.
+    house.edit("en.failed.csv", "decided.csv", |rows| {
+        rows[0].insert("levy_reissue".into(), String::new());
+    });
+    let said = house.levy(&["run", "decided.csv", "--quiet"]);
+    assert_eq!(said.exit, 0, "{}", said.err);
+    assert_eq!(
+        house
+            .debited()
+            .values()
+            .filter(|fen| **fen == 1_111)
+            .count(),
+        1
+    );
+}

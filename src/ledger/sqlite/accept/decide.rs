@@ -130,7 +130,13 @@ impl Acceptance<'_> {
         if own.is_none() && row.digest == old.digest {
             return Ok(Decision::Repeat(old.deduction));
         }
-        if row.comeback == Comeback::Reissue {
+        // A result has no column for the wish: it stands in the ledger.
+        let asks = match row.comeback {
+            Comeback::Reissue => true,
+            Comeback::Result => self.is_undecided(returned, row)?,
+            Comeback::Mended => false,
+        };
+        if asks {
             return Ok(Decision::Conflict(format!(
                 "levy_reissue asks for {returned} again, and the row was changed: clear levy_reissue to \
                  deduct what the row says now, or put the row back as it was"
@@ -293,6 +299,12 @@ impl Acceptance<'_> {
     fn is_mended(&self, row: &Staged<'_>, newest: &Known) -> LedgerResult<bool> {
         let mut statement = self.tx.prepare_cached(sql::ORDER_STANDS_REFUSED)?;
         Ok(row.comeback == Comeback::Mended && statement.exists([newest.id])?)
+    }
+
+    /// It asked for a new number as well when it came back so, and nothing was decided since.
+    fn is_undecided(&self, returned: &str, row: &Staged<'_>) -> LedgerResult<bool> {
+        let mut statement = self.tx.prepare_cached(sql::ROW_UNDECIDED)?;
+        Ok(statement.exists(params![returned, &row.digest[..]])?)
     }
 
     fn was_called_paid(&self, known: &Known) -> LedgerResult<bool> {

@@ -215,7 +215,7 @@ fn settings_are_what_they_must_be() {
         ("temp_store", "1"),
         ("busy_timeout", "10000"),
         ("application_id", "1279612505"),
-        ("user_version", "2"),
+        ("user_version", &sql::MIGRATIONS.len().to_string()),
     ] {
         let found: rusqlite::types::Value = ledger
             .conn

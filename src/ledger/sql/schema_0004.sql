@@ -1,0 +1,7 @@
+-- The ledger, version 4: what a failed file must not forget.
+
+-- The content that a row asked for which was changed and had yes under levy_reissue as well: nobody has
+-- decided yet which of the two is meant.
+ALTER TABLE batch_row ADD COLUMN undecided BLOB
+    CONSTRAINT batch_row_undecided CHECK (undecided IS NULL OR kind = 'CONFLICT');
+CREATE INDEX batch_row_undecided ON batch_row (came_back_as, undecided) WHERE undecided IS NOT NULL;
