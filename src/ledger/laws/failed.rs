@@ -297,3 +297,63 @@ pub(in crate::ledger) fn l5_what_is_undecided_stays_so_until_somebody_decides(en
     let (_, accepted) = desk.file("four.csv", vec![changed().failed("A", Comeback::Mended)]);
     assert_eq!((accepted.conflicts, accepted.orders), (0, 1));
 }
+
+pub(in crate::ledger) fn l7_a_row_that_was_never_an_order_is_held_beside_its_twin(
+    engine: &dyn Engine,
+) {
+    // However its twin stands: the ledger can't tell a mended row from the same one given again.
+    for state in [
+        State::Pending,
+        State::Success,
+        State::Failed,
+        State::Rejected,
+    ] {
+        for comeback in [Comeback::Mended, Comeback::Result] {
+            let mut desk = Desk::new(engine);
+            let account = format!("{state}{}", comeback.as_str()).replace('_', "");
+            let twin = || blank(&account, 100);
+            let file = |name: &str| format!("{account} {name}");
+            let invalid = || Err("amount: must be given".to_owned());
+            let (one, _) = desk.mixed(&file("one"), vec![Ok(twin()), invalid()]);
+            desk.bring(one, &twin().derived(1), state);
+            let mended = || StagedOrder { comeback, ..twin() };
+            let (two, accepted) = desk.file(&file("fixed"), vec![mended()]);
+            assert_eq!(
+                (accepted.orders, accepted.held, accepted.repeats),
+                (1, 1, 0)
+            );
+            let row = &desk.rows(two)[0];
+            assert_eq!(row.order.as_ref().unwrap().no, no(&twin().derived(2)));
+            assert!(
+                row.note.contains("release it by its number"),
+                "{}",
+                row.note
+            );
+            // Given again in other bytes it is that one, and still needs somebody.
+            let (again, accepted) = desk.file(&file("again"), vec![mended()]);
+            assert_eq!((accepted.orders, accepted.repeats), (0, 1));
+            assert_eq!(desk.statuses(again), [Status::Held]);
+            // Two of them in one file are two; and the plain file is the same deductions as ever.
+            let (_, accepted) = desk.file(&file("both"), vec![twin(), twin()]);
+            assert_eq!((accepted.orders, accepted.repeats), (0, 2));
+            let (_, accepted) = desk.file(&file("twins"), vec![mended(), mended()]);
+            assert_eq!((accepted.orders, accepted.repeats), (0, 2));
+        }
+    }
+    // Where nothing is like it, it is a deduction as any.
+    let mut desk = Desk::new(engine);
+    let mended = |account: &str| StagedOrder {
+        comeback: Comeback::Mended,
+        ..blank(account, 7)
+    };
+    let rows = vec![mended("x"), mended("x"), mended("y")];
+    let (two, accepted) = desk.file("fixed.csv", rows);
+    assert_eq!((accepted.orders, accepted.held), (3, 1));
+    let numbers: Vec<_> = desk
+        .rows(two)
+        .into_iter()
+        .map(|row| row.order.unwrap().no)
+        .collect();
+    let want = [("x", 1), ("x", 2), ("y", 1)].map(|(a, n)| no(&blank(a, 7).derived(n)));
+    assert_eq!(numbers, want);
+}

@@ -43,7 +43,7 @@ pub(in crate::ledger) fn blank(account: &str, fen: u64) -> StagedOrder {
             req_scene: None,
         },
         returned: None,
-        comeback: Comeback::Result,
+        comeback: Comeback::First,
         past: None,
     }
 }
@@ -59,6 +59,9 @@ pub(in crate::ledger) fn numbered(number: &str, account: &str, fen: u64) -> Stag
 impl StagedOrder {
     pub(in crate::ledger) fn back(mut self, number: &str) -> Self {
         self.returned = Some(no(number));
+        if self.comeback == Comeback::First {
+            self.comeback = Comeback::Result;
+        }
         self
     }
 

@@ -15,8 +15,8 @@ use crate::ledger::{
     Accepted, Admit, Batch, BatchHead, BatchId, DeductionId, LedgerError, LedgerResult,
 };
 use crate::order::{Comeback, State};
-use decide::Decision;
 pub(super) use decide::changed_no;
+use decide::{Decision, NewOrder};
 pub(super) use import::import;
 
 const MS_PER_DAY: i64 = 86_400_000;
@@ -147,7 +147,7 @@ impl<'r> Staged<'r> {
         Ok(Self {
             comeback: comeback
                 .and_then(|word| Comeback::from_word(&word))
-                .unwrap_or(Comeback::Result),
+                .unwrap_or(Comeback::First),
             row,
             ordinal: row.get(0)?,
             line: row.get(1)?,
@@ -226,16 +226,12 @@ impl Acceptance<'_> {
                     note.as_deref(),
                 )
             }
-            Decision::New { no, supersedes } => self.new_order(staged, &no, supersedes),
+            Decision::New(new) => self.new_order(staged, &new),
         }
     }
 
-    fn new_order(
-        &mut self,
-        staged: &Staged<'_>,
-        no: &str,
-        supersedes: Option<DeductionId>,
-    ) -> LedgerResult<()> {
+    fn new_order(&mut self, staged: &Staged<'_>, new: &NewOrder) -> LedgerResult<()> {
+        let supersedes = new.supersedes;
         let id = self.tx.prepare_cached(sql::DEDUCTION_INSERT)?.insert([])?;
         let deduction = DeductionId(id);
         if let Some(old) = supersedes {
@@ -243,9 +239,10 @@ impl Acceptance<'_> {
             one_row(statement.execute([old.0, id])?, "a superseded deduction")?;
         }
         self.insert_row(staged, "ORDER", Some(deduction), None, None)?;
-        let held_by = match (self.holding(staged, deduction)?, supersedes) {
-            (None, Some(old)) => self.held_before(staged, old)?,
-            (held_by, _) => held_by,
+        let held_by = match (self.holding(staged, deduction)?, supersedes, new.beside) {
+            (None, Some(old), _) => self.held_before(staged, old)?,
+            (None, None, beside) => beside,
+            (held_by, _, _) => held_by,
         };
         let state = match held_by {
             Some(_) => State::Held,
@@ -253,7 +250,7 @@ impl Acceptance<'_> {
         };
         let copied = |i: usize| staged.raw(column::MERCHANT + i);
         self.tx.prepare_cached(sql::ORDER_INSERT)?.execute(params![
-            no,
+            new.no,
             id,
             1,
             self.batch.0,

@@ -99,7 +99,7 @@ fn row(ordinal: u64, lane: u32) -> StagedRow {
             no: Some(OrderNo::parse(&format!("N{ordinal:06}")).unwrap()),
             content,
             returned: None,
-            comeback: Comeback::Result,
+            comeback: Comeback::First,
             past: None,
         }),
     }

@@ -290,3 +290,37 @@ fn l5_yes_and_changed_is_nobodys_decision_however_often_it_is_dropped() {
         1
     );
 }
+
+#[test]
+fn l7_a_row_mended_into_the_twin_of_another_is_held_and_no_silent_repeat() {
+    let house = Boxed::new();
+    let twin = row("", 1, 400, "case 1");
+    house.file("night.csv", &[twin.clone(), twin.replace(",400,", ",4OO,")]);
+    assert_eq!(house.levy(&["run", "night.csv", "--quiet"]).exit, 3);
+    let (from, to) = (house.path("night.failed.csv"), house.path("fixed.csv"));
+    super::house::edit(&from, &to, |rows| {
+        assert_eq!(rows.len(), 1);
+        rows[0].insert("amount".into(), "400".into());
+    });
+    for _ in 0..2 {
+        let said = house.levy(&["run", "fixed.csv", "--quiet"]);
+        assert_eq!(said.exit, 3, "{}", said.err);
+        assert_eq!(statuses(&house.result("fixed.result.csv")), ["HELD REVIEW"]);
+        assert_eq!(super::house::debited(&house.books()).len(), 1);
+    }
+    let no = house.result("fixed.result.csv")[0]["levy_out_request_no"].clone();
+    let said = house.levy(&[
+        "run",
+        "fixed.csv",
+        "--quiet",
+        "--release",
+        &no,
+        "--by",
+        "Li Wei",
+    ]);
+    assert_eq!(said.exit, 0, "{}", said.err);
+    assert_eq!(super::house::debited(&house.books()).len(), 2);
+    // The first file as it came is the same two rows as ever.
+    assert_eq!(house.levy(&["run", "night.csv", "--quiet"]).exit, 3);
+    assert_eq!(super::house::debited(&house.books()).len(), 2);
+}

@@ -11,6 +11,8 @@ use crate::order::{Comeback, Content, ContentDigest, Event, OrderNo, State};
 /// The ordinal under which a changed row that had a number of its own gets a derived one: out of
 /// reach of the ordinals of blank-number rows, so that it never takes the number of one.
 const CHANGED_ROW_ORDINAL: u32 = 1 << 31;
+/// Identical rows without number that came back, beyond which one must have a number of its own.
+const IDENTICAL_MAX: u32 = 1_000;
 
 /// The number of a changed row that had one of its own.
 pub(in crate::ledger::sqlite) fn changed_no(digest: [u8; 32]) -> OrderNo {
@@ -26,12 +28,17 @@ pub(super) enum Decision {
     /// It is an order that was there already.
     Repeat(DeductionId),
     /// It is a new deduction.
-    New {
-        /// Its first order's number.
-        no: String,
-        /// The deduction that it takes the place of.
-        supersedes: Option<DeductionId>,
-    },
+    New(NewOrder),
+}
+
+/// A deduction's first order.
+pub(super) struct NewOrder {
+    /// Its number.
+    pub no: String,
+    /// The deduction that it takes the place of.
+    pub supersedes: Option<DeductionId>,
+    /// The order that it is held beside, however that stands.
+    pub beside: Option<i64>,
 }
 
 /// An order that the ledger has.
@@ -63,7 +70,42 @@ impl Acceptance<'_> {
         }
         let no =
             claimed.ok_or_else(|| LedgerError::Broken("a staged row without number".into()))?;
+        if row.own_no.is_none() && row.comeback != Comeback::First {
+            return self.never_an_order(row, no);
+        }
         self.numbered(row, no, None)
+    }
+
+    /// A row of a file that came back, which shows no order and has no number: it was never one, be it
+    /// mended by now or added. Equal to a row of another file, it is a deduction beside that one, and held,
+    /// as it would have been in one file with it: taken for a repeat, its debt would be lost.
+    fn never_an_order(&self, row: &Staged<'_>, first: &str) -> LedgerResult<Decision> {
+        if self.by_no(first)?.is_none() {
+            return self.numbered(row, first, None);
+        }
+        let mut beside = None;
+        for ordinal in 1..=IDENTICAL_MAX {
+            let no = ContentDigest(row.digest).derived_no(ordinal);
+            let Some(known) = self.by_no(no.as_str())? else {
+                return Ok(Decision::New(NewOrder {
+                    no: no.as_str().to_owned(),
+                    supersedes: None,
+                    beside,
+                }));
+            };
+            if known.digest != row.digest {
+                return self.numbered(row, no.as_str(), None);
+            }
+            // The same row given once more, which nobody has released yet: it shows, and needs somebody.
+            let place = self.first_place(known.deduction)?;
+            if known.state == State::Held && place.batch != self.batch.0 {
+                return Ok(Decision::Repeat(known.deduction));
+            }
+            beside = Some(known.id);
+        }
+        Ok(Decision::Conflict(format!(
+            "there are {IDENTICAL_MAX} rows like it already: give it a number of its own"
+        )))
     }
 
     /// A number that nothing else in this file contradicts.
@@ -85,10 +127,13 @@ impl Acceptance<'_> {
                     field.as_str()
                 )))
             }
-            (Admission::New | Admission::Repeat | Admission::Conflict(_), _) => Ok(Decision::New {
-                no: no.to_owned(),
-                supersedes,
-            }),
+            (Admission::New | Admission::Repeat | Admission::Conflict(_), _) => {
+                Ok(Decision::New(NewOrder {
+                    no: no.to_owned(),
+                    supersedes,
+                    beside: None,
+                }))
+            }
         }
     }
 
@@ -134,7 +179,7 @@ impl Acceptance<'_> {
         let asks = match row.comeback {
             Comeback::Reissue => true,
             Comeback::Result => self.is_undecided(returned, row)?,
-            Comeback::Mended => false,
+            Comeback::Mended | Comeback::First => false,
         };
         if asks {
             return Ok(Decision::Conflict(format!(
@@ -214,10 +259,11 @@ impl Acceptance<'_> {
                 newest.no, newest.state
             )));
         }
-        Ok(Decision::New {
+        Ok(Decision::New(NewOrder {
             no,
             supersedes: Some(old.deduction),
-        })
+            beside: None,
+        }))
     }
 
     /// The row's order was superseded before: by this very change, or by another.
