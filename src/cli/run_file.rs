@@ -347,6 +347,7 @@ fn failed_rows(ledger: &mut dyn Ledger, batch: &Batch, place: &Place, ended: &mu
         Ok(Failed::Nobody) => {}
         Ok(Failed::Written(path, _)) => ended.failed = Some(path),
         Ok(Failed::Taken(path)) => say(&not_ours(&path)),
+        Ok(Failed::Mended(path)) => say(&mended(&path)),
         Err(fault) => ended.fail(fault.into()),
     }
 }
@@ -356,6 +357,16 @@ pub fn not_ours(path: &Path) -> String {
     format!(
         "the rows that need somebody are in the result alone: {} is another file; move it away, and \
          `levy export` writes them there",
+        path.display()
+    )
+}
+
+/// A failed file that somebody has changed, and nobody has run.
+pub fn mended(path: &Path) -> String {
+    format!(
+        "{} was changed since levy wrote it, and not run: it is left as it is, and the rows that need \
+         somebody are in the result alone. Save it under another name, and run or drop that; once it is \
+         gone from here, `levy export` writes the rows anew",
         path.display()
     )
 }

@@ -650,6 +650,11 @@ pub trait Ledger: Send {
     fn plans_waiting(&mut self) -> LedgerResult<Vec<FilePlan>>;
     /// Orders of a batch that were never sent, are no reissues, and that no approved plan allows.
     fn unapproved(&mut self, batch: BatchId) -> LedgerResult<u64>;
+    /// Writes down that levy is about to write a failed file with these bytes (SHA-256). A ledger that is
+    /// only looked at does not.
+    fn note_failed_file(&mut self, digest: &[u8; 32]) -> LedgerResult<()>;
+    /// Whether levy wrote a failed file with these bytes.
+    fn wrote_failed_file(&mut self, digest: &[u8; 32]) -> LedgerResult<bool>;
     /// Takes the staged rows over as what another tool has sent, in one commit, as a batch of their
     /// own: all of them, or none if one of them can't be. A file that was taken over before adds
     /// nothing. An order of it is UNKNOWN since its first send; what the other tool called it stands

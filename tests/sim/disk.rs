@@ -164,6 +164,14 @@ impl<L: Ledger> Ledger for Mortal<L> {
         self.fuse.operate(|| self.ledger.unapproved(batch))
     }
 
+    fn note_failed_file(&mut self, digest: &[u8; 32]) -> LedgerResult<()> {
+        self.fuse.operate(|| self.ledger.note_failed_file(digest))
+    }
+
+    fn wrote_failed_file(&mut self, digest: &[u8; 32]) -> LedgerResult<bool> {
+        self.fuse.operate(|| self.ledger.wrote_failed_file(digest))
+    }
+
     fn import(
         &mut self,
         head: &BatchHead,

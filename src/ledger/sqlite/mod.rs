@@ -149,6 +149,14 @@ impl Ledger for SqliteLedger {
         plan::unapproved(&self.conn, batch)
     }
 
+    fn note_failed_file(&mut self, digest: &[u8; 32]) -> LedgerResult<()> {
+        write::note_failed_file(&self.conn, digest)
+    }
+
+    fn wrote_failed_file(&mut self, digest: &[u8; 32]) -> LedgerResult<bool> {
+        read::wrote_failed_file(&self.conn, digest)
+    }
+
     fn import(
         &mut self,
         head: &BatchHead,

@@ -310,3 +310,9 @@ pub(super) fn content_of(conn: &Connection, no: &OrderNo) -> LedgerResult<Option
         .query_row([no.as_str()], |row| row.get(3).map(ContentDigest))
         .optional()?)
 }
+
+/// A failed file that levy wrote.
+pub(super) fn wrote_failed_file(conn: &Connection, digest: &[u8; 32]) -> LedgerResult<bool> {
+    let mut statement = conn.prepare_cached(sql::FAILED_FILE_KNOWN)?;
+    Ok(statement.exists([&digest[..]])?)
+}

@@ -58,6 +58,8 @@ statements! {
     DEDUCTION_SUPERSEDED_BY = "deduction_superseded_by",
     EXPIRING_COUNT = "expiring_count",
     EXPIRING_FIRST = "expiring_first",
+    FAILED_FILE_INSERT = "failed_file_insert",
+    FAILED_FILE_KNOWN = "failed_file_known",
     GAP_KNOWN = "gap_known",
     HELD_COUNT = "held_count",
     JOB_ALL = "job_all",

@@ -307,3 +307,13 @@ pub(super) fn cancel(
 fn unknown(what: &str) -> LedgerError {
     LedgerError::Refused(format!("this ledger does not know {what}"))
 }
+
+/// A failed file that levy is about to write.
+pub(super) fn note_failed_file(conn: &Connection, digest: &[u8; 32]) -> LedgerResult<()> {
+    if conn.is_readonly("main")? {
+        return Ok(());
+    }
+    let mut statement = conn.prepare_cached(sql::FAILED_FILE_INSERT)?;
+    statement.execute([&digest[..]])?;
+    Ok(())
+}

@@ -48,6 +48,8 @@ impl Ledger for Told {
     fn find_plan(&mut self, _: PlanKey<'_>) -> LedgerResult<Option<FilePlan>> { unreachable!() }
     fn plans_waiting(&mut self) -> LedgerResult<Vec<FilePlan>> { unreachable!() }
     fn unapproved(&mut self, _: BatchId) -> LedgerResult<u64> { unreachable!() }
+    fn note_failed_file(&mut self, _: &[u8; 32]) -> LedgerResult<()> { unreachable!() }
+    fn wrote_failed_file(&mut self, _: &[u8; 32]) -> LedgerResult<bool> { unreachable!() }
     fn import(&mut self, _: &BatchHead, _: &Person, _: WallMs, _: u32) -> LedgerResult<Imported> { unreachable!() }
     fn restored(&mut self, _: WallMs, _: &Person, _: WallMs) -> LedgerResult<Restored> { unreachable!() }
     fn begin_run(&mut self, _: WallMs) -> LedgerResult<RunId> { unreachable!() }

@@ -324,3 +324,32 @@ fn l7_a_row_mended_into_the_twin_of_another_is_held_and_no_silent_repeat() {
     assert_eq!(house.levy(&["run", "night.csv", "--quiet"]).exit, 3);
     assert_eq!(super::house::debited(&house.books()).len(), 2);
 }
+
+#[test]
+fn l7_a_failed_file_that_was_mended_in_its_place_is_not_overwritten() {
+    let house = morning(&[]);
+    let path = house.path("night.failed.csv");
+    let written = std::fs::read(&path).unwrap();
+    // As levy wrote it, it is written anew with every result.
+    assert_eq!(house.levy(&["run", "night.csv", "--quiet"]).exit, 3);
+    assert_eq!(std::fs::read(&path).unwrap(), written);
+    house.edit("night.failed.csv", "night.failed.csv", |rows| {
+        rows[0].insert("levy_reissue".into(), "yes".into());
+    });
+    let mended = std::fs::read(&path).unwrap();
+    for args in [
+        &["run", "night.csv", "--quiet"][..],
+        &["export", "1", "--quiet"],
+    ] {
+        let said = house.levy(args);
+        let words = "night.failed.csv was changed since levy wrote it, and not run";
+        assert!(said.err.contains(words), "{}", said.err);
+        assert_eq!(std::fs::read(&path).unwrap(), mended, "{args:?}");
+    }
+    // Run from its place it has done its work, and the night's own run writes what is left.
+    let said = house.levy(&["run", "night.failed.csv", "--quiet"]);
+    assert_eq!(said.exit, 3, "{}", said.err);
+    assert!(house.debited().contains_key(&child("N1")));
+    assert_eq!(house.levy(&["run", "night.csv", "--quiet"]).exit, 3);
+    assert_eq!(house.result("night.failed.csv").len(), 4);
+}
