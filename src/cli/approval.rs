@@ -156,9 +156,9 @@ pub fn may_go_on(session: &mut Session, batch: &Batch) -> Result<(), Failure> {
         0 => Ok(()),
         orders => Err(Failure::Unapproved(format!(
             "batch {id} ({}) was taken in without an approved plan, and {orders} of its orders were \
-             never sent: nothing was sent. `levy cancel {id}` withdraws them (what is to be \
-             deducted after all goes into a planned file, under numbers of its own), `levy resume` \
-             brings to its end what was sent",
+             never sent: they are not sent. What was sent goes on. `levy cancel {id}` withdraws the \
+             others (what is to be deducted after all goes into a planned file, under numbers of its \
+             own)",
             batch.head.file,
             id = batch.id
         ))),

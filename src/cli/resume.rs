@@ -12,7 +12,7 @@ use super::run_file::{Ended, afterwards};
 use super::session::Session;
 use super::target::{self, Found};
 use crate::clock::{Clock, SystemClock};
-use crate::ledger::{Ledger, Scope};
+use crate::ledger::{Ledger, Scope, Unsent};
 use crate::report::progress::say;
 use crate::report::result::Place;
 use crate::report::summary::{grouped, table};
@@ -104,11 +104,15 @@ fn batch(
     found: &Found,
     ended: &mut Ended,
 ) -> Result<(), Failure> {
-    approval::may_go_on(session, &found.batch)?;
-    let scope = Scope::Batch(found.batch.id);
+    let approved = approval::may_go_on(session, &found.batch);
+    let scope = match &approved {
+        Ok(()) => Scope::Batch(found.batch.id),
+        // What was sent comes to its end whoever approved it.
+        Err(_) => Scope::OpenOf(found.batch.id, Unsent::Reissues),
+    };
     let work = driver.work(session, scope)?;
     if driver.idle(work) {
-        return Ok(());
+        return approved;
     }
     let words = |ledger: &mut dyn Ledger| {
         let totals = ledger.totals(found.batch.id)?;
@@ -121,11 +125,11 @@ fn batch(
     };
     if !driver.may_send(session, words)? {
         say("nothing was sent");
-        return Ok(());
+        return approved;
     }
     ended.report = driver.go(session, scope)?;
     ended.take_alerts();
-    Ok(())
+    approved
 }
 
 /// Every open order of the ledger: those near the end of their window in a first run.

@@ -13,6 +13,7 @@ use crate::batch::{AddedUp, ControlTotals, Encoding, Form, InputRow, Rules, dige
 use crate::clock::{Clock, WallMs};
 use crate::ledger::{
     Accepted, Admit, Batch, Environment, Expiring, JournalHead, Ledger, Scope, Tally, Totals,
+    Unsent,
 };
 use crate::report::failed::{self, Failed};
 use crate::report::progress::say;
@@ -138,6 +139,23 @@ impl Course<'_> {
         ended
     }
 
+    /// Does a batch without its file, as far as that goes: no result is written.
+    pub fn batch(&mut self, session: &mut Session, batch: Batch) -> Ended {
+        let mut ended = Ended::new();
+        if self.halted.is_some() {
+            let words = "not begun, since the run before it was stopped";
+            ended.fail(Failure::Stopped(words.into()));
+        } else {
+            if let Err(failure) = self.run(session, &batch, &mut ended) {
+                ended.fail(failure);
+            }
+            afterwards(session, &batch, None, &mut ended);
+            self.halt(&ended);
+        }
+        ended.batch = Some(batch);
+        ended
+    }
+
     fn halt(&mut self, ended: &Ended) {
         // A cell that no workbook takes breaks nothing for the other files.
         let content =
@@ -166,10 +184,26 @@ impl Course<'_> {
         batch: &Batch,
         ended: &mut Ended,
     ) -> Result<(), Failure> {
-        if at_hand(&mut session.ledger)?.reissues_asked(batch.id)? > 0 {
-            return rerun::as_asked(&mut self.driver, session, batch, ended);
-        }
-        let scope = Scope::Batch(batch.id);
+        let approved = approval::may_go_on(session, batch);
+        let scope = match &approved {
+            Ok(()) if at_hand(&mut session.ledger)?.reissues_asked(batch.id)? > 0 => {
+                return rerun::as_asked(&mut self.driver, session, batch, ended);
+            }
+            Ok(()) => Scope::Batch(batch.id),
+            // What was sent comes to its end whoever approved it.
+            Err(_) => Scope::OpenOf(batch.id, Unsent::Reissues),
+        };
+        self.drive(session, batch, scope, ended)?;
+        approved
+    }
+
+    fn drive(
+        &mut self,
+        session: &mut Session,
+        batch: &Batch,
+        scope: Scope,
+        ended: &mut Ended,
+    ) -> Result<(), Failure> {
         let work = self.driver.work(session, scope)?;
         if self.driver.idle(work) {
             return Ok(());
@@ -214,7 +248,6 @@ pub fn taken_in(
     let mut desk = Desk::new(file, session.stop.clone());
     let known = at_hand(&mut session.ledger)?.find_batch(&digest)?;
     if let Some(batch) = known {
-        approval::may_go_on(session, &batch)?;
         let ledger = at_hand(&mut session.ledger)?;
         let totals = ledger.totals(batch.id)?;
         let added_up = AddedUp {

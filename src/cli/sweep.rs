@@ -11,6 +11,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
 use super::args::{ExpectArgs, FirstArgs, SweepArgs};
+use super::drive::at_hand;
 use super::failure::{Exit, Failure};
 use super::run::{Told, driver, refuse, tell};
 use super::run_file::{Course, Ended, Halt};
@@ -19,13 +20,17 @@ use super::store::{SANDBOX_CALLER, SANDBOX_DIR};
 use crate::batch::{FileFaultKind, digest_of};
 use crate::clock::{Clock, SystemClock};
 use crate::inbox::{
-    self, Folder, Found, InboxFault, Listing, Missed, Outcome, Receipt, Shelf, Slot, Stage, Stamp,
-    Terms, Verdict,
+    self, Begun, Folder, Found, InboxFault, Listing, Missed, Outcome, Receipt, Shelf, Slot, Stage,
+    Stamp, Terms, Verdict,
 };
 use crate::ledger::{Environment, LedgerError};
 use crate::report::progress::say;
 use crate::report::result::{self, Place};
+use crate::worker::Stop;
 use watch::{Idle, Memory};
+
+/// Files on end whose runs are stopped by refusals, before the pass is: each uses up ten numbers at most.
+const REFUSED_FILES_MAX: u32 = 2;
 
 /// Sweeps the folder; the worst of its files is the exit.
 pub fn sweep(args: &SweepArgs) -> Exit {
@@ -89,6 +94,7 @@ fn pass(args: &SweepArgs, memory: &mut Memory, idle: &mut Option<Idle>) -> Passe
         },
         memory,
         kept_back: BTreeSet::new(),
+        refused_files: 0,
         exit: Exit::Done,
     };
     if let Err(fault) = pass.whole() {
@@ -147,6 +153,8 @@ struct Pass<'a, 'm> {
     memory: &'m mut Memory,
     /// Files whose totals lie in a slot and could not be brought back.
     kept_back: BTreeSet<OsString>,
+    /// Files on end whose runs were stopped by refusals.
+    refused_files: u32,
     exit: Exit,
 }
 
@@ -157,11 +165,24 @@ impl Pass<'_, '_> {
                          user be a member of that group";
             self.note(&self.args.dir, words);
         }
-        for slot in self.folder.slots()? {
-            if let Err(fault) = self.go_on(&slot) {
+        let slots = self.folder.slots()?;
+        let (last, slots): (Vec<Slot>, Vec<Slot>) = slots.into_iter().partition(Slot::goes_last);
+        self.go_on_with(&slots);
+        let dropped = self.folder_itself();
+        self.go_on_with(&last);
+        dropped
+    }
+
+    fn go_on_with(&mut self, slots: &[Slot]) {
+        for slot in slots {
+            if let Err(fault) = self.go_on(slot) {
                 self.trouble(&slot.path, failure(fault));
             }
         }
+    }
+
+    /// What lies outside of its rooms.
+    fn folder_itself(&mut self) -> Result<(), InboxFault> {
         let listing = self.folder.listing()?;
         for name in &listing.others {
             let path = self.args.dir.join(name);
@@ -176,9 +197,9 @@ impl Pass<'_, '_> {
 
     /// What an earlier sweep has begun.
     fn go_on(&mut self, slot: &Slot) -> Result<(), InboxFault> {
-        let (name, again) = match slot.stage()? {
+        let (name, begun) = match slot.stage()? {
             Stage::Claimed(name) => (name, None),
-            Stage::Begun(name, again) => (name, Some(again)),
+            Stage::Begun(name, begun) => (name, Some(begun)),
             Stage::Unclaimed(name) => {
                 self.kept_back.insert(name.clone());
                 self.folder.unclaim(slot, &name)?;
@@ -199,7 +220,7 @@ impl Pass<'_, '_> {
             self.exit = self.exit.worse(Exit::NotFinished);
             return Ok(());
         }
-        self.one(slot, &name, again);
+        self.one(slot, &name, begun);
         Ok(())
     }
 
@@ -263,12 +284,20 @@ impl Pass<'_, '_> {
     }
 
     /// Runs the file of a slot, writes its receipt, and puts it where it belongs.
-    fn one(&mut self, slot: &Slot, name: &OsStr, again: Option<bool>) {
+    fn one(&mut self, slot: &Slot, name: &OsStr, begun: Option<Begun>) {
         let started_at = self.session.clock.wall();
         let input = slot.path.join(name);
-        let (mut ended, ready) = match self.ready(slot, name, again) {
-            Ok(ready) => {
-                let ended = self.course.file(&mut self.session, &input, &ready.place);
+        let (mut ended, ready) = match self.ready(slot, name, begun) {
+            Ok(mut ready) => {
+                let left = self.earlier(slot, name, &mut ready);
+                let started = self.course.halted.is_none();
+                let mut ended = self.course.file(&mut self.session, &input, &ready.place);
+                if let Err(failure) = left {
+                    ended.fail(failure);
+                }
+                if started {
+                    self.refusals(slot, &mut ended);
+                }
                 (ended, Some(ready))
             }
             Err(failure) => {
@@ -308,26 +337,30 @@ impl Pass<'_, '_> {
             }
             Outcome::Unapproved => {
                 self.memory.put_off(&slot.key);
-                self.note(&slot.path, "waits until somebody has approved it");
+                self.note(&slot.path, "waits for people: its receipt says for what");
             }
         }
     }
 
     /// What must be known before the file is run: whether the ledger knows it already, and where its
     /// result goes.
-    fn ready(&mut self, slot: &Slot, name: &OsStr, again: Option<bool>) -> Result<Ready, Failure> {
+    fn ready(&mut self, slot: &Slot, name: &OsStr, begun: Option<Begun>) -> Result<Ready, Failure> {
         let input = slot.path.join(name);
         let stamp = stamp_of(&input)?;
         let digest = digest_of(&input)?;
-        let again = match again {
-            Some(again) => again,
+        let mut begun = match begun {
+            Some(begun) => begun,
             None => {
-                let ledger = super::drive::at_hand(&mut self.session.ledger)?;
-                let known = ledger.find_batch(&digest)?.is_some();
-                slot.begin(&self.folder, name, known).map_err(failure)?;
-                known
+                let ledger = at_hand(&mut self.session.ledger)?;
+                let again = ledger.find_batch(&digest)?.is_some();
+                let digests = Vec::new();
+                Begun { again, digests }
             }
         };
+        if !begun.digests.contains(&digest) {
+            begun.digests.push(digest);
+            slot.begin(&self.folder, name, &begun).map_err(failure)?;
+        }
         let mut taken = vec![&*input, &*self.session.ledger_path];
         taken.extend(self.session.config.file.as_deref());
         let place = Place::look(&result::beside(&input), &taken)?;
@@ -336,8 +369,77 @@ impl Pass<'_, '_> {
             place: place.styled(style).for_readers(self.folder.readers),
             stamp,
             digest,
-            again,
+            begun,
         })
+    }
+
+    /// What the file held before it was changed in its slot goes on first: orders that were never sent go
+    /// only with their own batch, and those bytes come no more. An error says what of it is not through.
+    fn earlier(&mut self, slot: &Slot, name: &OsStr, ready: &mut Ready) -> Result<(), Failure> {
+        let own = ready.digest;
+        let earlier = ready.begun.digests.iter().filter(|digest| **digest != own);
+        let mut left = Vec::new();
+        for digest in earlier.copied().collect::<Vec<_>>() {
+            let ledger = at_hand(&mut self.session.ledger)?;
+            let Some(batch) = ledger.find_batch(&digest)? else {
+                continue;
+            };
+            let started_at = self.session.clock.wall();
+            let ended = self.course.batch(&mut self.session, batch);
+            let told = Told {
+                file: Some(&self.args.dir.join(name)),
+                place: None,
+                started_at,
+                finished_at: self.session.clock.wall(),
+            };
+            tell(&self.args.drive, &told, &ended);
+            self.exit = self.exit.worse(ended.exit);
+            if !matches!(ended.exit, Exit::Done | Exit::NeedsPerson) {
+                left.push((digest, ended));
+            }
+        }
+        let digests = left
+            .iter()
+            .map(|(digest, _)| *digest)
+            .chain([own])
+            .collect();
+        if digests != ready.begun.digests {
+            ready.begun.digests = digests;
+            let begun = &ready.begun;
+            slot.begin(&self.folder, name, begun).map_err(failure)?;
+        }
+        match left.first().and_then(|(_, ended)| ended.batch.as_ref()) {
+            None => Ok(()),
+            Some(batch) => Err(Failure::Stopped(format!(
+                "what the file held before it was changed, batch {}, is not through",
+                batch.id
+            ))),
+        }
+    }
+
+    /// Refusals one after the other may be the fault of this file's rows: others get their turn, this one
+    /// comes last from now on. Those of two files on end look like a setting.
+    fn refusals(&mut self, slot: &Slot, ended: &mut Ended) {
+        let stop = ended
+            .report
+            .as_ref()
+            .and_then(|report| report.stop.as_ref());
+        let refused = matches!(stop, Some(Stop::Refusals(_)));
+        let went_well = stop.is_none() && ended.report.is_some();
+        match refused {
+            true => self.refused_files += 1,
+            false if went_well => self.refused_files = 0,
+            false => {}
+        }
+        let only_that = ended.failures.is_empty() && self.course.halted == Some(Halt::Stopped);
+        if refused && only_that && self.refused_files < REFUSED_FILES_MAX {
+            self.course.halted = None;
+        }
+        if (refused || went_well)
+            && let Err(fault) = slot.put_last(&self.folder, refused)
+        {
+            ended.fail(failure(fault));
+        }
     }
 
     /// Receipt and way out. What goes wrong here keeps the file in its slot.
@@ -404,7 +506,7 @@ impl Pass<'_, '_> {
             file: &file,
             digest: ready.map(|ready| ready.digest),
             outcome,
-            again: ready.is_some_and(|ready| ready.again),
+            again: ready.is_some_and(|ready| ready.begun.again),
             batch: ended.batch.as_ref(),
             totals: ended.totals.as_ref(),
             reasons: &reasons,
@@ -467,7 +569,7 @@ struct Ready {
     place: Place,
     stamp: Stamp,
     digest: [u8; 32],
-    again: bool,
+    begun: Begun,
 }
 
 fn stamp_of(path: &Path) -> Result<Stamp, Failure> {
@@ -494,6 +596,7 @@ fn outcome(ended: &Ended) -> Outcome {
     let unapproved = |failure: &Failure| matches!(failure, Failure::Unapproved(_));
     let through = matches!(ended.exit, Exit::Done | Exit::NeedsPerson) && ended.written;
     match &ended.batch {
+        Some(_) if ended.failures.iter().any(unapproved) => Outcome::Unapproved,
         Some(_) if through => Outcome::Through(Shelf::Done),
         None if !ended.failures.is_empty() && ended.failures.iter().all(refused) => {
             Outcome::Through(Shelf::Rejected)

@@ -408,3 +408,27 @@ fn a_file_over_the_ceiling_is_refused_as_a_whole() {
     assert_eq!(levy("check night.csv --sandbox", "350").exit, 3);
     assert_eq!(levy("run night.csv --sandbox --quiet", "350").exit, 3);
 }
+
+#[test]
+fn l3_what_was_sent_before_approval_was_required_comes_to_its_end() {
+    let desk = FourEyes::new();
+    let forever = "\"#sandbox post=processing-forever get=state,state,state,success\"";
+    let rows = [row("N1", "100", forever), row("N2", "250", "case 2")];
+    desk.0.batch("night.csv", &rows);
+    let bare = "run night.csv --sandbox --limit 1 --wait 1 --quiet";
+    let bare = desk.0.levy(&words(bare));
+    assert_eq!(bare.exit, 4, "{}", bare.err);
+    let says = "batch 1 (night.csv) was taken in without an approved plan, and 1 of its orders";
+    let shown = |desk: &FourEyes| super::box_run::statuses(&desk.0.read("night.result.csv"));
+    for _ in 0..4 {
+        let said = desk.ends("run night.csv --wait 2 --quiet", 2);
+        assert!(said.err.contains(says), "{}", said.err);
+        if shown(&desk)[0] == "SUCCESS NONE" {
+            break;
+        }
+    }
+    assert_eq!(shown(&desk), ["SUCCESS NONE", "PENDING RUN_AGAIN"]);
+    desk.ends("cancel 1", 0);
+    desk.ends("run night.csv --quiet", 0);
+    desk.verify();
+}
