@@ -10,8 +10,10 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
+use super::approval;
 use super::args::{CheckArgs, Where};
 use super::failure::{Exit, Failure};
+use super::plan::options;
 use super::run_file::{expected, terms};
 use super::store::{Store, sandbox_beside};
 use crate::batch::{Reader, Rules};
@@ -46,14 +48,18 @@ pub fn check(args: &CheckArgs) -> Result<Exit, Failure> {
 
 /// Settings, and the ledger that they lead to.
 fn store(args: &CheckArgs) -> Result<Store, Failure> {
-    let at = Where {
-        config: args.config.clone(),
-        ledger: args.ledger.clone(),
-        force_network_file_system: false,
-    };
+    let at = at(args);
     match args.sandbox {
         true => Store::sandbox(&at, &sandbox_beside(&args.file)),
         false => Store::real(&at),
+    }
+}
+
+fn at(args: &CheckArgs) -> Where {
+    Where {
+        config: args.config.clone(),
+        ledger: args.ledger.clone(),
+        force_network_file_system: false,
     }
 }
 
@@ -105,6 +111,8 @@ struct Found {
     /// The ledger that was looked at, or why none was.
     known: Result<PathBuf, String>,
     purses: Option<Purses>,
+    /// What it needs before it is run, where approval is required.
+    approval: Option<String>,
     /// Where the faults were written.
     marked: Option<PathBuf>,
 }
@@ -139,7 +147,12 @@ fn checked(
     for warning in &staged.warnings {
         desk.fault(&format!("{}: warning: {warning}", desk.name));
     }
+    let approval = match store.config.require_approval {
+        true => Some(standing(args, store, &known, &staged.head.digest)?),
+        false => None,
+    };
     let (mut ledger, mut found) = taken(known, scratch, &staged, &terms)?;
+    found.approval = approval;
     if let Some(asking) = asking {
         found.purses = Some(asking.ask(&mut ledger, found.batch.id)?);
     }
@@ -166,6 +179,24 @@ fn checked(
     Ok(exit)
 }
 
+/// Whether the file has a plan that somebody has approved.
+fn standing(
+    args: &CheckArgs,
+    store: &Store,
+    known: &Known,
+    digest: &[u8; 32],
+) -> Result<String, Failure> {
+    let options = options(&at(args), args.sandbox, &store.path);
+    let mut ledger = match known {
+        Known::Ledger(..) => Some(store.look()?),
+        Known::Nothing(_) => None,
+    };
+    let ledger = ledger
+        .as_deref_mut()
+        .map(|ledger| ledger as &mut dyn Ledger);
+    Ok(approval::standing(ledger, &args.file, digest, &options)?)
+}
+
 /// The staged file as a batch: the one that its bytes are already, or one that a run would make of it
 /// now. In the ledger that is handed back it may be looked at.
 fn taken(
@@ -180,6 +211,7 @@ fn taken(
         before,
         known,
         purses: None,
+        approval: None,
         marked: None,
     };
     let known = match known {

@@ -7,6 +7,7 @@ use super::args::{ExpectArgs, FileArgs};
 use super::config::Config;
 use super::drive::{Driver, at_hand, expiring, lost};
 use super::failure::{Exit, Failure};
+use super::plan;
 use super::rerun;
 use super::session::Session;
 use crate::batch::{AddedUp, ControlTotals, Encoding, Form, InputRow, Rules, digest_of};
@@ -236,15 +237,6 @@ pub fn taken_in(
     driver: &Driver<'_>,
 ) -> Result<Batch, Failure> {
     let digest = digest_of(file)?;
-    let terms = Terms {
-        expected,
-        ..terms(
-            taking,
-            &session.config,
-            session.environment,
-            session.clock.wall(),
-        )
-    };
     let mut desk = Desk::new(file, session.stop.clone());
     let known = at_hand(&mut session.ledger)?.find_batch(&digest)?;
     if let Some(batch) = known {
@@ -267,18 +259,23 @@ pub fn taken_in(
         return Ok(batch);
     }
     let admit = approval::approved(session, &digest)?;
-    let terms = Terms { admit, ..terms };
+    let taking = approval::as_planned(session, admit, taking)?;
+    let at = session.clock.wall();
+    let terms = Terms {
+        expected,
+        admit,
+        ..terms(taking, &session.config, session.environment, at)
+    };
     let ledger = at_hand(&mut session.ledger)?;
     let taken = take_in(ledger, file, Some(digest), &terms, &mut desk);
     let intake = match taken {
         Ok(intake) => intake,
         Err(fault) => {
+            let args = driver.args;
+            let options = plan::options(&args.at, args.sandbox, &session.ledger_path);
+            let fault = fault.into();
             return Err(approval::next_step(
-                session,
-                file,
-                &digest,
-                admit,
-                fault.into(),
+                session, file, &digest, admit, fault, &options,
             ));
         }
     };

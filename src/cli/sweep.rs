@@ -4,6 +4,7 @@
 //! `processing/` goes first, then the folder's finished files by name, one at a time: claimed, run as
 //! `levy run` runs it, and put where it belongs.
 
+mod turns;
 mod watch;
 
 use std::collections::BTreeSet;
@@ -26,11 +27,7 @@ use crate::inbox::{
 use crate::ledger::{Environment, LedgerError};
 use crate::report::progress::say;
 use crate::report::result::{self, Place};
-use crate::worker::Stop;
 use watch::{Idle, Memory};
-
-/// Files on end whose runs are stopped by refusals, before the pass is: each uses up ten numbers at most.
-const REFUSED_FILES_MAX: u32 = 2;
 
 /// Sweeps the folder; the worst of its files is the exit.
 pub fn sweep(args: &SweepArgs) -> Exit {
@@ -232,7 +229,7 @@ impl Pass<'_, '_> {
         let terms = Terms {
             quiet_seconds: self.args.quiet_seconds,
             require_ok: self.args.require_ok,
-            now_ns: self.folder.now_ns()?,
+            now_ns: 0,
         };
         let mut left = 0_u64;
         for name in &listing.batches {
@@ -242,6 +239,8 @@ impl Pass<'_, '_> {
             }
             // Runs take time: control totals may have come since.
             let now = self.folder.listing()?;
+            let now_ns = self.folder.now_ns()?;
+            let terms = Terms { now_ns, ..terms };
             match self.folder.judge(name, &now, &terms) {
                 Ok(None) => {}
                 Ok(Some(found)) => match &found.verdict {
@@ -371,75 +370,6 @@ impl Pass<'_, '_> {
             digest,
             begun,
         })
-    }
-
-    /// What the file held before it was changed in its slot goes on first: orders that were never sent go
-    /// only with their own batch, and those bytes come no more. An error says what of it is not through.
-    fn earlier(&mut self, slot: &Slot, name: &OsStr, ready: &mut Ready) -> Result<(), Failure> {
-        let own = ready.digest;
-        let earlier = ready.begun.digests.iter().filter(|digest| **digest != own);
-        let mut left = Vec::new();
-        for digest in earlier.copied().collect::<Vec<_>>() {
-            let ledger = at_hand(&mut self.session.ledger)?;
-            let Some(batch) = ledger.find_batch(&digest)? else {
-                continue;
-            };
-            let started_at = self.session.clock.wall();
-            let ended = self.course.batch(&mut self.session, batch);
-            let told = Told {
-                file: Some(&self.args.dir.join(name)),
-                place: None,
-                started_at,
-                finished_at: self.session.clock.wall(),
-            };
-            tell(&self.args.drive, &told, &ended);
-            self.exit = self.exit.worse(ended.exit);
-            if !matches!(ended.exit, Exit::Done | Exit::NeedsPerson) {
-                left.push((digest, ended));
-            }
-        }
-        let digests = left
-            .iter()
-            .map(|(digest, _)| *digest)
-            .chain([own])
-            .collect();
-        if digests != ready.begun.digests {
-            ready.begun.digests = digests;
-            let begun = &ready.begun;
-            slot.begin(&self.folder, name, begun).map_err(failure)?;
-        }
-        match left.first().and_then(|(_, ended)| ended.batch.as_ref()) {
-            None => Ok(()),
-            Some(batch) => Err(Failure::Stopped(format!(
-                "what the file held before it was changed, batch {}, is not through",
-                batch.id
-            ))),
-        }
-    }
-
-    /// Refusals one after the other may be the fault of this file's rows: others get their turn, this one
-    /// comes last from now on. Those of two files on end look like a setting.
-    fn refusals(&mut self, slot: &Slot, ended: &mut Ended) {
-        let stop = ended
-            .report
-            .as_ref()
-            .and_then(|report| report.stop.as_ref());
-        let refused = matches!(stop, Some(Stop::Refusals(_)));
-        let went_well = stop.is_none() && ended.report.is_some();
-        match refused {
-            true => self.refused_files += 1,
-            false if went_well => self.refused_files = 0,
-            false => {}
-        }
-        let only_that = ended.failures.is_empty() && self.course.halted == Some(Halt::Stopped);
-        if refused && only_that && self.refused_files < REFUSED_FILES_MAX {
-            self.course.halted = None;
-        }
-        if (refused || went_well)
-            && let Err(fault) = slot.put_last(&self.folder, refused)
-        {
-            ended.fail(failure(fault));
-        }
     }
 
     /// Receipt and way out. What goes wrong here keeps the file in its slot.

@@ -258,6 +258,9 @@ impl Desk {
             text.push_str(&format!(", {rows} with an amount that cannot be read"));
         }
         text.push_str(&format!("\n{}", known(found)));
+        if let Some(words) = &found.approval {
+            text.push_str(&format!("\n{words}"));
+        }
         if let Some(purses) = &found.purses {
             text.push_str(&format!("\n{}", balances(purses)));
         }
@@ -299,6 +302,7 @@ impl Desk {
             "conflicts": accepted.conflicts,
             "held": accepted.held,
             "ledger": found.known.as_ref().ok().map(|path| path.display().to_string()),
+            "approval": found.approval,
             "batch": found.before.then(|| found.batch.id.to_string()),
             "balances": found.purses.as_ref().map(|purses| json!({
                 "accounts": purses.answered,

@@ -1,6 +1,8 @@
 //! Plans and four eyes: nothing runs but what was planned, and, where that is required, approved by
 //! somebody else.
 
+mod told;
+
 use std::fs;
 use std::process::{Command, Stdio};
 
@@ -132,14 +134,14 @@ fn nothing_new_runs_without_a_plan_that_somebody_else_has_approved() {
         "run night.csv",
         &[
             "night.csv: 2 of its 2 rows are new deductions, and no approved plan allows them",
-            "`levy plan night.csv` makes a plan",
+            "`levy plan night.csv --sandbox` makes a plan",
         ],
     );
     desk.ends("plan night.csv", 0);
     for line in ["run night.csv", "run night.csv --plan 1", "run --plan 1"] {
         desk.refused(
             line,
-            &["Plan 1 by Li Wei waits: `levy approve 1 --by NAME`"],
+            &["Plan 1 by Li Wei waits: `levy approve 1 --by NAME --sandbox`"],
         );
     }
     for same in ["Li Wei", " li  WEI ", "Ｌｉ Ｗｅｉ", "ｌｉｗｅｉ"] {
@@ -306,7 +308,7 @@ fn l5_what_was_approved_is_issued_again_and_what_was_edited_is_planned_first() {
         "rerun edited.csv",
         &[
             "1 of its 2 rows are new deductions",
-            "`levy plan edited.csv`",
+            "`levy plan edited.csv --sandbox`",
         ],
     );
     desk.ends("plan edited.csv", 0);
@@ -407,28 +409,4 @@ fn a_file_over_the_ceiling_is_refused_as_a_whole() {
     assert_eq!(arrivals.unwrap_or_default(), "");
     assert_eq!(levy("check night.csv --sandbox", "350").exit, 3);
     assert_eq!(levy("run night.csv --sandbox --quiet", "350").exit, 3);
-}
-
-#[test]
-fn l3_what_was_sent_before_approval_was_required_comes_to_its_end() {
-    let desk = FourEyes::new();
-    let forever = "\"#sandbox post=processing-forever get=state,state,state,success\"";
-    let rows = [row("N1", "100", forever), row("N2", "250", "case 2")];
-    desk.0.batch("night.csv", &rows);
-    let bare = "run night.csv --sandbox --limit 1 --wait 1 --quiet";
-    let bare = desk.0.levy(&words(bare));
-    assert_eq!(bare.exit, 4, "{}", bare.err);
-    let says = "batch 1 (night.csv) was taken in without an approved plan, and 1 of its orders";
-    let shown = |desk: &FourEyes| super::box_run::statuses(&desk.0.read("night.result.csv"));
-    for _ in 0..4 {
-        let said = desk.ends("run night.csv --wait 2 --quiet", 2);
-        assert!(said.err.contains(says), "{}", said.err);
-        if shown(&desk)[0] == "SUCCESS NONE" {
-            break;
-        }
-    }
-    assert_eq!(shown(&desk), ["SUCCESS NONE", "PENDING RUN_AGAIN"]);
-    desk.ends("cancel 1", 0);
-    desk.ends("run night.csv --quiet", 0);
-    desk.verify();
 }

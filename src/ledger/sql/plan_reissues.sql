@@ -1,0 +1,11 @@
+-- Orders that the rows of a batch ask to be issued again, each once, as far as reissues_asked.sql counts.
+SELECT COUNT(*), COALESCE(SUM(amount_fen), 0) FROM (
+    SELECT DISTINCT o.order_id, o.amount_fen
+    FROM batch_row AS r
+    JOIN orders AS o ON o.out_request_no = r.reissues
+    JOIN deduction ON deduction.deduction_id = o.deduction_id AND deduction.superseded_by IS NULL
+    WHERE r.batch_id = ?1 AND r.reissues IS NOT NULL
+        AND o.state <> 'SUCCESS' AND o.state NOT IN ('PENDING', 'HELD', 'CONFLICT', 'CANCELLED')
+        AND NOT EXISTS (
+            SELECT 1 FROM orders AS newer
+            WHERE newer.deduction_id = o.deduction_id AND newer.generation > o.generation))
