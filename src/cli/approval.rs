@@ -7,14 +7,17 @@
 use std::path::{Path, PathBuf};
 
 use super::args::{FileArgs, RunArgs};
+use super::config::Config;
 use super::drive::at_hand;
 use super::failure::Failure;
+use super::freeze::person;
 use super::session::Session;
 use super::store::{SANDBOX_DIR, Store};
 use crate::batch::{Encoding, digest_of};
 use crate::clock::Clock;
 use crate::ledger::{
-    Admit, Batch, Decision, FilePlan, Ledger, LedgerError, LedgerResult, Person, PlanId, PlanKey,
+    Admit, Batch, By, Decision, FilePlan, Ledger, LedgerError, LedgerResult, Person, PlanId,
+    PlanKey, TwoPeople,
 };
 use crate::order::OrderNo;
 use crate::report::progress::say;
@@ -304,6 +307,27 @@ pub fn may_release(session: &mut Session, numbers: &[OrderNo], by: &Person) -> R
         }
     }
     Ok(())
+}
+
+/// Who stands for what a ledger is told of sends that it does not know: two people, where approval is
+/// required.
+pub fn two(config: &Config, by: &str, approved_by: Option<&str>) -> Result<Box<dyn By>, Failure> {
+    let by = person(by)?;
+    let Some(approved_by) = approved_by else {
+        return match config.require_approval {
+            false => Ok(Box::new(by)),
+            true => Err(Failure::Usage(
+                "two people are needed, since approval is required here: give --approved-by NAME as well, \
+                 somebody who has looked at it too"
+                    .into(),
+            )),
+        };
+    };
+    let other = Person::parse(approved_by)
+        .map_err(|fault| Failure::Usage(format!("--approved-by {fault}")))?;
+    let both = TwoPeople::new(by, other);
+    let both = both.map_err(|fault| Failure::Usage(format!("--approved-by: {fault}")))?;
+    Ok(Box::new(both))
 }
 
 /// A plan that must be there.

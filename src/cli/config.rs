@@ -244,12 +244,19 @@ fn check(
         Some(parent) => parent.to_path_buf(),
         None => PathBuf::new(),
     };
+    let required = raw.batch.require_approval == Some(true);
     let variables = overlay(&mut raw, environment)?;
     let source = Source {
         file: file.clone(),
         base,
         variables,
     };
+    // Whoever types the command would do away with the second pair of eyes, and nothing would tell of it.
+    if required && raw.batch.require_approval == Some(false) {
+        let words = "the settings file says true, and a variable can't switch that off: unset it, or have \
+                     the file changed";
+        return Err(source.fault("batch", "require_approval", words));
+    }
     let whole = |key: (&str, &str), value: Option<i64>, default, low, high| {
         source.within(key, value.unwrap_or(default), low, high)
     };

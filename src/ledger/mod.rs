@@ -29,7 +29,7 @@ use crate::order::{
     Resolution, State, Status, Weak,
 };
 
-pub use decision::{Decided, Decision, DecisionKind, Frozen, Person, TwoPeople, Words};
+pub use decision::{By, Decided, Decision, DecisionKind, Frozen, Person, TwoPeople, Words};
 pub use journal::{JournalHead, LaneHead};
 pub use listed::{Beside, Booked, Found, ListScope, ListedRow, TWINS_TOLD_MAX};
 pub use overview::{
@@ -663,14 +663,14 @@ pub trait Ledger: Send {
     fn import(
         &mut self,
         head: &BatchHead,
-        by: &Person,
+        by: &dyn By,
         at: WallMs,
         hold_days: u32,
     ) -> LedgerResult<Imported>;
     /// Tells the ledger that it came back from a backup that was made at `since`: in one commit, all
     /// that it calls unsent may have been sent since, and so may what it forgot and is given again.
     /// The same `since` again changes nothing; an earlier one widens.
-    fn restored(&mut self, since: WallMs, by: &Person, at: WallMs) -> LedgerResult<Restored>;
+    fn restored(&mut self, since: WallMs, by: &dyn By, at: WallMs) -> LedgerResult<Restored>;
     /// Notes that a run begins.
     fn begin_run(&mut self, at: WallMs) -> LedgerResult<RunId>;
     /// Lanes with something to do, by merchant.

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use levy::clock::WallMs;
 use levy::ledger::{
-    Accepted, Admit, AttemptId, Batch, BatchHead, BatchId, Beside, CancelTarget, Cancelled,
+    Accepted, Admit, AttemptId, Batch, BatchHead, BatchId, Beside, By, CancelTarget, Cancelled,
     Compared, Decided, Decision, Expiring, FilePlan, Frozen, Imported, Job, JournalHead, LaneWork,
     Ledger, LedgerError, LedgerResult, ListScope, NewPlan, Only, OrderId, Overview, OverviewAsk,
     Person, Phase, PlanKey, Planned, Reach, RecentSend, Rehearsal, Rehearsed, Reissued, Released,
@@ -175,7 +175,7 @@ impl<L: Ledger> Ledger for Mortal<L> {
     fn import(
         &mut self,
         head: &BatchHead,
-        by: &Person,
+        by: &dyn By,
         at: WallMs,
         hold_days: u32,
     ) -> LedgerResult<Imported> {
@@ -183,7 +183,7 @@ impl<L: Ledger> Ledger for Mortal<L> {
             .operate(|| self.ledger.import(head, by, at, hold_days))
     }
 
-    fn restored(&mut self, since: WallMs, by: &Person, at: WallMs) -> LedgerResult<Restored> {
+    fn restored(&mut self, since: WallMs, by: &dyn By, at: WallMs) -> LedgerResult<Restored> {
         self.fuse.operate(|| self.ledger.restored(since, by, at))
     }
 

@@ -312,3 +312,25 @@ fn a_variable_for_a_real_ledger_does_not_lead_a_rehearsal_there() {
     assert_eq!(config.timeout, Duration::from_secs(3));
     assert!(config.caller().is_err());
 }
+
+#[test]
+fn a_variable_does_not_switch_off_what_the_file_requires() {
+    let required = "[batch]\nrequire_approval = true\n";
+    let variable = |value| [("LEVY_BATCH_REQUIRE_APPROVAL", value)];
+    let refused = fault(required, &variable("false"));
+    let words =
+        "LEVY_BATCH_REQUIRE_APPROVAL: [batch] require_approval: the settings file says true";
+    assert!(refused.starts_with(words), "{refused}");
+    assert!(
+        loaded(required, &variable("true"))
+            .unwrap()
+            .require_approval
+    );
+    for (file, value) in [
+        ("", "true"),
+        ("[batch]\nrequire_approval = false\n", "true"),
+    ] {
+        assert!(loaded(file, &variable(value)).unwrap().require_approval);
+    }
+    assert!(!loaded("", &variable("false")).unwrap().require_approval);
+}

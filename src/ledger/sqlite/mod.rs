@@ -40,7 +40,7 @@ pub(in crate::ledger) use place::{FILE_MODE, missing};
 pub use verify::{Audit, BadEntry};
 
 use super::{
-    Accepted, Admit, AttemptId, Batch, BatchHead, BatchId, Beside, Binding, CancelTarget,
+    Accepted, Admit, AttemptId, Batch, BatchHead, BatchId, Beside, Binding, By, CancelTarget,
     Cancelled, Compared, Decided, Decision, Expiring, FilePlan, Frozen, Imported, Job, JournalHead,
     LaneWork, Ledger, LedgerError, LedgerResult, ListScope, NewPlan, Only, OrderId, Overview,
     OverviewAsk, Person, Phase, PlanKey, Planned, Reach, RecentSend, Rehearsal, Rehearsed,
@@ -160,7 +160,7 @@ impl Ledger for SqliteLedger {
     fn import(
         &mut self,
         head: &BatchHead,
-        by: &Person,
+        by: &dyn By,
         at: WallMs,
         hold_days: u32,
     ) -> LedgerResult<Imported> {
@@ -170,7 +170,7 @@ impl Ledger for SqliteLedger {
         imported
     }
 
-    fn restored(&mut self, since: WallMs, by: &Person, at: WallMs) -> LedgerResult<Restored> {
+    fn restored(&mut self, since: WallMs, by: &dyn By, at: WallMs) -> LedgerResult<Restored> {
         past::restored(&mut self.conn, since, by, at)
     }
 

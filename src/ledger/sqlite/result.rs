@@ -7,7 +7,8 @@ use rusqlite::{Connection, OptionalExtension, Row};
 use super::{before, convert, journal, read, sql};
 use crate::clock::WallMs;
 use crate::ledger::{
-    AttemptId, BatchId, Before, LedgerError, LedgerResult, ReplyFacts, ResultRow, RowOrder, Totals,
+    AttemptId, BatchId, Before, DecisionKind, LedgerError, LedgerResult, ReplyFacts, ResultRow,
+    RowOrder, Totals,
 };
 use crate::order::{Fate, NextAction, OrderNo, Resolution, State, Status};
 
@@ -349,14 +350,20 @@ fn found_out(conn: &Connection, row: &Row<'_>, resolved: Resolution) -> LedgerRe
     }
     let decided =
         latest.ok_or_else(|| LedgerError::Broken("an order resolved by nobody".into()))?;
+    let found = |kind| {
+        matches!(
+            kind,
+            DecisionKind::ResolveSuccess | DecisionKind::ResolveFailed
+        )
+    };
     let mut words = match &decided.by_second {
-        Some(second) => format!(
+        Some(second) if found(decided.kind) => format!(
             "resolved as {resolved} by {} and {second} on {}: {}",
             decided.by_first,
             decided.at.rfc3339(),
             decided.words
         ),
-        None => decided.to_string(),
+        Some(_) | None => decided.to_string(),
     };
     let state = convert::state(&row.get::<_, String>("state")?, 0)?;
     if resolved == Resolution::Failed && !state.is_final() {

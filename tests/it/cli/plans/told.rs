@@ -145,3 +145,57 @@ fn whoever_only_looks_is_told_of_the_approval_and_each_refusal_leads_on() {
     check("batch 2 needs no approval any more");
     desk.verify();
 }
+
+#[test]
+fn what_a_ledger_is_told_of_sends_that_it_does_not_know_wants_two_people_and_the_ceilings() {
+    let desk = FourEyes::new();
+    desk.night();
+    desk.ends("plan night.csv", 0);
+    let header = super::super::HEADER.trim_end();
+    let history = |rows: &[(&str, &str, &str)]| {
+        let mut text = format!("{header},first_sent_at,outcome\n");
+        for (no, fen, outcome) in rows {
+            let row = row(no, fen, no);
+            text.push_str(&format!("{row},2026-01-01 08:00:00,{outcome}\n"));
+        }
+        desk.0.write("history.csv", &text);
+    };
+    history(&[("H1", "900", "SUCCESS"), ("H2", "5", "UNKNOWN")]);
+    let import = "ledger import history.csv --by 'Li Wei'";
+    let restored = "ledger restored --since 2026-01-01T08:00:00+08:00 --by 'Li Wei'";
+    for line in [import, restored] {
+        desk.refused(
+            line,
+            &["two people are needed", "give --approved-by NAME as well"],
+        );
+        let same = format!("{line} --approved-by 'LI WEI'");
+        desk.refused(&same, &["--approved-by: Li Wei is one person"]);
+    }
+    // A ceiling is for what is submitted, and not for what was deducted long ago.
+    let import = format!("{import} --approved-by Zhao --sandbox");
+    let limited = |limit: &str, most: &str| {
+        desk.0.levy_with(
+            &words(&import),
+            &[("LEVY_BATCH_REQUIRE_APPROVAL", "true"), (limit, most)],
+        )
+    };
+    for (limit, says) in [
+        (
+            "LEVY_LIMITS_AMOUNT_FEN_MAX",
+            "history.csv:3: out_request_no: asks for 5 fen",
+        ),
+        (
+            "LEVY_LIMITS_TOTAL_FEN_MAX",
+            "add up to 0.05 yuan, and a file may ask for 0.04",
+        ),
+    ] {
+        let said = limited(limit, "4");
+        assert_eq!(said.exit, 2, "{}", said.err);
+        assert!(said.err.contains(says), "{}", said.err);
+    }
+    let said = limited("LEVY_LIMITS_TOTAL_FEN_MAX", "5");
+    assert_eq!(said.exit, 0, "{}", said.err);
+    let said = desk.ends("show H1", 0);
+    assert!(said.out.contains("by Li Wei and Zhao"), "{}", said.out);
+    desk.verify();
+}
