@@ -280,7 +280,7 @@ pub fn may_go_on(session: &mut Session, batch: &Batch) -> Result<(), Failure> {
         0 => Ok(()),
         orders => Err(Failure::Unapproved(format!(
             "batch {id} ({}) was taken in without an approved plan, and {orders} of its orders were \
-             never sent: they are not sent. What was sent goes on. `levy cancel {id}` withdraws the \
+             never sent: they are not sent. What was sent goes on (`levy resume`, or run the file). `levy cancel {id}` withdraws the \
              others (what is to be deducted after all goes into a planned file, under numbers of its \
              own)",
             batch.head.file,

@@ -140,7 +140,8 @@ pub fn options(at: &Where, sandbox: bool, path: &Path) -> String {
         text.push_str(&format!(" --config {}", config.display()));
     }
     // The ledger of the box of another directory is found by its name alone.
-    let elsewhere = sandbox && path.parent() != Some(Path::new(SANDBOX_DIR));
+    let real = |path: &Path| path.canonicalize().ok();
+    let elsewhere = sandbox && path.parent().and_then(real) != real(Path::new(SANDBOX_DIR));
     let ledger = at.ledger.as_deref().or(elsewhere.then_some(path));
     if let Some(ledger) = ledger {
         text.push_str(&format!(" --ledger {}", ledger.display()));

@@ -33,7 +33,11 @@ impl Pass<'_, '_> {
                 continue;
             };
             let started_at = self.session.clock.wall();
-            let ended = self.course.batch(&mut self.session, batch);
+            let started = self.course.halted.is_none();
+            let mut ended = self.course.batch(&mut self.session, batch);
+            if started {
+                self.refusals(slot, &mut ended);
+            }
             let told = Told {
                 file: Some(&self.args.dir.join(name)),
                 place: None,

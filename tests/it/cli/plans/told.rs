@@ -45,13 +45,13 @@ fn a_plan_says_how_its_file_is_read_and_is_run_just_so() {
         "plan night.csv --hold-days 0 --accept-digits --encoding utf-8",
         0,
     );
-    let words_of = "read with --hold-days 0 --encoding utf-8 --accept-digits";
+    let words_of = "read with --hold-days 0 --encoding UTF-8 --accept-digits";
     assert!(loose.out.contains(words_of), "{}", loose.out);
     let approved = desk.ends("approve 3 --by Zhao", 0);
     assert!(approved.out.contains(words_of), "{}", approved.out);
     for (typed, says) in [
         ("--hold-days 40", "--hold-days 40 was typed"),
-        ("--encoding gb18030", "--encoding gb18030 was typed"),
+        ("--encoding gb18030", "--encoding GB18030 was typed"),
     ] {
         desk.refused(
             &format!("run --plan 3 {typed}"),
@@ -129,7 +129,7 @@ fn whoever_only_looks_is_told_of_the_approval_and_each_refusal_leads_on() {
     desk.0.batch("first.csv", &[row("N2", "250", "case 2")]);
     desk.ends("plan first.csv", 0);
     desk.ends("run --plan 2 --approved-by Zhao --quiet", 0);
-    let again = "plan it again: `levy plan night.csv --hold-days 40 --sandbox` makes a new one";
+    let again = "night.csv --hold-days 40 --sandbox` makes a new one";
     desk.refused(
         "run --plan 1",
         &["has changed since plan 1 was made", again],
