@@ -79,7 +79,7 @@ impl Signer {
         let certificate = parts.certificate_pem;
         let certificate = certificate.map(|pem| pem::certificate(KeyPart::Certificate, pem));
         let certificate = certificate.transpose()?;
-        // The last of the three: to check a private key takes a thousand times as long as the others.
+        // The last of the three: to check a private key takes the longest.
         let private = pem::private_key(parts.private_key_pem)?;
         let told = match certificate {
             None => None,
