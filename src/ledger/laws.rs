@@ -14,6 +14,7 @@ pub(in crate::ledger) mod notes;
 pub(in crate::ledger) mod plans;
 pub(in crate::ledger) mod random;
 pub(in crate::ledger) mod reconcile;
+pub(in crate::ledger) mod refused;
 pub(in crate::ledger) mod reissue;
 pub(in crate::ledger) mod rerun;
 pub(in crate::ledger) mod restored;
@@ -96,6 +97,11 @@ macro_rules! contract_suite {
                 a_held_order_is_released_by_a_person_and_by_nobody_else,
                 a_rehearsal_says_what_a_rerun_would_do_and_leaves_nothing,
                 l4_open_orders_are_told_by_the_time_of_their_first_send,;
+            refused:
+                l5_a_refused_order_is_not_submitted_again_beside_a_younger_one_in_other_words,
+                l5_a_refused_order_is_submitted_again_beside_what_is_no_correction_of_it,
+                l5_a_mended_row_is_held_by_a_younger_one_in_other_words,
+                l5_after_a_restore_a_refused_order_is_not_submitted_beside_its_twin,;
             writes:
                 l1_an_intent_is_in_the_ledger_when_the_permission_is_given,
                 l1_only_a_connection_that_was_never_made_gives_the_unsent_state_back,

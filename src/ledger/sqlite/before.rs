@@ -57,7 +57,8 @@ pub(super) fn dead_from(conn: &Connection, order: i64) -> LedgerResult<Option<Wa
     Ok(since.map(|since| WallMs(since).plus_ms(REISSUE_OF_RESOLVED_MS)))
 }
 
-fn number(conn: &Connection, order: i64) -> LedgerResult<OrderNo> {
+/// An order's number.
+pub(super) fn number(conn: &Connection, order: i64) -> LedgerResult<OrderNo> {
     let mut statement = conn.prepare_cached(sql::PLACE_OF_ORDER)?;
     let no: String = statement.query_row([order], |row| row.get(0))?;
     convert::parsed(&no, OrderNo::parse, "number", order)

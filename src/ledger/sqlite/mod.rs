@@ -28,6 +28,7 @@ mod stage;
 mod story;
 #[cfg(test)]
 mod tests;
+mod twin;
 mod verify;
 mod write;
 

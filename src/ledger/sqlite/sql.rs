@@ -15,6 +15,7 @@ macro_rules! statements {
 pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("../sql/schema_0001.sql"),
     include_str!("../sql/schema_0002.sql"),
+    include_str!("../sql/schema_0003.sql"),
 ];
 /// Copies what an attached ledger has for the staged rows.
 pub(super) const EXCERPT: &str = include_str!("../sql/excerpt.sql");
@@ -100,6 +101,7 @@ statements! {
     ORDER_CLAIM = "order_claim",
     ORDER_CONTENT = "order_content",
     ORDER_DEAD_SINCE = "order_dead_since",
+    ORDER_DEBT = "order_debt",
     ORDER_FREEZE = "order_freeze",
     ORDER_GAP = "order_gap",
     ORDER_HELD_BEFORE = "order_held_before",
@@ -120,9 +122,10 @@ statements! {
     ORDER_IS_IMPORTED = "order_is_imported",
     ORDER_PAID_BEFORE = "order_paid_before",
     ORDER_STANDS_REFUSED = "order_stands_refused",
-    ORDER_TWIN = "order_twin",
+    ORDER_STATE = "order_state",
     ORDER_WAITING = "order_waiting",
     ORDER_WITHDRAW = "order_withdraw",
+    ORDER_YOUNGER = "order_younger",
     OVERVIEW_ORDERS = "overview_orders",
     OVERVIEW_ORDERS_OF_BATCH = "overview_orders_of_batch",
     PLACE_OF_DEDUCTION = "place_of_deduction",

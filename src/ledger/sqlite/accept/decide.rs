@@ -43,6 +43,12 @@ pub(super) struct Known {
     pub state: State,
 }
 
+impl Known {
+    pub(super) fn id(&self) -> OrderId {
+        OrderId(self.id)
+    }
+}
+
 impl Acceptance<'_> {
     pub(super) fn decide(&self, row: &Staged<'_>) -> LedgerResult<Decision> {
         if let Some(fault) = &row.fault {
@@ -337,7 +343,7 @@ impl Acceptance<'_> {
         rows.next()?.map(known).transpose()
     }
 
-    fn newest(&self, deduction: DeductionId) -> LedgerResult<Known> {
+    pub(super) fn newest(&self, deduction: DeductionId) -> LedgerResult<Known> {
         let mut statement = self.tx.prepare_cached(sql::ORDER_NEWEST)?;
         let mut rows = statement.query([deduction.0])?;
         known(rows.next()?.ok_or(rusqlite::Error::QueryReturnedNoRows)?)

@@ -215,7 +215,7 @@ fn settings_are_what_they_must_be() {
         ("temp_store", "1"),
         ("busy_timeout", "10000"),
         ("application_id", "1279612505"),
-        ("user_version", "2"),
+        ("user_version", "3"),
     ] {
         let found: rusqlite::types::Value = ledger
             .conn
@@ -251,34 +251,41 @@ fn migrations_go_in_order_and_one_that_fails_leaves_nothing() {
 
 /// A ledger as the first version made it.
 fn first_version(books: &Books) -> Connection {
+    version(books, 1)
+}
+
+/// A ledger as an older version made it.
+fn version(books: &Books, version: usize) -> Connection {
     let mut conn = Connection::open(books.path()).unwrap();
     fs::set_permissions(books.path(), Permissions::from_mode(0o600)).unwrap();
     conn.pragma_update(None, "foreign_keys", "ON").unwrap();
     let binding = books.options().binding;
-    open::migrate(&mut conn, 0, &sql::MIGRATIONS[..1], Some(&binding)).unwrap();
+    open::migrate(&mut conn, 0, &sql::MIGRATIONS[..version], Some(&binding)).unwrap();
     conn
 }
 
 #[test]
-fn a_ledger_of_the_first_version_is_brought_up_to_date_with_all_that_it_had() {
-    let books = Books::new();
-    let conn = first_version(&books);
-    conn.execute_batch(
-        "INSERT INTO batch VALUES (1, zeroblob(32), 'old.csv', '[]', 44, 1, 5);
-         INSERT INTO batch_row (batch_id, ordinal, line, cells, kind) VALUES (1, 1, 2, '[]', 'INVALID');",
-    )
-    .unwrap();
-    drop(conn);
-    let binding = books.options().binding;
-    let read = SqliteLedger::open_read_only(&books.path(), &binding);
-    assert!(matches!(read, Err(LedgerError::Refused(words)) if words.contains("older levy")));
-    let mut ledger = books.sqlite();
-    assert_eq!(
-        ledger.batch(BatchId(1)).unwrap().unwrap().head.file,
-        "old.csv"
-    );
-    assert_eq!(ledger.plans_waiting().unwrap(), []);
-    assert_eq!(ledger.verify().unwrap(), Vec::<String>::new());
+fn a_ledger_of_an_older_version_is_brought_up_to_date_with_all_that_it_had() {
+    for older in 1..sql::MIGRATIONS.len() {
+        let books = Books::new();
+        let conn = version(&books, older);
+        conn.execute_batch(
+            "INSERT INTO batch VALUES (1, zeroblob(32), 'old.csv', '[]', 44, 1, 5);
+             INSERT INTO batch_row (batch_id, ordinal, line, cells, kind) VALUES (1, 1, 2, '[]', 'INVALID');",
+        )
+        .unwrap();
+        drop(conn);
+        let binding = books.options().binding;
+        let read = SqliteLedger::open_read_only(&books.path(), &binding);
+        assert!(matches!(read, Err(LedgerError::Refused(words)) if words.contains("older levy")));
+        let mut ledger = books.sqlite();
+        assert_eq!(
+            ledger.batch(BatchId(1)).unwrap().unwrap().head.file,
+            "old.csv"
+        );
+        assert_eq!(ledger.plans_waiting().unwrap(), []);
+        assert_eq!(ledger.verify().unwrap(), Vec::<String>::new(), "{older}");
+    }
 }
 
 #[test]

@@ -191,6 +191,10 @@ fn what_a_run_asks_often_is_answered_by_an_index() {
             "orders USING INDEX orders_holding (hold_key=?)",
         ),
         (
+            sql::ORDER_YOUNGER,
+            "other USING INDEX orders_of_account (account=? AND amount_fen=? AND rowid>?)",
+        ),
+        (
             sql::DECK_PENDING,
             "orders USING INDEX orders_pending (batch_id=? AND merchant=? AND",
         ),
