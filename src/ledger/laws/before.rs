@@ -166,6 +166,27 @@ pub(in crate::ledger) fn l5_what_is_not_sent_since_an_earlier_number_was_paid_is
     assert_eq!(open, [(NextAction::Review, 1)], "a resume says so too");
 }
 
+/// Neither a run nor a mended row helps it on.
+pub(in crate::ledger) fn l5_what_was_closed_or_refused_beside_a_paid_number_is_told_to_a_person(
+    engine: &dyn Engine,
+) {
+    let mut desk = Desk::new(engine);
+    for (number, state) in [("A", State::Closed), ("B", State::Rejected)] {
+        let (batch, _) = desk.file(number, vec![numbered(number, number, 100)]);
+        desk.bring(batch, number, State::Failed);
+        let child = child(&desk.rerun(batch).remove(0)).unwrap();
+        desk.bring(batch, child.as_str(), state);
+        assert_eq!(before(&mut desk, &child), None);
+        desk.told(batch, number, Came::Success);
+        let row = desk.rows(batch).remove(0);
+        assert_eq!(row.next_action, NextAction::Review, "{state}");
+        let said = format!("not submitted: {number} has paid this debt");
+        assert!(row.note.contains(&said), "{state}: {}", row.note);
+        let totals = desk.ledger.totals(batch).unwrap();
+        assert_eq!(totals.by_action, [(NextAction::Review, 1)], "{state}");
+    }
+}
+
 /// However many changed rows and reissues lie between.
 pub(in crate::ledger) fn l5_a_paid_number_is_found_through_several_changes_and_reissues(
     engine: &dyn Engine,

@@ -1,10 +1,12 @@
 //! What was refused and is submitted again, or mended: nothing of its debt is deducted beside it.
 
-use super::decisions::person;
-use super::fixture::{DAY_MS, Desk, Engine, blank, no, numbered};
+use super::decisions::{person, resolve};
+use super::fixture::{Came, DAY_MS, Desk, Engine, blank, no, numbered};
 use super::reissue::STATES;
-use crate::ledger::{BatchId, Job, Phase, Rerun, Scope, StagedOrder, Unsent, Written};
-use crate::order::{Asked, Comeback, State, Status};
+use crate::ledger::{
+    BatchId, Job, Phase, Reach, Reissue, Rerun, Scope, StagedOrder, Unsent, Written,
+};
+use crate::order::{Asked, Comeback, NextAction, Proof, Resolution, State, Status};
 
 impl Desk {
     /// What `rerun BATCH --only rejected` would submit again.
@@ -161,4 +163,118 @@ pub(in crate::ledger) fn l5_after_a_restore_a_refused_order_is_not_submitted_bes
     desk.ledger.release(&[no("W")], &by, desk.now).unwrap();
     desk.bring(three, "W", State::Failed);
     assert!(desk.submits_again(three, "V"));
+}
+
+/// In the time that the backup forgot, a mended row may have taken its place and been deducted.
+pub(in crate::ledger) fn l5_what_was_refused_before_a_restore_gets_no_new_number_on_peoples_word(
+    engine: &dyn Engine,
+) {
+    let mut desk = Desk::new(engine);
+    let since = desk.now;
+    let (one, _) = desk.one_refused("one.csv", numbered("X", "a", 100));
+    desk.now = since.plus_ms(DAY_MS);
+    let by = person("Li Wei");
+    desk.ledger.restored(since, &by, desk.now).unwrap();
+    // Given again, as it was then.
+    let mended = blank("a", 100)
+        .reason("2025-7")
+        .failed("X", Comeback::Mended);
+    let (two, _) = desk.file("one.failed.csv", vec![mended]);
+    assert_eq!(desk.statuses(two), [Status::Conflict]);
+    let note = desk.note(two);
+    assert!(
+        note.contains("may have been accepted") && note.contains("levy resolve"),
+        "{note}"
+    );
+    assert!(!note.contains("--only rejected"), "{note}");
+    resolve(&mut desk, "X", Resolution::Failed).unwrap();
+    desk.now = since.plus_ms(400 * DAY_MS);
+    let story = desk.ledger.story(&no("X")).unwrap().unwrap();
+    assert_eq!(story.new_number_from, None);
+    let proofs = vec![Proof::of_failed(no("X"))];
+    let issued = desk.ledger.reissue(one, proofs, desk.now).unwrap();
+    assert!(matches!(issued[0].outcome, Reissue::Kept(_)), "{issued:?}");
+}
+
+/// A mended row that had its order's place when the backup was made goes on; one that took it later, in a
+/// ledger that did not know yet, waits: the refused one may have been accepted in between.
+pub(in crate::ledger) fn l5_a_restore_stops_no_mended_row_that_the_backup_had(engine: &dyn Engine) {
+    let mut desk = Desk::new(engine);
+    let since = desk.now.plus_ms(DAY_MS);
+    let (_, _) = desk.one_refused("one.csv", numbered("X", "a", 100));
+    let (_, _) = desk.one_refused("two.csv", numbered("Y", "b", 100));
+    let mended = |account: &str, number: &str| {
+        let row = blank(account, 101).failed(number, Comeback::Mended);
+        (row.derived(1), vec![row])
+    };
+    let (early, rows) = mended("a", "X");
+    let (before, _) = desk.file("x.failed.csv", rows);
+    desk.now = since.plus_ms(DAY_MS);
+    let (late, rows) = mended("b", "Y");
+    let (after, _) = desk.file("y.failed.csv", rows);
+    let by = person("Li Wei");
+    desk.ledger.restored(since, &by, desk.now).unwrap();
+    for (batch, number, goes) in [(before, early, true), (after, late, false)] {
+        let job = desk.find(batch, &number).unwrap();
+        let written = desk.write(desk.ask(&job, Asked::Submission));
+        assert_eq!(matches!(written, Written::Claimed(_)), goes, "{written:?}");
+    }
+}
+
+/// A query moves no money. What was refused may have been accepted all the same, and a reconciliation
+/// past its window finds out.
+pub(in crate::ledger) fn l3_what_is_not_submitted_any_more_is_asked_for_all_the_same(
+    engine: &dyn Engine,
+) {
+    let mut desk = Desk::new(engine);
+    let row = |number: &str| numbered(number, "a", 100).reason(number);
+    let (one, _) = desk.one_refused("one.csv", row("X"));
+    let mended = row("M").failed("X", Comeback::Mended);
+    let (two, _) = desk.file("one.failed.csv", vec![mended]);
+    let (three, _) = desk.one_refused("three.csv", numbered("Y", "b", 100));
+    let (four, _) = desk.file("four.csv", vec![numbered("Z", "b", 100)]);
+    desk.bring(four, "Z", State::Success);
+    desk.now = desk.now.plus_ms(30 * DAY_MS);
+    for (batch, number) in [(one, "X"), (three, "Y")] {
+        let scope = Scope::Sent(Reach::Of(batch), desk.now);
+        let job = desk.deck(scope, Phase::Open).remove(0);
+        assert_eq!(job.order.no, no(number));
+        let submission = desk.write(desk.ask(&job, Asked::Submission));
+        assert!(matches!(submission, Written::Refused(..)), "{submission:?}");
+        let standing = desk.exchange(&job, Asked::Query, Came::Expired);
+        assert_eq!(standing.state, State::Rejected);
+        let standing = desk.exchange(&job, Asked::Query, Came::Success);
+        assert_eq!(standing.state, State::Success);
+    }
+    // Its debt is paid: what took its place stays where it is, and somebody is told.
+    let mended = desk.find(two, "M").unwrap();
+    let written = desk.write(desk.ask(&mended, Asked::Submission));
+    assert!(matches!(written, Written::Refused(..)), "{written:?}");
+    assert_eq!(desk.rows(two)[0].next_action, NextAction::Review);
+}
+
+/// Anybody can say 400.
+pub(in crate::ledger) fn l3_only_a_signed_refusal_lets_a_mended_row_take_the_place(
+    engine: &dyn Engine,
+) {
+    let mut desk = Desk::new(engine);
+    let (one, _) = desk.file("one.csv", vec![numbered("X", "a", 100)]);
+    let job = desk.find(one, "X").unwrap();
+    let standing = desk.exchange(&job, Asked::Submission, Came::RefusedUnsigned);
+    assert_eq!(standing.state, State::Rejected);
+    let mended = || vec![blank("a", 101).failed("X", Comeback::Mended)];
+    let (two, _) = desk.file("once.csv", mended());
+    assert_eq!(desk.statuses(two), [Status::Conflict]);
+    let note = desk.note(two);
+    assert!(note.contains("the refusal was not signed"), "{note}");
+    // No connection is no refusal.
+    for (came, status) in [
+        (Came::NotSent, Status::Conflict),
+        (Came::Refused, Status::Pending),
+    ] {
+        let job = desk.refused(one).remove(0);
+        desk.exchange(&job, Asked::Submission, came);
+        let (three, _) = desk.file(&format!("{came:?}"), mended());
+        assert_eq!(desk.statuses(three), [status], "{came:?}");
+    }
 }

@@ -43,7 +43,9 @@ pub(super) fn shown(
     has_past: bool,
 ) -> LedgerResult<Option<Before>> {
     match (state, resolved) {
-        (State::Pending | State::Unknown, None) if has_past => of(conn, order),
+        (State::Pending | State::Unknown | State::Closed | State::Rejected, None) if has_past => {
+            of(conn, order)
+        }
         (State::Held, None) if has_past => Ok(of(conn, order)?.filter(Before::wants_a_person)),
         (_, Some(_) | None) => Ok(None),
     }

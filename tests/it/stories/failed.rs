@@ -198,7 +198,7 @@ fn l2_what_is_dropped_unmended_is_sent_for_no_row_and_a_mended_one_once() {
     assert_eq!(house.levy(&["run", "night.csv", "--quiet"]).exit, 3);
     let failed = house.result("night.failed.csv");
     let want = [
-        ("", "REJECTED FIX_ROW"),
+        ("R1", "REJECTED FIX_ROW"),
         ("", "REJECTED FIX_ROW"),
         ("C1", "CONFLICT REVIEW"),
         ("C1", "CONFLICT REVIEW"),
@@ -219,6 +219,19 @@ fn l2_what_is_dropped_unmended_is_sent_for_no_row_and_a_mended_one_once() {
         statuses(&house.result("night.failed.result.csv")),
         statuses(&failed)
     );
+
+    // Cut to the columns of the input and mended, it is no new debt: the number is taken.
+    let cut = "out_request_no mchid bal_account_no reduction_type amount reason";
+    let cut: Vec<&str> = cut.split(' ').collect();
+    let mut first = failed[0].clone();
+    first.insert("reason".into(), "case 1".into());
+    let cells: Vec<&str> = cut.iter().map(|name| first[*name].as_str()).collect();
+    let text = format!("{}\n{}\n", cut.join(","), cells.join(","));
+    std::fs::write(house.path("cut.csv"), text).unwrap();
+    assert_eq!(house.levy(&["run", "cut.csv", "--quiet"]).exit, 3);
+    let told = house.result("cut.result.csv");
+    assert_eq!(statuses(&told), ["CONFLICT REVIEW"]);
+    assert!(told[0]["levy_note"].contains("mend it in the failed file"));
 
     let mend = |to: &str, reason: &'static str| {
         super::house::edit(&house.path("night.failed.csv"), &house.path(to), |rows| {
