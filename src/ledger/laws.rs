@@ -85,6 +85,7 @@ macro_rules! contract_suite {
             before:
                 l5_a_child_is_held_by_what_paid_the_debt_however_long_ago,
                 l5_what_people_called_dead_is_dealt_for_a_query_before_its_open_reissue,
+                l5_what_people_called_dead_is_dealt_for_a_query_before_what_took_its_place,
                 l5_a_clock_that_was_ahead_while_a_child_was_issued_does_not_send_it_early,
                 l5_what_takes_the_place_of_an_early_child_waits_as_it_did,
                 l5_a_child_waits_while_its_parent_is_worked_on,

@@ -191,8 +191,8 @@ impl Ledger for SqliteLedger {
         read::deck(&self.conn, scope, phase, merchant, after, limit)
     }
 
-    fn nth_unsent(&mut self, scope: Scope, n: u64) -> LedgerResult<Option<OrderId>> {
-        read::nth_unsent(&self.conn, scope, n)
+    fn nth_unsent(&mut self, scope: Scope, n: u64, at: WallMs) -> LedgerResult<Option<OrderId>> {
+        read::nth_unsent(&self.conn, scope, n, at)
     }
 
     fn recent_sends(&mut self, since: WallMs) -> LedgerResult<Vec<RecentSend>> {
