@@ -17,10 +17,9 @@ impl Desk {
 
     /// Submits what was refused again; whether the ledger lets it, and then it stays on the wire.
     fn submits_again(&mut self, batch: BatchId, number: &str) -> bool {
-        let jobs = self.refused(batch).into_iter();
+        let mut jobs = self.refused(batch).into_iter();
         let job = jobs
-            .filter(|job| job.order.no.as_str() == number)
-            .next()
+            .find(|job| job.order.no.as_str() == number)
             .expect("a refused order");
         match self.write(self.ask(&job, Asked::Submission)) {
             Written::Claimed(_) => true,
