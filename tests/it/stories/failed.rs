@@ -184,7 +184,7 @@ fn l5_a_killed_run_of_a_failed_file_is_finished_by_the_same_command() {
 fn l2_what_is_dropped_unmended_is_sent_for_no_row_and_a_mended_one_once() {
     let house = Boxed::new();
     let rows = [
-        row("R1", 1, 100, "#sandbox post=param-error"),
+        row("R1", 1, 100, "#sandbox post=not-found"),
         row("", 2, 200, "#sandbox post=param-error"),
         row("C1", 3, 300, "two contents"),
         row("C1", 3, 301, "two contents"),
@@ -210,6 +210,18 @@ fn l2_what_is_dropped_unmended_is_sent_for_no_row_and_a_mended_one_once() {
     let shown: Vec<_> = numbers.zip(statuses(&failed)).collect();
     let shown: Vec<_> = shown.iter().map(|(no, s)| (*no, s.as_str())).collect();
     assert_eq!(shown, want);
+
+    // Anybody can refuse without a signature: what was, is replaced by nothing.
+    let (from, to) = (house.path("night.failed.csv"), house.path("unsigned.csv"));
+    super::house::edit(&from, &to, |rows| {
+        rows.retain(|row| row["levy_status"] == "REJECTED");
+        rows.remove(0);
+        rows[0].insert("reason".into(), "case 2".into());
+    });
+    assert_eq!(house.levy(&["run", "unsigned.csv", "--quiet"]).exit, 3);
+    let told = house.result("unsigned.result.csv");
+    assert_eq!(statuses(&told), ["CONFLICT REVIEW"]);
+    assert!(told[0]["levy_note"].contains("the refusal was not signed"));
 
     let before = house.books();
     let said = house.levy(&["run", "night.failed.csv", "--quiet"]);
