@@ -78,12 +78,6 @@ pub fn reissue_column(language: Language) -> &'static str {
     REISSUE_NAMES[language.place()]
 }
 
-/// Where a header has the column of the number, counted from 0.
-pub fn number_column(header: &[String]) -> Option<usize> {
-    let is = |cell: &String| Name::of(&folded(cell), false) == Some(Name::OutRequestNo);
-    header.iter().position(is)
-}
-
 /// The header of an empty batch: the columns that every batch needs, and the two that most have.
 pub fn template(language: Language, yuan: bool) -> [&'static str; 6] {
     let amount = match yuan {

@@ -32,7 +32,7 @@ use decode::{Decoder, Lines, Stop};
 use digest::open_file;
 use workbook::{Kind, Workbook};
 
-pub use columns::{LEVY_COLUMNS, Language, levy_columns, number_column, reissue_column, template};
+pub use columns::{LEVY_COLUMNS, Language, levy_columns, reissue_column, template};
 pub use control::{AddedUp, ControlTotals};
 pub use digest::digest_of;
 pub use encoding::Encoding;

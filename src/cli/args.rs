@@ -19,7 +19,7 @@ use crate::ledger::{Person, PlanId};
 
 pub use books::{
     BackupArgs, FreezeArgs, LedgerArgs, LedgerCommand, Outcome, ResolveArgs, ShowArgs, StatusArgs,
-    UnfreezeArgs, VerifyArgs,
+    UnfreezeArgs, UpgradeArgs, VerifyArgs,
 };
 pub use file::{ExpectArgs, FileArgs, ResultArgs, TemplateArgs, TemplateLanguage};
 pub use past::{ImportArgs, RestoredArgs};

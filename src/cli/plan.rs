@@ -105,7 +105,7 @@ fn planned(
 /// Says yes to a plan that somebody else has made.
 pub fn approve(args: &ApproveArgs) -> Result<Exit, Failure> {
     let store = Store::here(&args.at, args.sandbox)?;
-    let mut ledger = store.open(false)?;
+    let mut ledger = store.open_beside_a_run()?;
     let decision = Decision::Approve {
         plan: args.plan,
         by: args.by.clone(),

@@ -685,12 +685,9 @@ pub trait Ledger: Send {
         limit: u32,
     ) -> LedgerResult<Vec<Job>>;
     /// The `n`-th (from 1) order of a scope that was never sent, in input order; none if there are
-    /// fewer.
-    fn nth_unsent(&mut self, scope: Scope, n: u64) -> LedgerResult<Option<OrderId>>;
-    /// The same of a batch's own orders.
-    fn nth_pending(&mut self, batch: BatchId, n: u64) -> LedgerResult<Option<OrderId>> {
-        self.nth_unsent(Scope::Batch(batch), n)
-    }
+    /// fewer. Those whose submission would be refused at this time, for what stands before them, are not
+    /// counted.
+    fn nth_unsent(&mut self, scope: Scope, n: u64, at: WallMs) -> LedgerResult<Option<OrderId>>;
     /// Sends since a moment, of all lanes, but for those that were never connected.
     fn recent_sends(&mut self, since: WallMs) -> LedgerResult<Vec<RecentSend>>;
     /// The latest time that the gateway signed.

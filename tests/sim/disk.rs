@@ -249,8 +249,8 @@ impl<L: Ledger> Ledger for Mortal<L> {
         self.fuse.operate(|| self.ledger.content_of(no))
     }
 
-    fn nth_unsent(&mut self, scope: Scope, n: u64) -> LedgerResult<Option<OrderId>> {
-        self.fuse.operate(|| self.ledger.nth_unsent(scope, n))
+    fn nth_unsent(&mut self, scope: Scope, n: u64, at: WallMs) -> LedgerResult<Option<OrderId>> {
+        self.fuse.operate(|| self.ledger.nth_unsent(scope, n, at))
     }
 
     fn proofs(

@@ -393,7 +393,7 @@ impl Process<'_> {
         let last_fresh = match self.start.limit {
             None => None,
             Some(0) => Some(OrderId(0)),
-            Some(limit) => ledger.nth_unsent(scope, limit)?,
+            Some(limit) => ledger.nth_unsent(scope, limit, now)?,
         };
         Ok(RunSettings {
             per_merchant_qps: self.start.qps,

@@ -1,6 +1,6 @@
 -- What the ledger `known` has for the staged rows, into a ledger that is thrown away: the orders that
 -- have one of their numbers, or hold others for one of their debts, with their whole chains, what took
--- their places and what holds them. So far the acceptance of a batch looks, and no further.
+-- their places, what holds them, and what came in after a refused one (order_younger.sql). So far the acceptance of a batch looks, and no further.
 INSERT OR IGNORE INTO excerpt (deduction_id)
 WITH RECURSIVE reached (deduction_id) AS (
     SELECT o.deduction_id FROM excerpt_number AS n
@@ -19,6 +19,14 @@ WITH RECURSIVE reached (deduction_id) AS (
     SELECT holder.deduction_id FROM reached
     CROSS JOIN known.orders AS o ON o.deduction_id = reached.deduction_id
     CROSS JOIN known.orders AS holder ON holder.order_id = o.held_by
+    UNION
+    SELECT other.deduction_id FROM reached
+    CROSS JOIN known.orders AS o ON o.deduction_id = reached.deduction_id
+    CROSS JOIN known.orders AS other ON other.account = o.account AND other.amount_fen = o.amount_fen
+    WHERE o.state = 'REJECTED' AND other.order_id > o.order_id
+    UNION
+    SELECT d.deduction_id FROM reached
+    CROSS JOIN known.deduction AS d ON d.superseded_by = reached.deduction_id
 )
 SELECT deduction_id FROM reached;
 

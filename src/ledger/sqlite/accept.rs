@@ -9,10 +9,10 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, Row, Transaction, TransactionBehavior, params};
 
 use super::result::wish;
-use super::{plan, read, sql, stage};
+use super::{plan, read, sql, stage, twin};
 use crate::clock::WallMs;
 use crate::ledger::{
-    Accepted, Admit, Batch, BatchHead, BatchId, DeductionId, LedgerError, LedgerResult,
+    Accepted, Admit, Batch, BatchHead, BatchId, DeductionId, LedgerError, LedgerResult, OrderId,
 };
 use crate::order::{Comeback, State};
 pub(super) use decide::changed_no;
@@ -240,7 +240,10 @@ impl Acceptance<'_> {
         }
         self.insert_row(staged, "ORDER", Some(deduction), None, None)?;
         let held_by = match (self.holding(staged, deduction)?, supersedes, new.beside) {
-            (None, Some(old), _) => self.held_before(staged, old)?,
+            (None, Some(old), _) => match self.held_before(staged, old)? {
+                None => self.given_afresh(old)?,
+                held_by => held_by,
+            },
             (None, None, beside) => beside,
             (held_by, _, _) => held_by,
         };
@@ -276,13 +279,9 @@ impl Acceptance<'_> {
 
     /// An order for the same debt that is alive or succeeded.
     fn holding(&self, staged: &Staged<'_>, own: DeductionId) -> LedgerResult<Option<i64>> {
-        let mut statement = self.tx.prepare_cached(sql::ORDER_HOLDING)?;
         let key = staged.raw(column::HOLD_KEY)?;
-        let mut rows = statement.query(params![key, self.hold_since.0, own.0])?;
-        match rows.next()? {
-            Some(row) => Ok(Some(row.get(0)?)),
-            None => Ok(None),
-        }
+        let found = twin::holding(self.tx, &key, self.hold_since, own.0)?;
+        Ok(found.map(|OrderId(id)| id))
     }
 
     /// A row asks for a new number, and its order can't need one now: it is told so, and the wish is not
@@ -297,6 +296,18 @@ impl Acceptance<'_> {
         let known = self.by_no(asked)?;
         let why = known.and_then(|known| wish::in_vain(known.state));
         Ok(why.map(|why| wish::words(asked, why)))
+    }
+
+    /// A row that was refused, and that this one mends, was perhaps mended and given as one of its own
+    /// before.
+    fn given_afresh(&self, old: DeductionId) -> LedgerResult<Option<i64>> {
+        let newest = self.newest(old)?;
+        match newest.state {
+            State::Rejected => Ok(twin::younger(self.tx, newest.id())?.map(|OrderId(id)| id)),
+            State::Pending | State::Held | State::Conflict | State::Cancelled => Ok(None),
+            State::Unknown | State::Processing | State::Closed | State::Expired => Ok(None),
+            State::Success | State::Failed | State::ClosedProven => Ok(None),
+        }
     }
 
     /// What held the order that this one takes the place of, if only words have changed.

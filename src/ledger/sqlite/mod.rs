@@ -28,6 +28,7 @@ mod stage;
 mod story;
 #[cfg(test)]
 mod tests;
+mod twin;
 mod verify;
 mod write;
 
@@ -35,6 +36,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 
+use open::Older;
 pub use open::OpenOptions;
 pub(in crate::ledger) use place::{FILE_MODE, missing};
 pub use verify::{Audit, BadEntry};
@@ -57,12 +59,19 @@ pub struct SqliteLedger {
 }
 
 impl SqliteLedger {
-    /// Opens a ledger for writing, and makes or migrates it where that is allowed.
+    /// Opens a ledger for writing, makes it where that is allowed, and brings one of an older schema up to
+    /// date: the caller holds the run's lock ([`super::lock`]).
     ///
     /// `Missing` if there is none; `Refused` if it is not levy's, not this caller's, of a newer
     /// schema, readable by others or on a network file system; `Broken` if it is damaged.
     pub fn open(options: &OpenOptions) -> LedgerResult<Self> {
-        open::open(options).map(|conn| Self { conn })
+        open::open(options, Older::Upgraded).map(|conn| Self { conn })
+    }
+
+    /// The same without the run's lock, beside a run. A ledger of an older schema is `Refused`: a run of
+    /// that older levy may be going on.
+    pub fn open_beside_a_run(options: &OpenOptions) -> LedgerResult<Self> {
+        open::open(options, Older::Refused).map(|conn| Self { conn })
     }
 
     /// Opens a ledger to read it beside a run; every write is an error.
@@ -198,8 +207,8 @@ impl Ledger for SqliteLedger {
         read::deck(&self.conn, scope, phase, merchant, after, limit)
     }
 
-    fn nth_unsent(&mut self, scope: Scope, n: u64) -> LedgerResult<Option<OrderId>> {
-        read::nth_unsent(&self.conn, scope, n)
+    fn nth_unsent(&mut self, scope: Scope, n: u64, at: WallMs) -> LedgerResult<Option<OrderId>> {
+        read::nth_unsent(&self.conn, scope, n, at)
     }
 
     fn recent_sends(&mut self, since: WallMs) -> LedgerResult<Vec<RecentSend>> {

@@ -7,12 +7,12 @@
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
 use super::accept::one_row;
-use super::before::dead_from;
+use super::before::{dead_from, number};
 use super::journal::Journal;
-use super::{convert, sql};
+use super::{convert, sql, twin};
 use crate::clock::WallMs;
 use crate::ledger::{
-    BatchId, Decided, DecisionKind, Job, Kept, LedgerError, LedgerResult, Only, Person,
+    BatchId, Decided, DecisionKind, Job, Kept, LedgerError, LedgerResult, Only, OrderId, Person,
     REISSUE_OF_RESOLVED_MS, Reissue, Reissued, Released,
 };
 use crate::order::{Event, OrderNo, Proof, State};
@@ -75,9 +75,6 @@ pub(super) fn reissue_in(
     let desk = Desk { tx, batch, at };
     proofs.into_iter().map(|proof| desk.one(proof)).collect()
 }
-
-/// Whatever succeeded since then holds: everything.
-const ANY_AGE: WallMs = WallMs(i64::MIN);
 
 struct Desk<'t> {
     tx: &'t Transaction<'t>,
@@ -181,17 +178,9 @@ impl Desk<'_> {
     /// An order of another deduction for the same debt that is alive or succeeded, however long ago:
     /// while the parent was dead it held no other, and the debt may have been given afresh.
     fn holding(&self, parent: &Parent) -> LedgerResult<Option<(i64, OrderNo)>> {
-        let mut statement = self.tx.prepare_cached(sql::ORDER_HOLDING)?;
-        let found: Option<(i64, String)> = statement
-            .query_row(
-                params![parent.hold_key, ANY_AGE.0, parent.deduction],
-                |row| Ok((row.get(0)?, row.get(1)?)),
-            )
-            .optional()?;
-        let named = found.map(|(id, no)| {
-            let no = convert::parsed(&no, OrderNo::parse, "number", id)?;
-            Ok::<_, LedgerError>((id, no))
-        });
+        let (key, deduction) = (&parent.hold_key, parent.deduction);
+        let found = twin::holding(self.tx, key, twin::ANY_AGE, deduction)?;
+        let named = found.map(|OrderId(id)| Ok::<_, LedgerError>((id, number(self.tx, id)?)));
         named.transpose()
     }
 

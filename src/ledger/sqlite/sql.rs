@@ -7,7 +7,10 @@ macro_rules! statements {
 
         /// All of them by name, for the test that prepares each.
         #[cfg(test)]
-        pub(super) const ALL: &[(&str, &str)] = &[$(($file, $name),)+];
+        pub(super) const ALL: &[(&str, &str)] = &[
+            ("compared_between", COMPARED_BETWEEN), ("compared_of_batch", COMPARED_OF_BATCH),
+            $(($file, $name),)+
+        ];
     };
 }
 
@@ -15,6 +18,7 @@ macro_rules! statements {
 pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("../sql/schema_0001.sql"),
     include_str!("../sql/schema_0002.sql"),
+    include_str!("../sql/schema_0003.sql"),
     include_str!("../sql/schema_0004.sql"),
 ];
 /// Copies what an attached ledger has for the staged rows.
@@ -27,6 +31,17 @@ pub(super) const STAGING_CLEAR: &str = include_str!("../sql/staging_clear.sql");
 pub(super) const LISTED_CLEAR: &str = include_str!("../sql/listed_clear.sql");
 /// Finds the numbers that stand for two contents in the staged file.
 pub(super) const CLASH_FILL: &str = include_str!("../sql/clash_fill.sql");
+
+/// What a reconciliation compares: the orders of a period.
+pub(super) const COMPARED_BETWEEN: &str = concat!(
+    include_str!("../sql/compared_between.sql"),
+    include_str!("../sql/compared.sql")
+);
+/// And those of a batch.
+pub(super) const COMPARED_OF_BATCH: &str = concat!(
+    include_str!("../sql/compared_of_batch.sql"),
+    include_str!("../sql/compared.sql")
+);
 
 statements! {
     APPROVAL_INSERT = "approval_insert",
@@ -41,7 +56,6 @@ statements! {
     BATCH_ROW_INSERT = "batch_row_insert",
     BLANK_COUNT = "blank_count",
     CLASH_OTHER = "clash_other",
-    COMPARED = "compared",
     DECISIONS_OF_ORDER = "decisions_of_order",
     DECISION_BY_ID = "decision_by_id",
     DECISION_INSERT = "decision_insert",
@@ -95,7 +109,6 @@ statements! {
     META_LATEST_SIGNED_AT = "meta_latest_signed_at",
     META_SIGNED_AT = "meta_signed_at",
     NAMED_INSERT = "named_insert",
-    NTH_PENDING = "nth_pending",
     ORDERS_OF_BATCH = "orders_of_batch",
     ORDERS_OF_NUMBER = "orders_of_number",
     ORDER_ALERTS = "order_alerts",
@@ -103,6 +116,7 @@ statements! {
     ORDER_CLAIM = "order_claim",
     ORDER_CONTENT = "order_content",
     ORDER_DEAD_SINCE = "order_dead_since",
+    ORDER_DEBT = "order_debt",
     ORDER_FREEZE = "order_freeze",
     ORDER_GAP = "order_gap",
     ORDER_HELD_BEFORE = "order_held_before",
@@ -123,11 +137,13 @@ statements! {
     ORDER_IS_IMPORTED = "order_is_imported",
     ORDER_PAID_BEFORE = "order_paid_before",
     ORDER_STANDS_REFUSED = "order_stands_refused",
-    ORDER_TWIN = "order_twin",
+    ORDER_STATE = "order_state",
     ORDER_WAITING = "order_waiting",
     ORDER_WITHDRAW = "order_withdraw",
+    ORDER_YOUNGER = "order_younger",
     OVERVIEW_ORDERS = "overview_orders",
     OVERVIEW_ORDERS_OF_BATCH = "overview_orders_of_batch",
+    PENDING_OF_BATCH = "pending_of_batch",
     PLACE_OF_DEDUCTION = "place_of_deduction",
     PLACE_OF_ORDER = "place_of_order",
     PLACE_OF_ROW = "place_of_row",

@@ -55,7 +55,7 @@ impl Ledger for Told {
     fn begin_run(&mut self, _: WallMs) -> LedgerResult<RunId> { unreachable!() }
     fn lanes(&mut self, _: Scope) -> LedgerResult<Vec<LaneWork>> { unreachable!() }
     fn recent_sends(&mut self, _: WallMs) -> LedgerResult<Vec<RecentSend>> { unreachable!() }
-    fn nth_unsent(&mut self, _: Scope, _: u64) -> LedgerResult<Option<OrderId>> { unreachable!() }
+    fn nth_unsent(&mut self, _: Scope, _: u64, _: WallMs) -> LedgerResult<Option<OrderId>> { unreachable!() }
     fn latest_signed_at(&mut self) -> LedgerResult<Option<WallMs>> { unreachable!() }
     fn rows(&mut self, _: BatchId, _: &mut dyn FnMut(ResultRow) -> std::io::Result<()>) -> LedgerResult<()> { unreachable!() }
     fn totals(&mut self, _: BatchId) -> LedgerResult<Totals> { unreachable!() }

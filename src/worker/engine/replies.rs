@@ -210,6 +210,8 @@ impl Engine {
             .get_mut(&id)
             .expect("a claim keeps its order active");
         let ix = active.lane;
+        // Where it stands as it did, nothing of this run will change the answer.
+        let moved = active.job.standing != standing;
         active.job.standing = standing;
         self.lanes[ix].claiming -= 1;
         let again = match self.goal {
@@ -219,7 +221,7 @@ impl Engine {
             }
         };
         let active = self.jobs.get_mut(&id).expect("as above");
-        let again = again && !active.refused;
+        let again = again && moved && !active.refused;
         active.refused = true;
         if again && !self.stopping && !self.lanes[ix].stopped {
             let next = self.goal.first(standing.state, standing.weak);

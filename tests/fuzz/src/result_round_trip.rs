@@ -5,7 +5,7 @@
 //! follow, divided by the control characters that are made for it. Faults of the form
 //! (a row of another length) are mended, so that any bytes are a file.
 
-use levy::batch::{Head, InputRow, LEVY_COLUMNS, Language, Reader, Rules, number_column};
+use levy::batch::{Head, InputRow, LEVY_COLUMNS, Language, Reader, Rules};
 use levy::clock::WallMs;
 use levy::ledger::{ReplyFacts, ResultRow, RowOrder, Trust};
 use levy::order::{NextAction, OrderNo, Status};
@@ -43,31 +43,22 @@ pub fn property(bytes: &[u8]) {
     let (back, back_head) = read(&result).expect("a result can be given back");
     assert!(back_head.header.returned);
     assert_eq!(back_head.header.failed, part == Part::Failed);
-    let number_at = number_column(&head.header.cells);
     assert_eq!(back_head.header.cells, head.header.cells);
     assert_eq!(back_head.header.delimiter, head.header.delimiter);
     assert_eq!(back.len(), rows.len(), "every row once");
     for (row, was) in back.iter().zip(&rows) {
-        let mut cells = was.cells.clone();
-        let cleared =
-            number_at.filter(|_| part == Part::Failed && status(was, salt) == Status::Rejected);
-        if let Some(at) = cleared {
-            cells[at].clear();
-        }
-        assert_eq!((row.ordinal, &row.cells), (was.ordinal, &cells));
+        assert_eq!((row.ordinal, &row.cells), (was.ordinal, &was.cells));
         assert_eq!(row.amount, was.amount);
         match (&row.outcome, &was.outcome) {
             (Ok(row), Ok(was)) => {
-                let no = was.no.as_ref().filter(|_| cleared.is_none());
-                assert_eq!((row.no.as_ref(), &row.content), (no, &was.content));
+                assert_eq!((&row.no, &row.content), (&was.no, &was.content));
                 assert_eq!(row.content.digest(), was.content.digest());
             }
-            (Err(faults), Err(were)) if !head.header.returned && cleared.is_none() => {
+            (Err(faults), Err(were)) if !head.header.returned => {
                 assert_eq!(faults.len(), were.len());
             }
-            // What was no number in its `levy_out_request_no` was not written again, nor what was none in
-            // its own column.
-            (Ok(_) | Err(_), Err(_)) => assert!(head.header.returned || cleared.is_some()),
+            // What was no number in its `levy_out_request_no` was not written again.
+            (Ok(_) | Err(_), Err(_)) => assert!(head.header.returned),
             (Err(faults), Ok(_)) => panic!("a valid row came back with {faults:?}"),
         }
         if let Ok(deduction) = &row.outcome {

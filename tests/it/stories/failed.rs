@@ -184,7 +184,7 @@ fn l5_a_killed_run_of_a_failed_file_is_finished_by_the_same_command() {
 fn l2_what_is_dropped_unmended_is_sent_for_no_row_and_a_mended_one_once() {
     let house = Boxed::new();
     let rows = [
-        row("R1", 1, 100, "#sandbox post=param-error"),
+        row("R1", 1, 100, "#sandbox post=not-found"),
         row("", 2, 200, "#sandbox post=param-error"),
         row("C1", 3, 300, "two contents"),
         row("C1", 3, 301, "two contents"),
@@ -198,7 +198,7 @@ fn l2_what_is_dropped_unmended_is_sent_for_no_row_and_a_mended_one_once() {
     assert_eq!(house.levy(&["run", "night.csv", "--quiet"]).exit, 3);
     let failed = house.result("night.failed.csv");
     let want = [
-        ("", "REJECTED FIX_ROW"),
+        ("R1", "REJECTED FIX_ROW"),
         ("", "REJECTED FIX_ROW"),
         ("C1", "CONFLICT REVIEW"),
         ("C1", "CONFLICT REVIEW"),
@@ -211,6 +211,18 @@ fn l2_what_is_dropped_unmended_is_sent_for_no_row_and_a_mended_one_once() {
     let shown: Vec<_> = shown.iter().map(|(no, s)| (*no, s.as_str())).collect();
     assert_eq!(shown, want);
 
+    // Anybody can refuse without a signature: what was, is replaced by nothing.
+    let (from, to) = (house.path("night.failed.csv"), house.path("unsigned.csv"));
+    super::house::edit(&from, &to, |rows| {
+        rows.retain(|row| row["levy_status"] == "REJECTED");
+        rows.remove(0);
+        rows[0].insert("reason".into(), "case 2".into());
+    });
+    assert_eq!(house.levy(&["run", "unsigned.csv", "--quiet"]).exit, 3);
+    let told = house.result("unsigned.result.csv");
+    assert_eq!(statuses(&told), ["CONFLICT REVIEW"]);
+    assert!(told[0]["levy_note"].contains("the refusal was not signed"));
+
     let before = house.books();
     let said = house.levy(&["run", "night.failed.csv", "--quiet"]);
     assert_eq!(said.exit, 3, "{}", said.err);
@@ -219,6 +231,19 @@ fn l2_what_is_dropped_unmended_is_sent_for_no_row_and_a_mended_one_once() {
         statuses(&house.result("night.failed.result.csv")),
         statuses(&failed)
     );
+
+    // Cut to the columns of the input and mended, it is no new debt: the number is taken.
+    let cut = "out_request_no mchid bal_account_no reduction_type amount reason";
+    let cut: Vec<&str> = cut.split(' ').collect();
+    let mut first = failed[0].clone();
+    first.insert("reason".into(), "case 1".into());
+    let cells: Vec<&str> = cut.iter().map(|name| first[*name].as_str()).collect();
+    let text = format!("{}\n{}\n", cut.join(","), cells.join(","));
+    std::fs::write(house.path("cut.csv"), text).unwrap();
+    assert_eq!(house.levy(&["run", "cut.csv", "--quiet"]).exit, 3);
+    let told = house.result("cut.result.csv");
+    assert_eq!(statuses(&told), ["CONFLICT REVIEW"]);
+    assert!(told[0]["levy_note"].contains("mend it in the failed file"));
 
     let mend = |to: &str, reason: &'static str| {
         super::house::edit(&house.path("night.failed.csv"), &house.path(to), |rows| {

@@ -50,6 +50,12 @@ pub(super) struct Known {
     pub state: State,
 }
 
+impl Known {
+    pub(super) fn id(&self) -> OrderId {
+        OrderId(self.id)
+    }
+}
+
 impl Acceptance<'_> {
     pub(super) fn decide(&self, row: &Staged<'_>) -> LedgerResult<Decision> {
         if let Some(fault) = &row.fault {
@@ -121,10 +127,17 @@ impl Acceptance<'_> {
             (Admission::Conflict(field), Some(known)) => {
                 self.freeze(row, &known)?;
                 let place = self.place(known.deduction)?;
+                let field = field.as_str();
+                let what = match known.state == State::Rejected {
+                    // Under another number it would be deducted beside it.
+                    true => {
+                        "it was refused, so mend it in the failed file beside its result, and leave \
+                         levy's columns there as they are"
+                    }
+                    false => "clear the number or give another",
+                };
                 Ok(Decision::Conflict(format!(
-                    "the number {no} is taken by {place}, whose {} differs: clear the number or \
-                     give another",
-                    field.as_str()
+                    "the number {no} is taken by {place}, whose {field} differs: {what}"
                 )))
             }
             (Admission::New | Admission::Repeat | Admission::Conflict(_), _) => {
@@ -242,12 +255,19 @@ impl Acceptance<'_> {
                  {}`, and ask the gateway's operator which holds",
                 newest.no, newest.no
             )));
+        } else if newest.state == State::Rejected && self.may_be_accepted(&newest)? {
+            return Ok(Decision::Conflict(format!(
+                "the row was changed, and {no} was refused, but may have been accepted: since the backup \
+                 that this ledger came back from, or since the refusal was not signed. Find out with the \
+                 gateway's operator whether {no} was deducted, and `levy resolve` it; only if it was not, \
+                 give this row as one of its own then, without its number and levy's columns",
+                no = newest.no
+            )));
         } else if newest.state == State::Rejected && !self.is_mended(row, &newest)? {
             // Not to be told to make it a deduction of its own: both would be deducted.
             return Ok(Decision::Conflict(format!(
                 "the row was changed, and {no} was refused: mend it in the failed file beside the result \
-                 (with its levy_reissue left empty), and it takes the place of {no}, unless that may \
-                 have been accepted. As a row of its own it would be deducted beside {no}, should \
+                 (with its levy_reissue left empty), and it takes the place of {no}. As a row of its own it would be deducted beside {no}, should \
                  `levy rerun --only rejected` submit that again",
                 no = newest.no
             )));
@@ -343,8 +363,13 @@ impl Acceptance<'_> {
     /// The row of a failed file, mended: its order stands refused, and no send of it can have been
     /// accepted. It is submitted no more once another has its place.
     fn is_mended(&self, row: &Staged<'_>, newest: &Known) -> LedgerResult<bool> {
+        Ok(row.comeback == Comeback::Mended && !self.may_be_accepted(newest)?)
+    }
+
+    /// It does not stand refused for sure.
+    fn may_be_accepted(&self, newest: &Known) -> LedgerResult<bool> {
         let mut statement = self.tx.prepare_cached(sql::ORDER_STANDS_REFUSED)?;
-        Ok(row.comeback == Comeback::Mended && statement.exists([newest.id])?)
+        Ok(!statement.exists([newest.id])?)
     }
 
     /// It asked for a new number as well when it came back so, and nothing was decided since.
@@ -395,7 +420,7 @@ impl Acceptance<'_> {
         rows.next()?.map(known).transpose()
     }
 
-    fn newest(&self, deduction: DeductionId) -> LedgerResult<Known> {
+    pub(super) fn newest(&self, deduction: DeductionId) -> LedgerResult<Known> {
         let mut statement = self.tx.prepare_cached(sql::ORDER_NEWEST)?;
         let mut rows = statement.query([deduction.0])?;
         known(rows.next()?.ok_or(rusqlite::Error::QueryReturnedNoRows)?)
