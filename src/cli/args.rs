@@ -4,6 +4,7 @@
 
 mod books;
 mod file;
+mod manual;
 mod past;
 mod plan;
 mod reconcile;
@@ -22,6 +23,7 @@ pub use books::{
     UnfreezeArgs, UpgradeArgs, VerifyArgs,
 };
 pub use file::{ExpectArgs, FileArgs, ResultArgs, TemplateArgs, TemplateLanguage};
+pub use manual::{CompletionsArgs, ManArgs};
 pub use past::{ImportArgs, RestoredArgs};
 pub use plan::{ApproveArgs, PlanArgs};
 pub use reconcile::{Moment, ReconcileArgs, Until};
@@ -108,6 +110,10 @@ pub enum Command {
     Init(InitArgs),
     /// Run the gateway in a box by itself, until Ctrl-C.
     Sandbox(SandboxArgs),
+    /// Print the completions of a shell.
+    Completions(CompletionsArgs),
+    /// Print levy's manual page, or write those of all commands.
+    Man(ManArgs),
 }
 
 /// Where the settings and the memory are.

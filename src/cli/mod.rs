@@ -15,6 +15,7 @@ pub mod freeze;
 pub mod import;
 pub mod init;
 pub mod ledger;
+pub mod manual;
 pub mod plan;
 pub mod reconcile;
 pub mod rerun;
@@ -73,6 +74,8 @@ fn command(command: &Command) -> Exit {
         Command::Template(args) => ended(template::template_file(args)),
         Command::Init(args) => ended(init::init(args)),
         Command::Sandbox(args) => ended(sandbox::sandbox(args)),
+        Command::Completions(args) => ended(manual::completions(args)),
+        Command::Man(args) => ended(manual::man(args)),
     }
 }
 
