@@ -80,11 +80,11 @@ impl Signer {
         let told = match parts.certificate_pem {
             None => None,
             Some(certificate) => {
-                let (public, serial) = pem::certificate(KeyPart::Certificate, certificate)?;
-                if public != *private.as_public_key() {
+                let told = pem::certificate(KeyPart::Certificate, certificate)?;
+                if told.key != *private.as_public_key() {
                     return Err(KeyPart::Certificate.fault(KeyCause::NotOurs));
                 }
-                Some(serial)
+                Some(told.serial)
             }
         };
         let serial = match (given, told) {

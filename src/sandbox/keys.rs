@@ -17,7 +17,7 @@ use aws_lc_rs::rsa::{
     PrivateDecryptingKey, PublicEncryptingKey,
 };
 use aws_lc_rs::signature::{RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256, UnparsedPublicKey};
-use data_encoding::{BASE64, HEXLOWER, HEXUPPER};
+use data_encoding::{BASE32_NOPAD, BASE64, HEXLOWER, HEXUPPER};
 use rsa::pkcs8::{DecodePrivateKey, EncodePublicKey};
 use rsa::signature::Keypair;
 use serde::{Deserialize, Serialize};
@@ -39,6 +39,8 @@ use x509_cert::spki::{
 };
 use x509_cert::time::Validity;
 
+use super::Rotation;
+use super::certificates::Handout;
 use super::fault::SandboxFault;
 
 /// The caller's merchant number unless the options name another.
@@ -52,6 +54,9 @@ const PLATFORM_KEY: &str = "platform_private_key.pem";
 const PLATFORM_PUBLIC_KEY: &str = "pub_key.pem";
 const PLATFORM_CERTIFICATE_KEY: &str = "platform_cert_private_key.pem";
 const PLATFORM_CERTIFICATE: &str = "platform_cert.pem";
+const NEXT_CERTIFICATE_KEY: &str = "platform_next_private_key.pem";
+const NEXT_CERTIFICATE: &str = "platform_next_cert.pem";
+const API_V3_KEY: &str = "apiv3_key.txt";
 const NOTICE: &str = "\
 These are test keys of levy's sandbox, made on this machine. They open nothing and sign for nobody:
 WeChat Pay does not know them, and no real money moves. Never configure them for a real run.
@@ -82,6 +87,8 @@ pub struct Material {
     pub platform_certificate: PathBuf,
     /// The serial number of the platform's certificate, upper hexadecimal.
     pub platform_serial_no: String,
+    /// The APIv3 key, under which certificates are handed out; mode 0600.
+    pub api_v3_key: PathBuf,
 }
 
 /// `material.json`: the same with file names relative to the directory, for scripts.
@@ -96,6 +103,8 @@ struct MaterialFile {
     public_key: String,
     platform_serial_no: String,
     platform_certificate: String,
+    #[serde(default)]
+    api_v3_key: String,
 }
 
 /// The key material of the sandbox in `dir`; made on the first call, read afterwards.
@@ -134,6 +143,7 @@ pub(super) fn material_for(dir: &Path, mchid: &str) -> Result<Material, SandboxF
         public_key: named(PLATFORM_PUBLIC_KEY),
         platform_serial_no: material.platform_serial_no.clone(),
         platform_certificate: named(PLATFORM_CERTIFICATE),
+        api_v3_key: named(API_V3_KEY),
     };
     let text = serde_json::to_string_pretty(&file).expect("plain strings") + "\n";
     write_whole(&dir.join(MATERIAL_FILE), text.as_bytes(), 0o600)?;
@@ -149,6 +159,7 @@ fn describe(keys: &Path, mchid: String) -> Result<Material, SandboxFault> {
         private_key: keys.join(CALLER_KEY),
         certificate: keys.join(CALLER_CERTIFICATE),
         platform_certificate: keys.join(PLATFORM_CERTIFICATE),
+        api_v3_key: keys.join(API_V3_KEY),
         public_key,
         mchid,
     })
@@ -158,6 +169,10 @@ fn describe(keys: &Path, mchid: String) -> Result<Material, SandboxFault> {
 fn ensure(dir: &Path) -> Result<PathBuf, SandboxFault> {
     let keys = dir.join(KEYS_DIR);
     if keys.is_dir() {
+        // One of before there was such a key gets it now.
+        if !keys.join(API_V3_KEY).exists() {
+            write_whole(&keys.join(API_V3_KEY), &new_api_v3_key(), 0o600)?;
+        }
         return Ok(keys);
     }
     private_dir(dir)?;
@@ -191,6 +206,7 @@ fn private_dir(dir: &Path) -> Result<(), SandboxFault> {
 
 fn generate(dir: &Path) -> Result<(), SandboxFault> {
     write_new(&dir.join("README"), NOTICE.as_bytes(), 0o644)?;
+    write_new(&dir.join(API_V3_KEY), &new_api_v3_key(), 0o600)?;
     let caller = dir.join(CALLER_KEY);
     let der = new_key(&caller)?;
     let subject = "CN=sandbox caller,O=levy sandbox (test only),C=CN";
@@ -212,6 +228,26 @@ fn generate(dir: &Path) -> Result<(), SandboxFault> {
     let der = new_key(&signer)?;
     let subject = "CN=sandbox platform,O=levy sandbox (test only),C=CN";
     self_signed(&dir.join(PLATFORM_CERTIFICATE), &signer, &der, subject)
+}
+
+/// 32 letters and digits, as people set one on the merchant platform.
+fn new_api_v3_key() -> Vec<u8> {
+    let mut bytes = [0u8; 20];
+    random(&mut bytes);
+    BASE32_NOPAD.encode(&bytes).into_bytes()
+}
+
+/// Makes the certificate that takes the place of the platform's, if it is not there yet.
+fn ensure_next(keys: &Path) -> Result<(), SandboxFault> {
+    let (key, certificate) = (keys.join(NEXT_CERTIFICATE_KEY), keys.join(NEXT_CERTIFICATE));
+    if certificate.exists() {
+        return Ok(());
+    }
+    // What a start that was killed here has left is half of a pair.
+    let _ = fs::remove_file(&key);
+    let der = new_key(&key)?;
+    let subject = "CN=sandbox platform next,O=levy sandbox (test only),C=CN";
+    self_signed(&certificate, &key, &der, subject)
 }
 
 /// Makes a key of 2048 bits, writes it, and gives its PKCS#8 DER.
@@ -349,7 +385,7 @@ fn pem(path: &Path, label: &str) -> Result<Vec<u8>, SandboxFault> {
     }
 }
 
-fn read_small(path: &Path) -> Result<Vec<u8>, SandboxFault> {
+pub(super) fn read_small(path: &Path) -> Result<Vec<u8>, SandboxFault> {
     let mut text = Vec::new();
     File::open(path)
         .and_then(|file| file.take(FILE_BYTES_MAX).read_to_end(&mut text))
@@ -430,11 +466,18 @@ pub(super) struct Keys {
     pub serial_no: String,
     caller: Vec<u8>,
     sealer: OaepPublicEncryptingKey,
-    platform: [PlatformKey; 2],
+    /// The public key's, the certificate's, and the next certificate's where there is one.
+    platform: Vec<PlatformKey>,
+    rotation: Rotation,
+    certificates: Handout,
 }
 
 impl Keys {
-    pub(super) fn load(dir: &Path, material: &Material) -> Result<Self, SandboxFault> {
+    pub(super) fn load(
+        dir: &Path,
+        material: &Material,
+        rotation: Rotation,
+    ) -> Result<Self, SandboxFault> {
         let keys = dir.join(KEYS_DIR);
         let (serial_no, caller) = certificate(&material.certificate)?;
         let sealer = PublicEncryptingKey::from_der(&caller)
@@ -444,21 +487,50 @@ impl Keys {
                 path: material.certificate.clone(),
                 cause: "holds no RSA key",
             })?;
+        let mut certificates = Handout::new(&material.api_v3_key)?;
+        certificates.add(&material.platform_certificate)?;
+        let mut platform = vec![
+            PlatformKey::load(&keys.join(PLATFORM_KEY), material.public_key_id.clone())?,
+            PlatformKey::load(
+                &keys.join(PLATFORM_CERTIFICATE_KEY),
+                material.platform_serial_no.clone(),
+            )?,
+        ];
+        if rotation != Rotation::Off {
+            ensure_next(&keys)?;
+            let serial = certificates.add(&keys.join(NEXT_CERTIFICATE))?;
+            platform.push(PlatformKey::load(&keys.join(NEXT_CERTIFICATE_KEY), serial)?);
+        }
         Ok(Self {
             serial_no,
             caller,
             sealer,
-            platform: [
-                PlatformKey::load(&keys.join(PLATFORM_KEY), material.public_key_id.clone())?,
-                PlatformKey::load(
-                    &keys.join(PLATFORM_CERTIFICATE_KEY),
-                    material.platform_serial_no.clone(),
-                )?,
-            ],
+            platform,
+            rotation,
+            certificates,
         })
     }
 
-    /// The platform key of that id; its place among the two, to be kept in a request.
+    /// The key that signs the reply to a request which named this one, or none: a certificate that is
+    /// on its way out yields to the next one, a public key to nothing.
+    pub(super) fn signing<'a>(&'a self, named: Option<&'a PlatformKey>) -> &'a PlatformKey {
+        let [public, certificate, ..] = self.platform.as_slice() else {
+            unreachable!("two keys are loaded always");
+        };
+        match (named, self.rotation, self.platform.last()) {
+            (Some(key), _, _) if key.id == public.id => key,
+            (_, Rotation::Signing, Some(next)) => next,
+            (Some(key), _, _) => key,
+            (None, _, _) => certificate,
+        }
+    }
+
+    /// The body of `GET /v3/certificates`.
+    pub(super) fn certificates(&self) -> serde_json::Value {
+        self.certificates.body()
+    }
+
+    /// The platform key of that id.
     pub(super) fn platform(&self, id: &str) -> Option<&PlatformKey> {
         self.platform.iter().find(|key| key.id == id)
     }
