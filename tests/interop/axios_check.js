@@ -1,9 +1,11 @@
 // Drives a running levy sandbox with npm's wechatpay-axios-plugin: URL of the sandbox, its directory.
 'use strict';
 
+const { execFileSync } = require('node:child_process');
 const { randomBytes } = require('node:crypto');
-const { readFileSync } = require('node:fs');
-const { join } = require('node:path');
+const { mkdtempSync, readFileSync, rmSync } = require('node:fs');
+const { tmpdir } = require('node:os');
+const { dirname, join } = require('node:path');
 const { Wechatpay, Rsa } = require('wechatpay-axios-plugin');
 
 const SUBMIT = '/v3/aggracct-bc/wb-channel/special-reduction';
@@ -63,6 +65,24 @@ async function main(baseURL, directory) {
     expect('… and the true one after it is taken', data.state === 'SUCCESS');
     place += 1;
   }
+
+  downloads(baseURL, directory, material);
+}
+
+// The library's own certificate downloader, as its users run it; it verifies the answer's signature.
+function downloads(baseURL, directory, material) {
+  const output = mkdtempSync(join(tmpdir(), 'certificates-'));
+  const cli = join(dirname(require.resolve('wechatpay-axios-plugin/package.json')), 'bin', 'cli.js');
+  const args = [cli, 'crt', '--baseURL', baseURL, '-m', material.mchid, '-s', material.serial_no,
+    '-f', join(directory, material.private_key), '-o', output,
+    '-k', readFileSync(join(directory, material.api_v3_key), 'utf8').trim()];
+  const env = { ...process.env, NO_PROXY: '127.0.0.1,localhost' };
+  execFileSync(process.execPath, args, { env, timeout: 20000, stdio: 'ignore' });
+  const name = `wechatpay_${material.platform_serial_no}.pem`;
+  expect('the certificate downloader verifies, opens and stores the platform\'s certificate',
+    readFileSync(join(output, name), 'utf8')
+      === readFileSync(join(directory, material.platform_certificate), 'utf8'));
+  rmSync(output, { recursive: true });
 }
 
 if (process.argv.length !== 4) {
