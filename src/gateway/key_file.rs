@@ -55,7 +55,12 @@ pub fn read_secret_file(
     path: &Path,
     keeper: Keeper,
 ) -> Result<SecretFile, KeyFault> {
-    let shown = path.display().to_string();
+    let shown = match path.to_str() {
+        Some(text) if is_maybe_a_key(text) => {
+            "[the key itself, where its file's name belongs]".into()
+        }
+        Some(_) | None => path.display().to_string(),
+    };
     let unreadable = |e: io::Error| {
         part.fault(match e.kind() {
             ErrorKind::NotFound => KeyCause::NoSuchFile(shown.clone()),
@@ -81,6 +86,14 @@ pub fn read_secret_file(
         bytes: bytes.into(),
         mode,
     })
+}
+
+/// Whether what was given as a file's name may be a key itself: PEM, or 32 letters and digits. People
+/// do that, and the name of a file that is not there is shown.
+pub fn is_maybe_a_key(text: &str) -> bool {
+    let name = text.rsplit('/').next().unwrap_or(text);
+    let is_plain = name.bytes().all(|b| b.is_ascii_alphanumeric());
+    text.contains("-----BEGIN") || text.contains('\n') || name.len() == 32 && is_plain
 }
 
 #[cfg(test)]

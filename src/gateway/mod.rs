@@ -29,7 +29,7 @@ pub use http::{
     TIMEOUT_SECONDS_MAX,
 };
 pub use key_file::{
-    KEY_FILE_BYTES_MAX, Keeper, SecretFile, read_private_key_file, read_secret_file,
+    KEY_FILE_BYTES_MAX, Keeper, SecretFile, is_maybe_a_key, read_private_key_file, read_secret_file,
 };
 pub use pem::{
     Certificate, KeyCause, KeyFault, KeyForm, KeyPart, MODULUS_BITS_MIN, Passphrase, certificate,

@@ -10,6 +10,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::Source;
 use super::raw::{KEYS, Raw, RawPlatformKey, Slot};
+use crate::gateway::is_maybe_a_key;
 
 /// Texts with an address in them that hold no password: a user in one is refused where it is used.
 const ADDRESSES_SHOWN: [&str; 2] = ["gateway.base_url", "gateway.standby_url"];
@@ -182,7 +183,9 @@ fn setting(source: &Source, key: String, value: Option<String>) -> Setting {
 pub(super) fn shown(key: &str, value: String) -> Shown {
     let is_address = value.contains("://") && !ADDRESSES_SHOWN.contains(&key);
     let has_user = value.contains('@');
-    match is_address || has_user || SECRETS.contains(&key) {
+    let is_number = key.ends_with("serial_no") || key.ends_with("mchid");
+    let is_key = !is_number && is_maybe_a_key(&value);
+    match is_address || has_user || is_key || SECRETS.contains(&key) {
         true => Shown::Secret,
         false => Shown::Value(value),
     }

@@ -219,6 +219,13 @@ fn l8_an_address_is_shown_only_where_it_can_hold_no_secret() {
             false,
         ),
         ("merchant.certificate", "apiclient_cert.pem", true),
+        // The key itself, where the name of its file belongs.
+        ("merchant.private_key", "-----BEGIN PRIVATE KEY-----", false),
+        (
+            "merchant.api_v3_key_file",
+            "0123456789abcdef0123456789ABCDEF",
+            false,
+        ),
     ] {
         let shown = listing::shown(key, value.into());
         assert_eq!(shown != Shown::Secret, is_shown, "{key} {value}");

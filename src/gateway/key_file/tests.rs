@@ -88,3 +88,28 @@ fn l8_a_secret_file_prints_nothing_of_itself() {
         "{shown}"
     );
 }
+
+#[test]
+fn l8_a_key_that_stands_where_its_files_name_belongs_is_not_shown() {
+    let pem = "-----BEGIN PRIVATE KEY-----\nMIIEvQ\n-----END PRIVATE KEY-----\n";
+    let api = "/etc/levy/0123456789abcdef0123456789ABCDEF";
+    for (part, text) in [(KeyPart::PrivateKey, pem), (KeyPart::ApiV3Key, api)] {
+        let fault = read_secret_file(part, Path::new(text), Keeper::Owner).unwrap_err();
+        let words = fault.to_string();
+        assert!(
+            !words.contains("MIIEvQ") && !words.contains("0123"),
+            "{words}"
+        );
+        assert!(
+            words.contains("the key itself, where its file's name belongs"),
+            "{words}"
+        );
+    }
+    for name in [
+        "apiclient_key.pem",
+        "/etc/levy/apiv3_key.txt",
+        "0123456789abcdef",
+    ] {
+        assert!(!is_maybe_a_key(name), "{name}");
+    }
+}

@@ -49,7 +49,7 @@ fn the_first_certificate_is_believed_because_it_opens_under_the_api_v3_key() {
     assert_eq!(said.exit, 0, "{}", said.err);
     let serial = serial(&desk, "box/keys/platform_cert.pem");
     let name = format!("wechatpay_{serial}.pem");
-    assert_eq!(stored(&desk), [name.clone()]);
+    assert_eq!(stored(&desk), [name.as_str()]);
     assert_eq!(said.out, format!("[platform]\ncertificate = \"{name}\"\n"));
     assert!(
         said.err

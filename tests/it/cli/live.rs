@@ -36,11 +36,11 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    pub fn start(desk: &Desk) -> Self {
+    pub(super) fn start(desk: &Desk) -> Self {
         Self::start_with(desk, &[])
     }
 
-    pub fn start_with(desk: &Desk, options: &[&str]) -> Self {
+    pub(super) fn start_with(desk: &Desk, options: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_levy"))
             .args(["sandbox", "--dir", "box"])
             .args(options)
