@@ -33,7 +33,7 @@ pub fn init(args: &InitArgs) -> Result<Exit, Failure> {
              [merchant] private_key   apiclient_key.pem, from there too; chmod 600\n  \
              [platform] public_key_id, public_key\n                           \
              WeChat Pay's public key and its id, from the merchant platform; or, with\n                           \
-             api_v3_key_file set, `levy keys fetch` downloads certificates in their place\n\
+             api_v3_key_file set and both taken out, `levy keys fetch` downloads certificates\n\
              Then give `levy init` again: it checks them and makes the ledger.",
             file = file.display()
         ));

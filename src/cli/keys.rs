@@ -47,7 +47,11 @@ fn fetch(args: &FetchArgs) -> Result<Exit, Failure> {
         return Err(config.fault("merchant.api_v3_key_file", words).into());
     };
     let held = match config.has_platform_keys() {
-        true => Some(connect::platform_keys(&config)?),
+        true => Some(connect::platform_keys(&config).map_err(|failure| {
+            Failure::Keys(format!(
+                "{failure}; for a first download leave [platform] empty"
+            ))
+        })?),
         false => None,
     };
     let clock = Arc::new(SystemClock::default());

@@ -18,12 +18,15 @@ Examples:
   levy doctor --json                           one JSON object on stdout
   levy doctor --config .levy-sandbox/levy.toml against `levy sandbox` in another terminal
 
-Looks at everything that a night needs, goes on after what it finds wrong, and changes nothing. It asks
-the gateway one harmless thing (the balance of --probe's account, else the platform certificates); it
-never submits, and never asks for an order. Takes no lock: it may be used while a run is going on.
+Looks at everything that a night needs, goes on after what it finds wrong, and changes nothing.
+It asks the gateway one harmless thing (the balance of --probe's account, else the platform
+certificates); it never submits, and never asks for an order. Takes no lock: it may be used
+while a run is going on.
 
-Exit codes: 0 all is well, warnings allowed; 2 settings, keys, clock or ledger are wrong; 4 the gateway
-could not be reached or judged.")]
+Exit codes:
+  0  all is well, warnings allowed
+  2  settings, keys, clock or ledger are wrong
+  4  the gateway could not be reached or judged")]
 pub struct DoctorArgs {
     /// Settings and ledger.
     #[command(flatten)]
@@ -75,12 +78,14 @@ Examples:
   levy keys fetch                       beside levy.toml, as wechatpay_SERIAL.pem
   levy keys fetch --dir /etc/levy/keys  elsewhere
 
-Needs [merchant] with its keys and api_v3_key_file; [platform] may be empty: what opens under the
-APIv3 key is WeChat Pay's. Nothing that exists is overwritten, and levy.toml is left to you: the lines
-for it are printed on stdout.
+Needs [merchant] with its keys and api_v3_key_file; [platform] may be empty: what opens under
+the APIv3 key is WeChat Pay's. Nothing that exists is overwritten, and levy.toml is left to you:
+the lines for it are printed on stdout.
 
-Exit codes: 0 stored, or there already; 2 settings, keys or a stored file are wrong; 4 the gateway
-could not be reached or believed.")]
+Exit codes:
+  0  stored, or there already
+  2  settings, keys or a stored file are wrong
+  4  the gateway could not be reached or believed")]
 pub struct FetchArgs {
     /// Settings; ./levy.toml where that exists.
     #[arg(long, value_name = "FILE")]

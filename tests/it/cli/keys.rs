@@ -215,6 +215,19 @@ fn nothing_is_stored_that_is_not_believed() {
         said.err
     );
     assert_eq!(stored(&desk), Vec::<String>::new());
+    // The example's [platform], before there is any key.
+    with_platform(
+        &desk,
+        &format!("[platform]\n{id}\npublic_key = \"nowhere.pem\"\n"),
+    );
+    let said = desk.levy(FETCH);
+    assert_eq!(said.exit, 2, "{}", said.err);
+    assert!(
+        said.err
+            .contains("for a first download leave [platform] empty"),
+        "{}",
+        said.err
+    );
     // A file of that name that is another thing is left alone.
     with_platform(&desk, "");
     let serial = serial(&desk, "box/keys/platform_cert.pem");
