@@ -7,8 +7,6 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
-use std::time::Duration;
 
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
 use aws_lc_rs::rand::{SystemRandom, fill};
@@ -19,28 +17,14 @@ use aws_lc_rs::rsa::{
 use aws_lc_rs::signature::{RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256, UnparsedPublicKey};
 use data_encoding::{BASE32_NOPAD, BASE64, HEXLOWER, HEXUPPER};
 use rsa::pkcs8::{DecodePrivateKey, EncodePublicKey};
-use rsa::signature::Keypair;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use x509_cert::builder::profile::BuilderProfile;
-use x509_cert::builder::{Builder, CertificateBuilder};
-use x509_cert::certificate::TbsCertificate;
-use x509_cert::der::Any;
-use x509_cert::der::asn1::BitString;
 use x509_cert::der::pem::{LineEnding, decode_vec, encode_string};
-use x509_cert::der::{DecodePem, Encode, EncodePem};
-use x509_cert::ext::Extension;
-use x509_cert::ext::pkix::{KeyUsage, KeyUsages};
-use x509_cert::name::Name;
-use x509_cert::serial_number::SerialNumber;
-use x509_cert::spki::{
-    AlgorithmIdentifierOwned, DynSignatureAlgorithmIdentifier, ObjectIdentifier,
-    SubjectPublicKeyInfo, SubjectPublicKeyInfoRef,
-};
-use x509_cert::time::Validity;
+use x509_cert::der::{DecodePem, Encode};
 
 use super::Rotation;
 use super::certificates::Handout;
+use super::certify::self_signed;
 use super::fault::SandboxFault;
 
 /// The caller's merchant number unless the options name another.
@@ -62,10 +46,7 @@ These are test keys of levy's sandbox, made on this machine. They open nothing a
 WeChat Pay does not know them, and no real money moves. Never configure them for a real run.
 本目录中的密钥仅供 levy 沙箱测试使用，与微信支付无关，不会产生真实资金变动。
 ";
-const CERTIFICATE_LIFE: Duration = Duration::from_secs(5 * 365 * 24 * 3600);
 const FILE_BYTES_MAX: u64 = 64 * 1024;
-/// `sha256WithRSAEncryption`, RFC 8017.
-const SHA256_WITH_RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.11");
 const RSA_BYTES: usize = 256;
 
 /// What a client needs to talk to the sandbox.
@@ -264,46 +245,7 @@ fn new_key(path: &Path) -> Result<Vec<u8>, SandboxFault> {
     Ok(der.as_ref().to_vec())
 }
 
-/// A certificate that signs itself and says in its name that it is for tests.
-struct TestProfile(Name);
-
-impl BuilderProfile for TestProfile {
-    fn get_issuer(&self, subject: &Name) -> Name {
-        subject.clone()
-    }
-    fn get_subject(&self) -> Name {
-        self.0.clone()
-    }
-    fn build_extensions(
-        &self,
-        _: SubjectPublicKeyInfoRef<'_>,
-        _: SubjectPublicKeyInfoRef<'_>,
-        _: &TbsCertificate,
-    ) -> x509_cert::builder::Result<Vec<Extension>> {
-        Ok(Vec::new())
-    }
-}
-
-/// Tells the builder who signs and how; the signature itself is made beside it.
-struct Issuer(rsa::PublicKey);
-
-impl Keypair for Issuer {
-    type VerifyingKey = rsa::PublicKey;
-    fn verifying_key(&self) -> rsa::PublicKey {
-        self.0.clone()
-    }
-}
-
-impl DynSignatureAlgorithmIdentifier for Issuer {
-    fn signature_algorithm_identifier(&self) -> x509_cert::spki::Result<AlgorithmIdentifierOwned> {
-        Ok(AlgorithmIdentifierOwned {
-            oid: SHA256_WITH_RSA,
-            parameters: Some(Any::null()),
-        })
-    }
-}
-
-fn rsa_sign(pair: &KeyPair, message: &[u8]) -> Vec<u8> {
+pub(super) fn rsa_sign(pair: &KeyPair, message: &[u8]) -> Vec<u8> {
     let mut signature = vec![0; pair.public_modulus_len()];
     pair.sign(
         &RSA_PKCS1_SHA256,
@@ -313,36 +255,6 @@ fn rsa_sign(pair: &KeyPair, message: &[u8]) -> Vec<u8> {
     )
     .expect("an RSA key of our own signs");
     signature
-}
-
-fn self_signed(path: &Path, key: &Path, der: &[u8], name: &str) -> Result<(), SandboxFault> {
-    let build = || -> Option<String> {
-        let pair = KeyPair::from_pkcs8(der).ok()?;
-        let signer = Issuer(rsa::PrivateKey::from_pkcs8_der(der).ok()?.to_public_key());
-        let public = SubjectPublicKeyInfo::from_key(&signer.0).ok()?;
-        let mut serial = [0u8; 20];
-        random(&mut serial);
-        // Positive, and 40 hexadecimal digits like the real ones.
-        serial[0] = serial[0] & 0x3f | 0x40;
-        let mut builder = CertificateBuilder::new(
-            TestProfile(Name::from_str(name).ok()?),
-            SerialNumber::new(&serial).ok()?,
-            Validity::from_now(CERTIFICATE_LIFE).ok()?,
-            public,
-        )
-        .ok()?;
-        let usage = KeyUsage(KeyUsages::DigitalSignature | KeyUsages::KeyEncipherment);
-        builder.add_extension(&usage).ok()?;
-        let signed = builder.finalize(&signer).ok()?;
-        let signature = BitString::from_bytes(&rsa_sign(&pair, &signed)).ok()?;
-        let certificate = builder.assemble(signature, &signer).ok()?;
-        certificate.to_pem(LineEnding::LF).ok()
-    };
-    let text = build().ok_or_else(|| SandboxFault::Key {
-        path: key.to_owned(),
-        cause: "could not be certified",
-    })?;
-    write_new(path, text.as_bytes(), 0o644)
 }
 
 /// `PUB_KEY_ID_` and 28 digits: the shape of the real ones, the last twelve told by the key, so
@@ -393,7 +305,7 @@ pub(super) fn read_small(path: &Path) -> Result<Vec<u8>, SandboxFault> {
     Ok(text)
 }
 
-fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), SandboxFault> {
+pub(super) fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), SandboxFault> {
     OpenOptions::new()
         .write(true)
         .create_new(true)

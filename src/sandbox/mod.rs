@@ -12,6 +12,7 @@ mod amended;
 mod answer;
 pub mod books;
 mod certificates;
+mod certify;
 mod chance;
 mod desk;
 mod fault;
