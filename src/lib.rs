@@ -5,6 +5,7 @@
 pub mod batch;
 pub mod cli;
 pub mod clock;
+pub mod doctor;
 pub mod gateway;
 pub mod inbox;
 pub mod ledger;

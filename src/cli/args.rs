@@ -3,6 +3,7 @@
 //! clap checks the form of each value; whether they make sense together is the command's business.
 
 mod books;
+mod doctor;
 mod file;
 mod manual;
 mod past;
@@ -14,7 +15,7 @@ mod sweep;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::ledger::{Person, PlanId};
 
@@ -22,6 +23,7 @@ pub use books::{
     BackupArgs, FreezeArgs, LedgerArgs, LedgerCommand, Outcome, ResolveArgs, ShowArgs, StatusArgs,
     UnfreezeArgs, UpgradeArgs, VerifyArgs,
 };
+pub use doctor::{DoctorArgs, FetchArgs, KeysArgs, KeysCommand};
 pub use file::{ExpectArgs, FileArgs, ResultArgs, TemplateArgs, TemplateLanguage};
 pub use manual::{CompletionsArgs, ManArgs};
 pub use past::{ImportArgs, RestoredArgs};
@@ -49,6 +51,7 @@ pub const HOLD_DAYS_MAX: i64 = 3_650;
 Examples:
   levy run sample_batch.csv --sandbox --wait 10    try it: no account, no network, no real money
   levy init                                        write levy.toml, make the ledger
+  levy doctor                                      is everything ready for the first night?
   levy check night.csv                             every fault of a file; sends nothing
   levy run night.csv --yes                         the nightly batch
   levy sweep /srv/inbox --yes                      the drop folder, from cron
@@ -108,6 +111,10 @@ pub enum Command {
     Template(TemplateArgs),
     /// Write an example levy.toml, check the keys, and make the ledger.
     Init(InitArgs),
+    /// Look at everything that a night needs, and say what is wrong.
+    Doctor(Box<DoctorArgs>),
+    /// Look after the keys.
+    Keys(KeysArgs),
     /// Run the gateway in a box by itself, until Ctrl-C.
     Sandbox(SandboxArgs),
     /// Print the completions of a shell.
@@ -361,9 +368,22 @@ pub struct SandboxArgs {
     /// Keep the last request that was authentic: what was signed in FILE, its signature in FILE.sig.
     #[arg(long, value_name = "FILE")]
     pub record: Option<PathBuf>,
+    /// The platform's certificate gives way to another: `announced` hands out both, `signing` signs with
+    /// the next one, whatever a request names.
+    #[arg(long, value_name = "STEP", value_enum)]
+    pub rotation: Option<RotationStep>,
     /// How it behaves.
     #[command(flatten)]
     pub tuning: SandboxTuning,
+}
+
+/// How far the certificate of the gateway in a box is on its way out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum RotationStep {
+    /// Both are handed out; each signs what names it.
+    Announced,
+    /// The next one signs.
+    Signing,
 }
 
 /// A time of day.

@@ -4,6 +4,7 @@
 //! `LEVY_<SECTION>_<KEY>`, else from the file. A key that levy does not know is an error in each of
 //! them: a misspelt limit that is silently ignored is no limit. Key files are named here, not read.
 
+mod listing;
 mod raw;
 
 use std::collections::BTreeMap;
@@ -14,9 +15,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub use self::listing::{Origin, Setting, Shown};
 use self::raw::{Raw, RawGateway, RawMerchant, RawPlatform, RawPlatformKey, RawResult, overlay};
 use super::args::HOLD_DAYS_MAX;
 use crate::batch::Language;
+use crate::gateway::Keeper;
 use crate::ledger::HOLD_DAYS_DEFAULT;
 use crate::order::{AMOUNT_FEN_MAX, Merchant};
 use crate::report::layout::{Ends, Style};
@@ -24,6 +27,8 @@ use crate::secret::Secret;
 
 /// The settings file that is taken where none is named.
 pub const CONFIG_FILE_DEFAULT: &str = "levy.toml";
+/// Where the service manager keeps the files that a unit's `LoadCredential=` names.
+const CREDENTIALS_DIRECTORY: &str = "CREDENTIALS_DIRECTORY";
 const CONFIG_BYTES_MAX: u64 = 1024 * 1024;
 const LEDGER_DEFAULT: &str = "levy.db";
 const BASE_URL_DEFAULT: &str = "https://api.mch.weixin.qq.com";
@@ -71,6 +76,8 @@ pub struct Config {
     pub hold_days: u32,
     /// What results look like.
     pub result: Style,
+    /// Every setting, and where it came from.
+    pub settings: Vec<Setting>,
     source: Source,
     merchant: RawMerchant,
     platform: RawPlatform,
@@ -88,9 +95,9 @@ pub struct Connection {
     /// The caller's certificate, if it is given.
     pub certificate: Option<PathBuf>,
     /// The caller's private key.
-    pub private_key: PathBuf,
-    /// The platform's keys; the first seals.
-    pub platform: Vec<PlatformKey>,
+    pub private_key: KeyFile,
+    /// What it is encrypted with, if it is.
+    pub passphrase: Option<KeyFile>,
     /// As it was given.
     pub base_url: String,
     /// The standby host, if there is one.
@@ -99,6 +106,15 @@ pub struct Connection {
     pub proxy: Option<Secret<String>>,
     /// More authorities to trust, if there are any.
     pub ca_file: Option<PathBuf>,
+}
+
+/// A file with a secret, and who keeps it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyFile {
+    /// Where it lies.
+    pub path: PathBuf,
+    /// Tells which modes are its reader's alone.
+    pub keeper: Keeper,
 }
 
 /// One key of the platform.
@@ -125,14 +141,20 @@ struct Source {
     base: PathBuf,
     /// `section.name` → the variable that gave it.
     variables: BTreeMap<String, String>,
+    /// `section.name` → its line in the file.
+    lines: BTreeMap<String, usize>,
+    /// `$CREDENTIALS_DIRECTORY`.
+    credentials: Option<PathBuf>,
 }
 
 impl Source {
-    /// `levy.toml: [pace] per_merchant_qps: ` or `LEVY_PACE_PER_MERCHANT_QPS: `.
+    /// `levy.toml:9: [pace] per_merchant_qps: ` or `LEVY_PACE_PER_MERCHANT_QPS: `.
     fn fault(&self, section: &str, name: &str, words: &str) -> ConfigFault {
-        let place = match (self.variables.get(&format!("{section}.{name}")), &self.file) {
+        let key = format!("{section}.{name}");
+        let line = self.lines.get(&key).map(|line| format!(":{line}"));
+        let place = match (self.variables.get(&key), &self.file) {
             (Some(variable), _) => format!("{variable}: "),
-            (None, Some(file)) => format!("{}: ", file.display()),
+            (None, Some(file)) => format!("{}{}: ", file.display(), line.unwrap_or_default()),
             (None, None) => String::new(),
         };
         ConfigFault(format!("{place}[{section}] {name}: {words}"))
@@ -163,6 +185,21 @@ impl Source {
     fn path(&self, text: &str) -> PathBuf {
         self.base.join(text)
     }
+
+    /// A file of a key: a relative path is looked for among the credentials of the service first.
+    fn key_file(&self, text: &str) -> KeyFile {
+        let given = self.credentials.as_ref().map(|dir| dir.join(text));
+        match given.filter(|path| Path::new(text).is_relative() && path.exists()) {
+            Some(path) => KeyFile {
+                path,
+                keeper: Keeper::ServiceManager,
+            },
+            None => KeyFile {
+                path: self.path(text),
+                keeper: Keeper::Owner,
+            },
+        }
+    }
 }
 
 /// Reads and checks the settings. `explicit` is `--config`; `environment` every variable of the
@@ -177,11 +214,10 @@ pub fn load(
             .exists()
             .then(|| PathBuf::from(CONFIG_FILE_DEFAULT)),
     };
-    let raw = match &file {
-        Some(path) => parse(path, &read(path)?)?,
-        None => Raw::default(),
-    };
-    check(file, raw, environment)
+    match file {
+        Some(path) => from_text(&path, &read(&path)?, environment),
+        None => check(None, Raw::default(), BTreeMap::new(), environment),
+    }
 }
 
 /// Checks settings out of a text in hand, as [`load`] does out of a file; `file` is the name that
@@ -191,7 +227,13 @@ pub fn from_text(
     text: &str,
     environment: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> Result<Config> {
-    check(Some(file.to_path_buf()), parse(file, text)?, environment)
+    let raw = parse(file, text)?;
+    check(
+        Some(file.to_path_buf()),
+        raw,
+        listing::lines(text),
+        environment,
+    )
 }
 
 /// The settings of the gateway in a box: no file, and of the environment only what is neither a
@@ -205,7 +247,7 @@ pub fn load_for_sandbox(
         !elsewhere.iter().any(|prefix| name.starts_with(prefix))
             && (!name.starts_with("LEVY_GATEWAY_") || name == "LEVY_GATEWAY_TIMEOUT_SECONDS")
     });
-    check(None, Raw::default(), kept)
+    check(None, Raw::default(), BTreeMap::new(), kept)
 }
 
 fn read(path: &Path) -> Result<String> {
@@ -238,8 +280,14 @@ fn parse(path: &Path, text: &str) -> Result<Raw> {
 fn check(
     file: Option<PathBuf>,
     mut raw: Raw,
+    lines: BTreeMap<String, usize>,
     environment: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> Result<Config> {
+    let environment: Vec<(OsString, OsString)> = environment.into_iter().collect();
+    let credentials = environment
+        .iter()
+        .find(|(name, value)| name == CREDENTIALS_DIRECTORY && !value.is_empty())
+        .map(|(_, value)| PathBuf::from(value));
     let base = match file.as_deref().and_then(Path::parent) {
         Some(parent) => parent.to_path_buf(),
         None => PathBuf::new(),
@@ -250,6 +298,8 @@ fn check(
         file: file.clone(),
         base,
         variables,
+        lines,
+        credentials,
     };
     // Whoever types the command would do away with the second pair of eyes, and nothing would tell of it.
     if required && raw.batch.require_approval == Some(false) {
@@ -257,6 +307,7 @@ fn check(
                      the file changed";
         return Err(source.fault("batch", "require_approval", words));
     }
+    let settings = listing::settings(&mut raw, &source);
     let whole = |key: (&str, &str), value: Option<i64>, default, low, high| {
         source.within(key, value.unwrap_or(default), low, high)
     };
@@ -313,6 +364,7 @@ fn check(
         require_approval: raw.batch.require_approval.unwrap_or(false),
         hold_days: hold_days as u32,
         result,
+        settings,
         source,
         merchant: raw.merchant,
         platform: raw.platform,
@@ -359,15 +411,12 @@ impl Config {
         self.source.fault(section, name, words)
     }
 
-    /// What a connection needs, complete.
+    /// What a connection needs, but for the platform's keys.
     pub fn connection(&self) -> Result<Connection> {
         let source = &self.source;
         let merchant = &self.merchant;
         let mchid = self.caller()?;
-        let Some(private_key) = &merchant.private_key else {
-            let words = "must name the file of the API private key (apiclient_key.pem)";
-            return Err(source.missing("merchant", "private_key", words));
-        };
+        let private_key = self.private_key()?;
         if merchant.serial_no.is_none() && merchant.certificate.is_none() {
             let words = "must be given, or certificate, which tells it";
             return Err(source.missing("merchant", "serial_no", words));
@@ -382,17 +431,61 @@ impl Config {
         Ok(Connection {
             mchid,
             serial_no: merchant.serial_no.clone(),
-            certificate: merchant.certificate.as_ref().map(|f| source.path(f)),
-            private_key: source.path(private_key),
-            platform: self.platform_keys()?,
+            certificate: self.certificate(),
+            private_key,
+            passphrase: self.passphrase(),
             base_url: base_url.into(),
             standby_url,
             proxy: gateway.proxy.clone().map(Secret::new),
-            ca_file: gateway.ca_file.as_ref().map(|f| source.path(f)),
+            ca_file: gateway.ca_file.as_ref().map(|f| source.key_file(f).path),
         })
     }
 
-    fn platform_keys(&self) -> Result<Vec<PlatformKey>> {
+    /// The file of the caller's private key.
+    pub fn private_key(&self) -> Result<KeyFile> {
+        let Some(file) = &self.merchant.private_key else {
+            let words = "must name the file of the API private key (apiclient_key.pem)";
+            return Err(self.source.missing("merchant", "private_key", words));
+        };
+        Ok(self.source.key_file(file))
+    }
+
+    /// The file of the caller's certificate, if one is given.
+    pub fn certificate(&self) -> Option<PathBuf> {
+        let file = self.merchant.certificate.as_ref();
+        file.map(|file| self.source.key_file(file).path)
+    }
+
+    /// The file with what the private key is encrypted with, if one is given.
+    pub fn passphrase(&self) -> Option<KeyFile> {
+        let file = self.merchant.private_key_passphrase_file.as_ref();
+        file.map(|file| self.source.key_file(file))
+    }
+
+    /// The file of the APIv3 key, if one is given.
+    pub fn api_v3_key(&self) -> Option<KeyFile> {
+        let file = self.merchant.api_v3_key_file.as_ref();
+        file.map(|file| self.source.key_file(file))
+    }
+
+    /// The directory in which relative paths begin.
+    pub fn base(&self) -> &Path {
+        &self.source.base
+    }
+
+    /// Whether any key of the platform is given.
+    pub fn has_platform_keys(&self) -> bool {
+        let platform = &self.platform;
+        let first = [
+            &platform.public_key_id,
+            &platform.public_key,
+            &platform.certificate,
+        ];
+        first.iter().any(|given| given.is_some()) || !platform.keys.is_empty()
+    }
+
+    /// The platform's keys; the first seals.
+    pub fn platform_keys(&self) -> Result<Vec<PlatformKey>> {
         let first = RawPlatformKey {
             public_key_id: self.platform.public_key_id.clone(),
             public_key: self.platform.public_key.clone(),
@@ -410,10 +503,10 @@ impl Config {
         match (&raw.public_key_id, &raw.public_key, &raw.certificate) {
             (Some(id), Some(file), None) => Ok(PlatformKey::PublicKey {
                 id: id.clone(),
-                file: source.path(file),
+                file: source.key_file(file).path,
             }),
             (None, None, Some(file)) => Ok(PlatformKey::Certificate {
-                file: source.path(file),
+                file: source.key_file(file).path,
             }),
             (None, None, None) => {
                 let words = "must be given with public_key, or certificate in place of both";

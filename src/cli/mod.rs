@@ -8,12 +8,14 @@ pub mod cancel;
 pub mod check;
 pub mod config;
 pub mod connect;
+pub mod doctor;
 mod drive;
 pub mod export;
 pub mod failure;
 pub mod freeze;
 pub mod import;
 pub mod init;
+pub mod keys;
 pub mod ledger;
 pub mod manual;
 pub mod plan;
@@ -73,6 +75,8 @@ fn command(command: &Command) -> Exit {
         Command::Ledger(args) => ended(ledger::ledger(args)),
         Command::Template(args) => ended(template::template_file(args)),
         Command::Init(args) => ended(init::init(args)),
+        Command::Doctor(args) => doctor::doctor(args),
+        Command::Keys(args) => ended(keys::keys(args)),
         Command::Sandbox(args) => ended(sandbox::sandbox(args)),
         Command::Completions(args) => ended(manual::completions(args)),
         Command::Man(args) => ended(manual::man(args)),

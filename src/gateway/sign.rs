@@ -83,10 +83,10 @@ impl Signer {
         let private = pem::private_key(parts.private_key_pem)?;
         let told = match certificate {
             None => None,
-            Some((public, _)) if public != *private.as_public_key() => {
+            Some(told) if told.key != *private.as_public_key() => {
                 return Err(KeyPart::Certificate.fault(KeyCause::NotOurs));
             }
-            Some((_, serial)) => Some(serial),
+            Some(told) => Some(told.serial),
         };
         let serial = match (given, told) {
             (None, None) => return Err(KeyPart::SerialNo.fault(KeyCause::Missing)),

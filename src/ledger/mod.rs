@@ -43,7 +43,7 @@ pub use rerun::{
     Before, Expiring, Kept, Only, Plan, Planned, Rehearsal, Rehearsed, RehearsedOf, Reissue,
     Reissued, Released, Rerun, Tally, Unsent,
 };
-pub use sqlite::{Audit, BadEntry, OpenOptions, SqliteLedger};
+pub use sqlite::{Audit, BadEntry, Ground, OpenOptions, SqliteLedger, ground};
 
 /// Days within which another order for the same debt holds a new one, unless set otherwise.
 pub const HOLD_DAYS_DEFAULT: u32 = 40;

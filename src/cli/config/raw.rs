@@ -29,6 +29,8 @@ pub(super) struct RawMerchant {
     pub(super) serial_no: Option<String>,
     pub(super) certificate: Option<String>,
     pub(super) private_key: Option<String>,
+    pub(super) private_key_passphrase_file: Option<String>,
+    pub(super) api_v3_key_file: Option<String>,
 }
 
 #[derive(Default, Deserialize)]
@@ -99,8 +101,8 @@ pub(super) struct RawResult {
 
 /// One setting that the environment may give.
 pub(super) struct Key {
-    section: &'static str,
-    name: &'static str,
+    pub(super) section: &'static str,
+    pub(super) name: &'static str,
     pub(super) slot: fn(&mut Raw) -> Slot<'_>,
 }
 
@@ -125,6 +127,8 @@ pub(super) const KEYS: &[Key] = keys! {
     Text merchant.serial_no,
     Text merchant.certificate,
     Text merchant.private_key,
+    Text merchant.private_key_passphrase_file,
+    Text merchant.api_v3_key_file,
     Text platform.public_key_id,
     Text platform.public_key,
     Text platform.certificate,

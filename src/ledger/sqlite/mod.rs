@@ -39,6 +39,7 @@ use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 use open::Older;
 pub use open::OpenOptions;
 pub(in crate::ledger) use place::{FILE_MODE, missing};
+pub use place::{Ground, ground};
 pub use verify::{Audit, BadEntry};
 
 use super::{
@@ -100,6 +101,19 @@ impl SqliteLedger {
     /// and must have come through since.
     pub fn audit(&mut self, expect: Option<JournalHead>) -> LedgerResult<Audit> {
         verify::audit(&mut self.conn, expect)
+    }
+
+    /// SQLite's quick check alone: every page, but neither indices nor what must hold beyond them.
+    pub fn quick_check(&self) -> LedgerResult<Vec<String>> {
+        verify::quick(&self.conn)
+    }
+
+    /// The version of its schema.
+    pub fn schema_version(&self) -> LedgerResult<u32> {
+        let version = self
+            .conn
+            .pragma_query_value(None, "user_version", |row| row.get(0))?;
+        Ok(version)
     }
 
     /// Copies the ledger as it stands at one moment into an empty file, while a run may be writing.
