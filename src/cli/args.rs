@@ -7,6 +7,7 @@ mod file;
 mod past;
 mod plan;
 mod reconcile;
+mod report;
 mod rerun;
 mod sweep;
 
@@ -25,6 +26,7 @@ pub use file::{ExpectArgs, FileArgs, ResultArgs, TemplateArgs, TemplateLanguage}
 pub use past::{ImportArgs, RestoredArgs};
 pub use plan::{ApproveArgs, PlanArgs};
 pub use reconcile::{Moment, ReconcileArgs, Until};
+pub use report::ReportArgs;
 pub use rerun::{DriveArgs, FirstArgs, OnlyDead, RerunArgs, ResumeArgs};
 pub use sweep::SweepArgs;
 
@@ -88,6 +90,8 @@ pub enum Command {
     Approve(ApproveArgs),
     /// Write a batch's result again, from the ledger.
     Export(ExportArgs),
+    /// Write a batch's report: one page for people, to be looked at or printed.
+    Report(ReportArgs),
     /// Withdraw what was never sent.
     Cancel(CancelArgs),
     /// Tell how the ledger stands, and what to do next.

@@ -70,7 +70,7 @@ pub fn show(args: &ShowArgs) -> Result<Exit, Failure> {
 }
 
 /// The window's clock: the later of this machine's and the latest that the gateway signed.
-fn later(signed_at: Option<WallMs>) -> WallMs {
+pub(super) fn later(signed_at: Option<WallMs>) -> WallMs {
     let now = SystemClock::default().wall();
     signed_at.map_or(now, |signed| signed.max(now))
 }

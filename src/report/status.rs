@@ -24,6 +24,12 @@ const CLOSING_SHOWN_MAX: usize = 20;
 const PLANS_SHOWN_MAX: usize = 20;
 /// Orders that are not submitted until a person has seen to them: so many are named to people.
 const STOPPED_SHOWN_MAX: usize = 5;
+/// What is to be done about orders that are held.
+pub(super) const HELD_STEP: &str =
+    "`levy show NO` says what each looks like; release or `levy cancel` it";
+/// What is to be done about orders that no run can bring to an end.
+pub(super) const RESOLVE_STEP: &str =
+    "beyond what asking can settle: find out elsewhere, then `levy resolve NO`";
 
 /// What is told.
 #[derive(Clone, Copy, Debug)]
@@ -172,20 +178,14 @@ impl Status<'_> {
             "dead, with nothing in their place: `levy rerun` gives them a new number where there is \
              proof",
         );
-        step(
-            of(Word::Held),
-            "held: `levy show NO` says what each looks like; release or `levy cancel` it",
-        );
+        step(of(Word::Held), &format!("held: {HELD_STEP}"));
         step(
             of(Word::Conflict),
             "frozen, since their number was given with another content: mend the files, `levy \
              cancel NO`",
         );
         step(of(Word::Rejected), "rejected: mend the row, or the setting");
-        step(
-            of(Word::Expired) + overview.unproven,
-            "beyond what asking can settle: find out elsewhere, then `levy resolve NO`",
-        );
+        step(of(Word::Expired) + overview.unproven, RESOLVE_STEP);
         let waits = self.plans.iter().filter(|plan| plan.batch.is_none());
         let (approved, bare): (Vec<_>, Vec<_>) = waits.partition(|plan| plan.approval.is_some());
         let mut step = |plans: usize, words: &str| {
