@@ -55,11 +55,11 @@ pub(super) struct Bar {
 impl Frame {
     /// Of a plot over the whole width.
     pub(super) const WIDE: Self = Self {
-        width: 720.0,
+        width: 900.0,
         height: 190.0,
         left: 44.0,
         top: 14.0,
-        right: 706.0,
+        right: 886.0,
         bottom: 162.0,
     };
     /// Of one among several.
