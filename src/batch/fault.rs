@@ -438,7 +438,7 @@ pub(super) fn shown_secret(text: &str) -> String {
 
 /// A value that is known to be no secret, such as an amount that could be read.
 pub(super) fn escaped(text: &str) -> String {
-    escaped_to(text, SHOWN_CHARS_MAX)
+    escaped_to(text, SHOWN_CHARS_MAX, &['\''])
 }
 
 /// A text as a page shows it: every run of so many letters and digits masked, cut to so many
@@ -446,19 +446,22 @@ pub(super) fn escaped(text: &str) -> String {
 pub fn shown_text(text: &str, run_chars_masked: usize, chars_max: usize) -> String {
     // What is cut off anyway is not gone through; what is left of a run that is cut is left out.
     let Some((end, _)) = text.char_indices().nth(2 * chars_max) else {
-        return escaped_to(&mask_runs(text, run_chars_masked), chars_max);
+        return escaped_to(&mask_runs(text, run_chars_masked), chars_max, &QUOTES);
     };
     let whole = text[..end].trim_end_matches(|c| in_run(c) || matches!(c, ' ' | '-'));
     let masked = mask_runs(whole, run_chars_masked);
-    escaped_to(&format!("{masked}…"), chars_max)
+    escaped_to(&format!("{masked}…"), chars_max, &QUOTES)
 }
 
-fn escaped_to(text: &str, chars_max: usize) -> String {
+/// On a page nothing is put between quotes.
+const QUOTES: [char; 3] = ['\'', '"', '\\'];
+
+fn escaped_to(text: &str, chars_max: usize, kept: &[char]) -> String {
     let mut shown = String::with_capacity(text.len().min(4 * chars_max));
     let mut chars = 0;
     for c in text.chars() {
         let escape = c.escape_debug();
-        let plain = c == '\'' || escape.len() == 1;
+        let plain = kept.contains(&c) || escape.len() == 1;
         let length = if plain { 1 } else { escape.len() };
         if chars + length >= chars_max {
             shown.push('…');

@@ -11,6 +11,7 @@ use super::target;
 use crate::clock::{Clock, SystemClock, WallMs};
 use crate::ledger::{OverviewAsk, PlanKey};
 use crate::order::OrderNo;
+use crate::report::progress::{columns, folded};
 use crate::report::{status, story};
 use crate::worker::limits::WINDOW_MS;
 
@@ -77,5 +78,9 @@ pub(super) fn later(signed_at: Option<WallMs>) -> WallMs {
 
 /// On stdout. A reader that went away is no failure.
 pub(super) fn print(text: &str) {
-    let _ = writeln!(std::io::stdout(), "{}", text.trim_end());
+    let text = text.trim_end();
+    let _ = match columns(&std::io::stdout()) {
+        Some(columns) => writeln!(std::io::stdout(), "{}", folded(text, columns)),
+        None => writeln!(std::io::stdout(), "{text}"),
+    };
 }

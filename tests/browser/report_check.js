@@ -53,7 +53,7 @@ async function controls(page) {
   assert.deepEqual(await shown(page), all, "reset");
   const fen = (row) => Number(row[7].replaceAll(",", "").replace("—", "0"));
   for (const sign of [1, -1]) {
-    await page.click("#rows th:nth-child(8) button");
+    await page.click("#rows th:nth-child(8) .sort");
     const sorted = (await shown(page)).map(fen);
     assert.deepEqual(sorted, sorted.slice().sort((a, b) => sign * (a - b)), "sorted by amount");
   }

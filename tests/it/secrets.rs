@@ -104,6 +104,7 @@ fn l8_no_secret_is_in_anything_that_a_run_says() {
         &["check", "night.csv"],
         &["cancel", "S1", "--sandbox"],
         &["export", "night.csv", "--sandbox", "--out", "again.csv"],
+        &["report", "night.csv", "--sandbox"],
         &["run", "night.csv"],
         &[
             "run",
@@ -114,6 +115,8 @@ fn l8_no_secret_is_in_anything_that_a_run_says() {
     ] {
         said.push_str(&levy(more).1);
     }
+    // A report is made to be passed on.
+    said.push_str(&fs::read_to_string(dir.path().join("night.report.html")).unwrap());
     for secret in [ACCOUNT, OTHER_ACCOUNT, CARD, "PRIVATE KEY"] {
         let found = said.lines().find(|line| line.contains(secret));
         assert_eq!(found, None, "{secret}");
@@ -125,7 +128,12 @@ fn l8_no_secret_is_in_anything_that_a_run_says() {
         }
     }
     assert!(longest_run(&said) < 80, "{}", longest_run(&said));
-    for name in ["night.result.csv", ".levy-sandbox/ledger.db", "again.csv"] {
+    for name in [
+        "night.result.csv",
+        ".levy-sandbox/ledger.db",
+        "again.csv",
+        "night.report.html",
+    ] {
         let mode = fs::metadata(dir.path().join(name))
             .unwrap()
             .permissions()

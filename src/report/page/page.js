@@ -36,10 +36,18 @@
     body.append(...order);
   };
   Array.from(table.tHead.rows[0].cells).forEach((head, column) => {
-    const button = document.createElement("button");
-    button.type = "button";
+    // No button: browsers leave those out where a table's head is repeated on paper.
+    const button = document.createElement("span");
+    button.className = "sort";
+    button.tabIndex = 0;
+    button.setAttribute("role", "button");
     button.append(...head.childNodes);
     button.addEventListener("click", () => sort(head, column));
+    button.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter" && event.key !== " ") return;
+      event.preventDefault();
+      sort(head, column);
+    });
     head.append(button);
   });
   find.addEventListener("input", show);
