@@ -11,7 +11,7 @@ use super::target;
 use crate::clock::{Clock, SystemClock, WallMs};
 use crate::ledger::{OverviewAsk, PlanKey};
 use crate::order::OrderNo;
-use crate::report::progress::{columns, folded};
+use crate::report::progress::{columns, fitted};
 use crate::report::{status, story};
 use crate::worker::limits::WINDOW_MS;
 
@@ -78,9 +78,6 @@ pub(super) fn later(signed_at: Option<WallMs>) -> WallMs {
 
 /// On stdout. A reader that went away is no failure.
 pub(super) fn print(text: &str) {
-    let text = text.trim_end();
-    let _ = match columns(&std::io::stdout()) {
-        Some(columns) => writeln!(std::io::stdout(), "{}", folded(text, columns)),
-        None => writeln!(std::io::stdout(), "{text}"),
-    };
+    let out = std::io::stdout();
+    let _ = writeln!(&out, "{}", fitted(text.trim_end(), columns(&out)));
 }

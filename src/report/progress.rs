@@ -2,6 +2,7 @@
 //!
 //! Silent where nobody looks (cron, a pipe, `--quiet`); alerts are shown always. It decides nothing.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io::{IsTerminal, Write, stderr};
 use std::os::fd::AsFd;
@@ -78,10 +79,7 @@ impl Screen {
 /// Lines on stderr, broken between words where a terminal is too narrow. A screen that is gone is no
 /// reason to stop a run.
 pub fn say(words: &str) {
-    let _ = match columns(&stderr()) {
-        Some(columns) => writeln!(stderr(), "{}", folded(words, columns)),
-        None => writeln!(stderr(), "{words}"),
-    };
+    let _ = writeln!(stderr(), "{}", fitted(words, columns(&stderr())));
 }
 
 /// Columns of a terminal; none of a file or a pipe, whose lines stay as they are.
@@ -91,8 +89,16 @@ pub fn columns(stream: &impl AsFd) -> Option<usize> {
     (columns >= COLUMNS_MIN).then_some(columns)
 }
 
-/// Text whose lines fit into so many columns, where blanks allow it; what goes on is set in.
-pub fn folded(text: &str, columns: usize) -> String {
+/// Text whose lines fit into so many columns, if any, where blanks allow it; what goes on is set in. An
+/// object of JSON stays one line.
+pub fn fitted(text: &str, columns: Option<usize>) -> Cow<'_, str> {
+    match columns {
+        Some(columns) if !text.starts_with('{') => Cow::Owned(folded(text, columns)),
+        Some(_) | None => Cow::Borrowed(text),
+    }
+}
+
+fn folded(text: &str, columns: usize) -> String {
     let mut folded = String::with_capacity(text.len() + text.len() / 16);
     for (n, line) in text.split('\n').enumerate() {
         if n > 0 {
@@ -183,6 +189,9 @@ mod tests {
             format!("result: \n    /{}", "a".repeat(90)).replace(": \n", ":\n")
         );
         assert_eq!(width("案件号 7"), 8);
+        assert_eq!(fitted(text, None), text);
+        let json = format!("{{\"a\": \"{}\"}}", "b ".repeat(90));
+        assert_eq!(fitted(&json, Some(40)), json);
     }
 
     #[test]

@@ -65,7 +65,7 @@ impl Status<'_> {
         let at = |at: Option<WallMs>| at.map_or("never".into(), WallMs::rfc3339);
         let _ = writeln!(
             text,
-            "\nlast run: {}; last success: {}",
+            "\nlast run:     {}\nlast success: {}",
             at(overview.last_run_at),
             at(overview.last_success_at)
         );
@@ -260,6 +260,13 @@ impl Status<'_> {
     }
 }
 
+/// A time in China to the minute: a line must fit into 80 columns.
+fn minute(at: WallMs) -> String {
+    let full = at.rfc3339();
+    full.get(..16)
+        .map_or(full.clone(), |at| at.replace('T', " "))
+}
+
 /// The first few.
 fn named(numbers: &[OrderNo]) -> String {
     let shown = numbers.iter().take(STOPPED_SHOWN_MAX).map(OrderNo::as_str);
@@ -293,7 +300,7 @@ fn batches(text: &mut String, batches: &[BatchLine]) {
     for line in &batches[earlier..] {
         lines.push([
             line.batch.id.to_string(),
-            line.batch.accepted_at.rfc3339(),
+            minute(line.batch.accepted_at),
             grouped(line.batch.rows),
             grouped(line.by_status.orders()),
             yuan(line.by_status.deducted_fen),
