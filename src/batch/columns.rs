@@ -78,6 +78,40 @@ pub fn reissue_column(language: Language) -> &'static str {
     REISSUE_NAMES[language.place()]
 }
 
+/// Where a header has what a report shows of each row, counted from 0.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ShownColumns {
+    /// `out_request_no`
+    pub number: Option<usize>,
+    /// `mchid`
+    pub merchant: Option<usize>,
+    /// `bal_account_no`
+    pub account: Option<usize>,
+    /// `card_no`
+    pub card: Option<usize>,
+    /// `reduction_type`
+    pub reduction_type: Option<usize>,
+    /// `reason`
+    pub reason: Option<usize>,
+}
+
+/// Finds them, in any of their names.
+pub fn shown_columns(header: &[String]) -> ShownColumns {
+    let names: Vec<_> = header
+        .iter()
+        .map(|cell| Name::of(&folded(cell), false))
+        .collect();
+    let place = |name: Name| names.iter().position(|n| *n == Some(name));
+    ShownColumns {
+        number: place(Name::OutRequestNo),
+        merchant: place(Name::Mchid),
+        account: place(Name::BalAccountNo),
+        card: place(Name::CardNo),
+        reduction_type: place(Name::ReductionType),
+        reason: place(Name::Reason),
+    }
+}
+
 /// The header of an empty batch: the columns that every batch needs, and the two that most have.
 pub fn template(language: Language, yuan: bool) -> [&'static str; 6] {
     let amount = match yuan {

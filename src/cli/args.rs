@@ -9,6 +9,7 @@ mod manual;
 mod past;
 mod plan;
 mod reconcile;
+mod report;
 mod rerun;
 mod sweep;
 
@@ -29,6 +30,7 @@ pub use manual::{CompletionsArgs, ManArgs};
 pub use past::{ImportArgs, RestoredArgs};
 pub use plan::{ApproveArgs, PlanArgs};
 pub use reconcile::{Moment, ReconcileArgs, Until};
+pub use report::ReportArgs;
 pub use rerun::{DriveArgs, FirstArgs, OnlyDead, RerunArgs, ResumeArgs};
 pub use sweep::SweepArgs;
 
@@ -93,6 +95,8 @@ pub enum Command {
     Approve(ApproveArgs),
     /// Write a batch's result again, from the ledger.
     Export(ExportArgs),
+    /// Write a batch's report: one page for people, to be looked at or printed.
+    Report(ReportArgs),
     /// Withdraw what was never sent.
     Cancel(CancelArgs),
     /// Tell how the ledger stands, and what to do next.

@@ -20,6 +20,7 @@ pub mod ledger;
 pub mod manual;
 pub mod plan;
 pub mod reconcile;
+pub mod report;
 pub mod rerun;
 pub mod resolve;
 pub mod restored;
@@ -66,6 +67,7 @@ fn command(command: &Command) -> Exit {
         Command::Plan(args) => ended(plan::plan(args)),
         Command::Approve(args) => ended(plan::approve(args)),
         Command::Export(args) => ended(export::export(args)),
+        Command::Report(args) => ended(report::report(args)),
         Command::Cancel(args) => ended(cancel::cancel(args)),
         Command::Status(args) => ended(status::status(args)),
         Command::Show(args) => ended(status::show(args)),

@@ -13,6 +13,7 @@ mod past;
 mod plan;
 mod reconcile;
 mod replay;
+mod report;
 mod rerun;
 mod sqlite;
 pub mod writer;
@@ -39,6 +40,7 @@ pub use overview::{
 pub use past::{ImportFault, Imported, Restored, SUBMITTED_FOR_MS, SentBefore};
 pub use plan::{Admit, Approval, FilePlan, NewPlan, OrderSum, Outcome, PlanId, PlanKey, Reading};
 pub use reconcile::{Compared, Reach, Told};
+pub use report::{ReportHead, Reported, ReportedOrder, SentRequest};
 pub use rerun::{
     Before, Expiring, Kept, Only, Plan, Planned, Rehearsal, Rehearsed, RehearsedOf, Reissue,
     Reissued, Released, Rerun, Tally, Unsent,
@@ -765,6 +767,13 @@ pub trait Ledger: Send {
     fn journal_head(&mut self) -> LedgerResult<JournalHead>;
     /// How the ledger stands, or one batch of it; goes through its orders once.
     fn overview(&mut self, ask: &OverviewAsk) -> LedgerResult<Overview>;
+    /// A batch as a report tells it, all of one moment: every order that its rows show, every row, and
+    /// what was sent for its own orders, piece by piece.
+    fn report(
+        &mut self,
+        batch: BatchId,
+        each: &mut dyn FnMut(Reported),
+    ) -> LedgerResult<ReportHead>;
     /// Puts the staged rows, taken for a list of deductions, beside the orders, in one moment of the
     /// ledger: every row once, in order; then every order of the scope that was or may be deducted
     /// and that no row means, once. A row means the order with its number (that of

@@ -118,6 +118,7 @@ fn l8_no_secret_is_in_anything_that_a_run_says() {
         &["export", "night.csv", "--sandbox", "--out", "again.csv"],
         &["doctor", "--config", ".levy-sandbox/levy.toml"],
         &["keys", "fetch", "--config", ".levy-sandbox/levy.toml"],
+        &["report", "night.csv", "--sandbox"],
         &["run", "night.csv"],
         &[
             "run",
@@ -128,6 +129,8 @@ fn l8_no_secret_is_in_anything_that_a_run_says() {
     ] {
         said.push_str(&levy(more).1);
     }
+    // A report is made to be passed on.
+    said.push_str(&fs::read_to_string(dir.path().join("night.report.html")).unwrap());
     assert!(said.contains("APIv3 key: "), "doctor spoke: {said}");
     let api_v3_key = fs::read_to_string(keys.join("apiv3_key.txt")).unwrap();
     for secret in [
@@ -148,7 +151,12 @@ fn l8_no_secret_is_in_anything_that_a_run_says() {
         }
     }
     assert!(longest_run(&said) < 80, "{}", longest_run(&said));
-    for name in ["night.result.csv", ".levy-sandbox/ledger.db", "again.csv"] {
+    for name in [
+        "night.result.csv",
+        ".levy-sandbox/ledger.db",
+        "again.csv",
+        "night.report.html",
+    ] {
         let mode = fs::metadata(dir.path().join(name))
             .unwrap()
             .permissions()

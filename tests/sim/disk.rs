@@ -11,7 +11,8 @@ use levy::ledger::{
     Compared, Decided, Decision, Expiring, FilePlan, Frozen, Imported, Job, JournalHead, LaneWork,
     Ledger, LedgerError, LedgerResult, ListScope, NewPlan, Only, OrderId, Overview, OverviewAsk,
     Person, Phase, PlanKey, Planned, Reach, RecentSend, Rehearsal, Rehearsed, Reissued, Released,
-    Restored, ResultRow, RunId, Scope, StagedRow, Story, Sum, Totals, Write, Written,
+    ReportHead, Reported, Restored, ResultRow, RunId, Scope, StagedRow, Story, Sum, Totals, Write,
+    Written,
 };
 use levy::order::{ContentDigest, Merchant, OrderNo, Proof};
 
@@ -327,6 +328,14 @@ impl<L: Ledger> Ledger for Mortal<L> {
         each: &mut dyn FnMut(Beside) -> io::Result<()>,
     ) -> LedgerResult<Sum> {
         self.fuse.operate(|| self.ledger.beside(scope, each))
+    }
+
+    fn report(
+        &mut self,
+        batch: BatchId,
+        each: &mut dyn FnMut(Reported),
+    ) -> LedgerResult<ReportHead> {
+        self.fuse.operate(|| self.ledger.report(batch, each))
     }
 
     fn story(&mut self, no: &OrderNo) -> LedgerResult<Option<Story>> {

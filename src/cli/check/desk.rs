@@ -12,6 +12,7 @@ use crate::batch::{Encoding, Form, InputRow, shown_cell};
 use crate::cli::failure::Exit;
 use crate::ledger::ResultRow;
 use crate::order::{Fen, NextAction, ReductionType, Status, yuan};
+use crate::report::progress::{columns, fitted};
 use crate::report::summary::grouped;
 use crate::worker::balances::Purses;
 use crate::worker::intake::Watcher;
@@ -45,6 +46,8 @@ pub struct Desk {
     /// The file, as it was named.
     pub name: String,
     faults: BufWriter<Box<dyn Write>>,
+    /// Of the terminal, if stdout is one.
+    columns: Option<usize>,
     by_type: [Sum; ReductionType::ALL.len()],
     by_merchant: BTreeMap<String, Sum>,
     invalid: u64,
@@ -137,6 +140,7 @@ impl Desk {
         Self {
             name: file.display().to_string(),
             faults: BufWriter::new(faults),
+            columns: columns(&stdout()),
             by_type: Default::default(),
             by_merchant: BTreeMap::new(),
             invalid: 0,
@@ -148,13 +152,13 @@ impl Desk {
 
     /// A line of its own. A reader that has seen enough (`| head`) is no reason to fail.
     pub fn fault(&mut self, line: &str) {
-        let _ = writeln!(self.faults, "{line}");
+        let _ = writeln!(self.faults, "{}", fitted(line, self.columns));
     }
 
     /// What goes to stdout, behind the faults that were told.
     pub fn print(&mut self, text: &str) {
         self.flush();
-        let _ = writeln!(stdout(), "{text}");
+        let _ = writeln!(stdout(), "{}", fitted(text, self.columns));
     }
 
     /// Lets everything out that was told.

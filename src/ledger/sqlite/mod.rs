@@ -22,6 +22,7 @@ mod read;
 mod reconcile;
 mod rehearse;
 mod reissue;
+mod report;
 mod result;
 mod sql;
 mod stage;
@@ -47,8 +48,8 @@ use super::{
     Cancelled, Compared, Decided, Decision, Expiring, FilePlan, Frozen, Imported, Job, JournalHead,
     LaneWork, Ledger, LedgerError, LedgerResult, ListScope, NewPlan, Only, OrderId, Overview,
     OverviewAsk, Person, Phase, PlanKey, Planned, Reach, RecentSend, Rehearsal, Rehearsed,
-    Reissued, Released, Restored, ResultRow, RunId, Scope, StagedRow, Story, Sum, Totals, Write,
-    Written,
+    Reissued, Released, ReportHead, Reported, Restored, ResultRow, RunId, Scope, StagedRow, Story,
+    Sum, Totals, Write, Written,
 };
 use crate::clock::WallMs;
 use crate::order::{ContentDigest, Merchant, OrderNo, Proof};
@@ -328,6 +329,14 @@ impl Ledger for SqliteLedger {
 
     fn overview(&mut self, ask: &OverviewAsk) -> LedgerResult<Overview> {
         overview::overview(&self.conn, ask)
+    }
+
+    fn report(
+        &mut self,
+        batch: BatchId,
+        each: &mut dyn FnMut(Reported),
+    ) -> LedgerResult<ReportHead> {
+        report::report(&self.conn, batch, each)
     }
 
     fn beside(

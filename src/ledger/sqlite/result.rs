@@ -208,9 +208,14 @@ pub(super) fn reply(row: &Row<'_>, order: i64) -> LedgerResult<Option<ReplyFacts
 pub(super) fn totals(conn: &Connection, batch: BatchId) -> LedgerResult<Totals> {
     // Both halves see one moment.
     let tx = conn.unchecked_transaction()?;
+    totals_within(&tx, batch)
+}
+
+/// The same inside a transaction.
+pub(super) fn totals_within(conn: &Connection, batch: BatchId) -> LedgerResult<Totals> {
     let mut totals = Totals::default();
-    totals_of_rows(&tx, batch, &mut totals)?;
-    totals_of_orders(&tx, batch, &mut totals)?;
+    totals_of_rows(conn, batch, &mut totals)?;
+    totals_of_orders(conn, batch, &mut totals)?;
     Ok(totals)
 }
 

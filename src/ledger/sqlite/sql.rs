@@ -165,6 +165,8 @@ statements! {
     REPLAY_ORDERS = "replay_orders",
     REPLY_BY_ATTEMPT = "reply_by_attempt",
     REPLY_INSERT = "reply_insert",
+    REPORT_ORDERS = "report_orders",
+    REPORT_REQUESTS = "report_requests",
     RESTORED_BATCHES = "restored_batches",
     RESTORED_ORDERS = "restored_orders",
     RESULT_ROWS = "result_rows",

@@ -74,6 +74,7 @@ impl Ledger for Told {
     fn frozen(&mut self) -> LedgerResult<Option<Frozen>> { unreachable!() }
     fn journal_head(&mut self) -> LedgerResult<JournalHead> { unreachable!() }
     fn overview(&mut self, _: &OverviewAsk) -> LedgerResult<Overview> { unreachable!() }
+    fn report(&mut self, _: BatchId, _: &mut dyn FnMut(crate::ledger::Reported)) -> LedgerResult<crate::ledger::ReportHead> { unreachable!() }
     fn beside(&mut self, _: &ListScope, _: &mut dyn FnMut(Beside) -> std::io::Result<()>) -> LedgerResult<Sum> { unreachable!() }
     fn story(&mut self, _: &OrderNo) -> LedgerResult<Option<Story>> { unreachable!() }
 }

@@ -268,6 +268,14 @@ fn what_a_run_asks_often_is_answered_by_an_index() {
             sql::PENDING_OF_BATCH,
             "orders USING COVERING INDEX orders_pending (batch_id=?)",
         ),
+        (
+            sql::REPORT_ORDERS,
+            "batch_row USING PRIMARY KEY (batch_id=?)",
+        ),
+        (
+            sql::REPORT_REQUESTS,
+            "a USING INDEX attempt_order (order_id=?)",
+        ),
     ] {
         let found = plan(text);
         assert!(found.contains(want), "{want}:\n{found}");
@@ -276,7 +284,8 @@ fn what_a_run_asks_often_is_answered_by_an_index() {
                 || [
                     sql::ORDER_ALERTS,
                     sql::COMPARED_OF_BATCH,
-                    sql::PENDING_OF_BATCH
+                    sql::PENDING_OF_BATCH,
+                    sql::REPORT_REQUESTS
                 ]
                 .contains(&text),
             "{found}"
