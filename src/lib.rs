@@ -6,6 +6,7 @@ pub mod batch;
 pub mod cli;
 pub mod clock;
 pub mod gateway;
+pub mod herald;
 pub mod inbox;
 pub mod ledger;
 pub mod order;

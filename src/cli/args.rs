@@ -106,6 +106,8 @@ pub enum Command {
     Template(TemplateArgs),
     /// Write an example levy.toml, check the keys, and make the ledger.
     Init(InitArgs),
+    /// Send a test message to those whom [notify] names.
+    Notify(NotifyArgs),
     /// Run the gateway in a box by itself, until Ctrl-C.
     Sandbox(SandboxArgs),
 }
@@ -332,6 +334,19 @@ pub struct InitArgs {
     /// Settings and ledger.
     #[command(flatten)]
     pub at: Where,
+}
+
+/// `levy notify`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  levy notify --config /etc/levy/levy.toml    then look whether the message has arrived
+
+Exit 0: everybody took it; 2: [notify] names nobody, or a setting is wrong; 4: somebody did not take it.")]
+pub struct NotifyArgs {
+    /// Settings; ./levy.toml where that exists.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
 }
 
 /// `levy sandbox`.

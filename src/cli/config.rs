@@ -4,6 +4,7 @@
 //! `LEVY_<SECTION>_<KEY>`, else from the file. A key that levy does not know is an error in each of
 //! them: a misspelt limit that is silently ignored is no limit. Key files are named here, not read.
 
+mod notify;
 mod raw;
 
 use std::collections::BTreeMap;
@@ -14,6 +15,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub use self::notify::{Notify, When};
 use self::raw::{Raw, RawGateway, RawMerchant, RawPlatform, RawPlatformKey, RawResult, overlay};
 use super::args::HOLD_DAYS_MAX;
 use crate::batch::Language;
@@ -71,6 +73,10 @@ pub struct Config {
     pub hold_days: u32,
     /// What results look like.
     pub result: Style,
+    /// Where metrics are written, if anywhere.
+    pub metrics_file: Option<PathBuf>,
+    /// Who is told how a command ended.
+    pub notify: Notify,
     source: Source,
     merchant: RawMerchant,
     platform: RawPlatform,
@@ -195,13 +201,20 @@ pub fn from_text(
 }
 
 /// The settings of the gateway in a box: no file, and of the environment only what is neither a
-/// key nor a place, so that a variable meant for a real ledger cannot lead a rehearsal there.
+/// key nor a place, so that a variable meant for a real ledger cannot lead a rehearsal there, and
+/// nobody is woken by one.
 pub fn load_for_sandbox(
     environment: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> Result<Config> {
     let kept = environment.into_iter().filter(|(name, _)| {
         let name = name.to_string_lossy();
-        let elsewhere = ["LEVY_MERCHANT_", "LEVY_PLATFORM_", "LEVY_LEDGER_"];
+        let elsewhere = [
+            "LEVY_MERCHANT_",
+            "LEVY_PLATFORM_",
+            "LEVY_LEDGER_",
+            "LEVY_METRICS_",
+            "LEVY_NOTIFY_",
+        ];
         !elsewhere.iter().any(|prefix| name.starts_with(prefix))
             && (!name.starts_with("LEVY_GATEWAY_") || name == "LEVY_GATEWAY_TIMEOUT_SECONDS")
     });
@@ -294,6 +307,8 @@ fn check(
         HOLD_DAYS_MAX,
     )?;
     let result = style(&source, &raw.result)?;
+    let notify = notify::checked(&source, raw.notify)?;
+    let metrics_file = raw.metrics.file.as_ref().map(|f| source.path(f));
     let ledger = ledger_path(&source, raw.ledger.url.as_deref().unwrap_or(LEDGER_DEFAULT))?;
     Ok(Config {
         file,
@@ -306,6 +321,8 @@ fn check(
         require_approval: raw.batch.require_approval.unwrap_or(false),
         hold_days: hold_days as u32,
         result,
+        metrics_file,
+        notify,
         source,
         merchant: raw.merchant,
         platform: raw.platform,

@@ -12,6 +12,7 @@ mod drive;
 pub mod export;
 pub mod failure;
 pub mod freeze;
+mod herald;
 pub mod import;
 pub mod init;
 pub mod ledger;
@@ -72,6 +73,7 @@ fn command(command: &Command) -> Exit {
         Command::Ledger(args) => ended(ledger::ledger(args)),
         Command::Template(args) => ended(template::template_file(args)),
         Command::Init(args) => ended(init::init(args)),
+        Command::Notify(args) => ended(herald::notify(args)),
         Command::Sandbox(args) => ended(sandbox::sandbox(args)),
     }
 }

@@ -3,6 +3,7 @@
 
 mod box_run;
 mod check;
+mod herald;
 pub mod live;
 mod people;
 mod plans;
