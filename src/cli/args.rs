@@ -119,6 +119,8 @@ pub enum Command {
     Doctor(Box<DoctorArgs>),
     /// Look after the keys.
     Keys(KeysArgs),
+    /// Send a test message to those whom [notify] names.
+    Notify(NotifyArgs),
     /// Run the gateway in a box by itself, until Ctrl-C.
     Sandbox(SandboxArgs),
     /// Print the completions of a shell.
@@ -349,6 +351,19 @@ pub struct InitArgs {
     /// Settings and ledger.
     #[command(flatten)]
     pub at: Where,
+}
+
+/// `levy notify`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  levy notify --config /etc/levy/levy.toml    then look whether the message has arrived
+
+Exit 0: everybody took it; 2: [notify] names nobody, or a setting is wrong; 4: somebody did not take it.")]
+pub struct NotifyArgs {
+    /// Settings; ./levy.toml where that exists.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
 }
 
 /// `levy sandbox`.

@@ -5,6 +5,7 @@
 //! them: a misspelt limit that is silently ignored is no limit. Key files are named here, not read.
 
 mod listing;
+mod notify;
 mod raw;
 
 use std::collections::BTreeMap;
@@ -16,6 +17,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use self::listing::{Origin, Setting, Shown};
+pub use self::notify::{Notify, When};
 use self::raw::{Raw, RawGateway, RawMerchant, RawPlatform, RawPlatformKey, RawResult, overlay};
 use super::args::HOLD_DAYS_MAX;
 use crate::batch::Language;
@@ -78,6 +80,10 @@ pub struct Config {
     pub result: Style,
     /// Every setting, and where it came from.
     pub settings: Vec<Setting>,
+    /// Where metrics are written, if anywhere.
+    pub metrics_file: Option<PathBuf>,
+    /// Who is told how a command ended.
+    pub notify: Notify,
     source: Source,
     merchant: RawMerchant,
     platform: RawPlatform,
@@ -237,13 +243,20 @@ pub fn from_text(
 }
 
 /// The settings of the gateway in a box: no file, and of the environment only what is neither a
-/// key nor a place, so that a variable meant for a real ledger cannot lead a rehearsal there.
+/// key nor a place, so that a variable meant for a real ledger cannot lead a rehearsal there, and
+/// nobody is woken by one.
 pub fn load_for_sandbox(
     environment: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> Result<Config> {
     let kept = environment.into_iter().filter(|(name, _)| {
         let name = name.to_string_lossy();
-        let elsewhere = ["LEVY_MERCHANT_", "LEVY_PLATFORM_", "LEVY_LEDGER_"];
+        let elsewhere = [
+            "LEVY_MERCHANT_",
+            "LEVY_PLATFORM_",
+            "LEVY_LEDGER_",
+            "LEVY_METRICS_",
+            "LEVY_NOTIFY_",
+        ];
         !elsewhere.iter().any(|prefix| name.starts_with(prefix))
             && (!name.starts_with("LEVY_GATEWAY_") || name == "LEVY_GATEWAY_TIMEOUT_SECONDS")
     });
@@ -352,6 +365,8 @@ fn check(
         HOLD_DAYS_MAX,
     )?;
     let result = style(&source, &raw.result)?;
+    let notify = notify::checked(&source, raw.notify)?;
+    let metrics_file = raw.metrics.file.as_ref().map(|f| source.path(f));
     let ledger = ledger_path(&source, raw.ledger.url.as_deref().unwrap_or(LEDGER_DEFAULT))?;
     Ok(Config {
         file,
@@ -365,6 +380,8 @@ fn check(
         hold_days: hold_days as u32,
         result,
         settings,
+        metrics_file,
+        notify,
         source,
         merchant: raw.merchant,
         platform: raw.platform,

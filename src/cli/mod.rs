@@ -13,6 +13,7 @@ mod drive;
 pub mod export;
 pub mod failure;
 pub mod freeze;
+mod herald;
 pub mod import;
 pub mod init;
 pub mod keys;
@@ -79,6 +80,7 @@ fn command(command: &Command) -> Exit {
         Command::Init(args) => ended(init::init(args)),
         Command::Doctor(args) => doctor::doctor(args),
         Command::Keys(args) => ended(keys::keys(args)),
+        Command::Notify(args) => ended(herald::notify(args)),
         Command::Sandbox(args) => ended(sandbox::sandbox(args)),
         Command::Completions(args) => ended(manual::completions(args)),
         Command::Man(args) => ended(manual::man(args)),

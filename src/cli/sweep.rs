@@ -14,12 +14,13 @@ use std::path::Path;
 use super::args::{ExpectArgs, FirstArgs, SweepArgs};
 use super::drive::at_hand;
 use super::failure::{Exit, Failure};
-use super::run::{Told, driver, refuse, tell};
+use super::herald::Herald;
+use super::run::{Told, driver};
 use super::run_file::{Course, Ended, Halt};
 use super::session::Session;
 use super::store::{SANDBOX_CALLER, SANDBOX_DIR};
 use crate::batch::{FileFaultKind, digest_of};
-use crate::clock::{Clock, SystemClock};
+use crate::clock::Clock;
 use crate::inbox::{
     self, Begun, Folder, Found, InboxFault, Listing, Missed, Outcome, Receipt, Shelf, Slot, Stage,
     Stamp, Terms, Verdict,
@@ -51,7 +52,7 @@ struct Passed {
 /// One look at the folder, and all that it leads to. `idle` has listened for signals until now, and
 /// does so again afterwards.
 fn pass(args: &SweepArgs, memory: &mut Memory, idle: &mut Option<Idle>) -> Passed {
-    let started_at = SystemClock::default().wall();
+    let herald = Herald::begin("sweep", &args.drive);
     let first = FirstArgs {
         until: args.until,
         limit: args.limit,
@@ -67,7 +68,7 @@ fn pass(args: &SweepArgs, memory: &mut Memory, idle: &mut Option<Idle>) -> Passe
         Err(failure) => {
             // A folder that is watched says it once.
             let exit = match memory.is_news("", &failure.to_string()) {
-                true => refuse(&args.drive, &[Some(&args.dir)], &failure, started_at),
+                true => herald.refuse(&[Some(&args.dir)], &failure),
                 false => failure.exit(),
             };
             return Passed {
@@ -93,6 +94,7 @@ fn pass(args: &SweepArgs, memory: &mut Memory, idle: &mut Option<Idle>) -> Passe
         kept_back: BTreeSet::new(),
         refused_files: 0,
         exit: Exit::Done,
+        herald,
     };
     if let Err(fault) = pass.whole() {
         pass.trouble(&args.dir, failure(fault));
@@ -100,6 +102,7 @@ fn pass(args: &SweepArgs, memory: &mut Memory, idle: &mut Option<Idle>) -> Passe
     let exit = pass.exit;
     let broken = pass.course.halted == Some(Halt::Broken);
     let mut session = pass.session;
+    let exit = pass.herald.end(exit, Some(&mut session));
     if args.watch {
         // Before the session goes: no signal comes in between.
         *idle = Idle::new().ok();
@@ -153,6 +156,7 @@ struct Pass<'a, 'm> {
     /// Files on end whose runs were stopped by refusals.
     refused_files: u32,
     exit: Exit,
+    herald: Herald<'a>,
 }
 
 impl Pass<'_, '_> {
@@ -326,7 +330,7 @@ impl Pass<'_, '_> {
             started_at,
             finished_at: self.session.clock.wall(),
         };
-        tell(&self.args.drive, &told, &ended);
+        self.herald.tell(&told, &ended);
         self.exit = self.exit.worse(ended.exit);
         match outcome {
             Outcome::Through(shelf) => self.whereabouts(slot, name, shelf),
@@ -483,7 +487,7 @@ impl Pass<'_, '_> {
             started_at: now,
             finished_at: now,
         };
-        tell(&self.args.drive, &told, &ended);
+        self.herald.tell(&told, &ended);
     }
 
     /// Something that is no fault; while the folder is watched, once.

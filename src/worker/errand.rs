@@ -138,6 +138,7 @@ pub fn join(first: Option<RunReport>, second: Option<RunReport>) -> Option<RunRe
     joined.alerts.extend(second.alerts);
     joined.attempts += second.attempts;
     joined.intents += second.intents;
+    joined.traffic.join(&second.traffic);
     joined.clock_skew_ms = second.clock_skew_ms.or(joined.clock_skew_ms);
     Some(joined)
 }

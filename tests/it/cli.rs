@@ -4,6 +4,7 @@
 mod box_run;
 mod check;
 mod doctor;
+mod herald;
 mod keys;
 pub mod live;
 mod people;

@@ -77,7 +77,7 @@ pub enum Errand {
 pub enum Ended {
     Died,
     /// By itself; what went wrong, in words.
-    Itself(Result<Option<RunReport>, String>),
+    Itself(Result<(), String>),
 }
 
 /// A process of levy.
@@ -165,7 +165,7 @@ pub fn run(world: &mut World, errand: Errand, start: Start) -> Ended {
             } else {
                 note!(world, "ended");
             }
-            Ended::Itself(result)
+            Ended::Itself(result.map(|_| ()))
         }
         Err(payload) if payload.is::<Death>() => {
             world.count("death");

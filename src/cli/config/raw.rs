@@ -20,6 +20,8 @@ pub(super) struct Raw {
     pub(super) holds: RawHolds,
     pub(super) batch: RawBatch,
     pub(super) result: RawResult,
+    pub(super) metrics: RawMetrics,
+    pub(super) notify: RawNotify,
 }
 
 #[derive(Default, Deserialize)]
@@ -99,6 +101,26 @@ pub(super) struct RawResult {
     pub(super) plain: Option<bool>,
 }
 
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawMetrics {
+    pub(super) file: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawNotify {
+    pub(super) webhook: Option<String>,
+    pub(super) webhook_file: Option<String>,
+    pub(super) form: Option<String>,
+    pub(super) secret: Option<String>,
+    pub(super) secret_file: Option<String>,
+    pub(super) on: Option<String>,
+    pub(super) ping: Option<String>,
+    pub(super) ping_file: Option<String>,
+    pub(super) proxy: Option<String>,
+}
+
 /// One setting that the environment may give.
 pub(super) struct Key {
     pub(super) section: &'static str,
@@ -146,6 +168,16 @@ pub(super) const KEYS: &[Key] = keys! {
     Flag batch.require_approval,
     Text result.language,
     Flag result.plain,
+    Text metrics.file,
+    Text notify.webhook,
+    Text notify.webhook_file,
+    Text notify.form,
+    Text notify.secret,
+    Text notify.secret_file,
+    Text notify.on,
+    Text notify.ping,
+    Text notify.ping_file,
+    Text notify.proxy,
 };
 
 impl Key {

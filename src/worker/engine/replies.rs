@@ -26,6 +26,13 @@ impl Engine {
         self.flying -= 1;
         self.report.attempts += 1;
         self.progress.attempts += 1;
+        match &checked {
+            Checked::Verified(_) | Checked::Unsigned(_) | Checked::IllSigned { .. } => {
+                self.report.traffic.latencies.add(latency);
+            }
+            Checked::Lost(_) => self.report.traffic.lost += 1,
+            Checked::NotSent(_) => {}
+        }
         if let Checked::Verified(verified) = &checked {
             self.signed_time(verified.signed_at(), now);
         }
@@ -127,7 +134,9 @@ impl Engine {
                 retry_after_seconds,
             } => {
                 let after = retry_after_seconds.map(Duration::from_secs);
-                lane.pace.throttled(now.mono, after);
+                let more = lane.pace.throttled(now.mono, after);
+                self.report.traffic.throttled += 1;
+                self.report.traffic.throttled_for += more;
                 self.progress.throttled += 1;
             }
             // What is only compared is answered, whatever the answer says.
