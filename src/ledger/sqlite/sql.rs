@@ -15,7 +15,7 @@ macro_rules! statements {
 pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("../sql/schema_0001.sql"),
     include_str!("../sql/schema_0002.sql"),
-    include_str!("../sql/schema_0004.sql"),
+    include_str!("../sql/schema_0003.sql"),
 ];
 /// Copies what an attached ledger has for the staged rows.
 pub(super) const EXCERPT: &str = include_str!("../sql/excerpt.sql");

@@ -1,4 +1,4 @@
--- The ledger, version 4: what a failed file must not forget; what a plan must not hide.
+-- The ledger, version 3: what a failed file must not forget; what a plan must not hide.
 
 -- The content that a row asked for which was changed and had yes under levy_reissue as well: nobody has
 -- decided yet which of the two is meant.
