@@ -717,8 +717,8 @@ pub trait Ledger: Send {
         limit: u32,
         at: WallMs,
     ) -> LedgerResult<Vec<(u64, Proof)>>;
-    /// Rows of a batch that ask for an order to be issued again which is not paid, was sent, and that
-    /// nothing has followed yet.
+    /// Orders that rows of a batch ask to be issued again, each once, which are not paid, were sent, and
+    /// which nothing has followed yet.
     fn reissues_asked(&mut self, batch: BatchId) -> LedgerResult<u64>;
     /// Issues a new order under a new number for each proof, in one transaction; the orders belong
     /// to this batch. What became of each, in order. An order that is not recorded as dead by now,

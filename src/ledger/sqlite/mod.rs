@@ -262,7 +262,7 @@ impl Ledger for SqliteLedger {
     }
 
     fn reissues_asked(&mut self, batch: BatchId) -> LedgerResult<u64> {
-        reissue::asked(&self.conn, batch)
+        Ok(reissue::asked(&self.conn, batch)?.orders)
     }
 
     fn reissue(

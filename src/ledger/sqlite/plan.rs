@@ -5,7 +5,7 @@ use rusqlite::{Connection, Row, Transaction, TransactionBehavior, params};
 use sha2::{Digest, Sha256};
 
 use super::journal::Journal;
-use super::{accept, read, sql};
+use super::{accept, read, reissue, sql};
 use crate::clock::WallMs;
 use crate::ledger::{
     Accepted, Admit, Approval, Batch, BatchId, Decided, DecisionKind, FilePlan, LedgerError,
@@ -115,19 +115,8 @@ fn outcome(tx: &Transaction<'_>, batch: BatchId, accepted: Accepted) -> LedgerRe
         to_send,
         held_fen,
         orders_digest: hash.finalize().into(),
-        reissues: reissues(tx, batch)?,
+        reissues: reissue::asked(tx, batch)?,
     })
-}
-
-/// What the batch's rows ask for again.
-fn reissues(tx: &Transaction<'_>, batch: BatchId) -> LedgerResult<OrderSum> {
-    let mut statement = tx.prepare_cached(sql::PLAN_REISSUES)?;
-    Ok(statement.query_row([batch.0], |row| {
-        Ok(OrderSum {
-            orders: row.get::<_, i64>(0)? as u64,
-            fen: row.get::<_, i64>(1)? as u64,
-        })
-    })?)
 }
 
 /// Sums of a plan fit the database's numbers.

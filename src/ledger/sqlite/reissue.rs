@@ -12,8 +12,8 @@ use super::journal::Journal;
 use super::{convert, sql, twin};
 use crate::clock::WallMs;
 use crate::ledger::{
-    BatchId, Decided, DecisionKind, Job, Kept, LedgerError, LedgerResult, Only, OrderId, Person,
-    REISSUE_OF_RESOLVED_MS, Reissue, Reissued, Released,
+    BatchId, Decided, DecisionKind, Job, Kept, LedgerError, LedgerResult, Only, OrderId, OrderSum,
+    Person,    REISSUE_OF_RESOLVED_MS, Reissue, Reissued, Released,
 };
 use crate::order::{Event, OrderNo, Proof, State};
 
@@ -45,11 +45,15 @@ pub(super) fn proofs(
     Ok(proofs)
 }
 
-/// Rows whose wish for a new number may still come to something.
-pub(super) fn asked(conn: &Connection, batch: BatchId) -> LedgerResult<u64> {
+/// Orders for which the batch's rows ask for a new number, where that may still come to something.
+pub(super) fn asked(conn: &Connection, batch: BatchId) -> LedgerResult<OrderSum> {
     let mut statement = conn.prepare_cached(sql::REISSUES_ASKED)?;
-    let rows: i64 = statement.query_row([batch.0], |row| row.get(0))?;
-    Ok(rows as u64)
+    Ok(statement.query_row([batch.0], |row| {
+        Ok(OrderSum {
+            orders: row.get::<_, i64>(0)? as u64,
+            fen: row.get::<_, i64>(1)? as u64,
+        })
+    })?)
 }
 
 /// Issues an order for each proof, all of them in one transaction.

@@ -154,7 +154,6 @@ statements! {
     PLAN_BY_ORDER = "plan_by_order",
     PLAN_INSERT = "plan_insert",
     PLAN_ORDERS = "plan_orders",
-    PLAN_REISSUES = "plan_reissues",
     PLAN_RUN_INSERT = "plan_run_insert",
     PLAN_WORDS = "plan_words",
     PROOFS_OF_BATCH = "proofs_of_batch",
