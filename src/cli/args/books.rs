@@ -223,8 +223,8 @@ Examples:
   levy ledger upgrade
   levy ledger upgrade --ledger /backup/levy-2026-03-02.db     a copy, before it is verified
 
-A run does the same by itself. Adds what newer versions need and changes nothing that was written; an older
-levy can't use the ledger afterwards. Sends nothing. Takes the run's lock.")]
+A run does the same by itself. Adds what newer versions need, and changes nothing that was
+written; an older levy can't use the ledger afterwards. Sends nothing. Takes the run's lock.")]
 pub struct UpgradeArgs {
     /// Settings and ledger.
     #[command(flatten)]

@@ -222,6 +222,13 @@ fn l2_what_is_dropped_unmended_is_sent_for_no_row_and_a_mended_one_once() {
     let told = house.result("unsigned.result.csv");
     assert_eq!(statuses(&told), ["CONFLICT REVIEW"]);
     assert!(told[0]["levy_note"].contains("the refusal was not signed"));
+    // Nor is that conflict's own result a deduction, though its row has no number.
+    assert_eq!(
+        house.levy(&["run", "unsigned.result.csv", "--quiet"]).exit,
+        3
+    );
+    let told = house.result("unsigned.result.result.csv");
+    assert_eq!(statuses(&told), ["CONFLICT REVIEW"]);
 
     let before = house.books();
     let said = house.levy(&["run", "night.failed.csv", "--quiet"]);
