@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 
 use super::super::drive::at_hand;
 use super::super::failure::{Exit, Failure};
-use super::super::run::{Told, tell};
+use super::super::run::Told;
 use super::super::run_file::{Ended, Halt};
 use super::{Pass, Ready, failure};
 use crate::clock::Clock;
@@ -44,7 +44,7 @@ impl Pass<'_, '_> {
                 started_at,
                 finished_at: self.session.clock.wall(),
             };
-            tell(&self.args.drive, &told, &ended);
+            self.herald.tell(&told, &ended);
             self.exit = self.exit.worse(ended.exit);
             if !matches!(ended.exit, Exit::Done | Exit::NeedsPerson) {
                 left.push((digest, ended));

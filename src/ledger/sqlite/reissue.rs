@@ -13,7 +13,7 @@ use super::{convert, sql, twin};
 use crate::clock::WallMs;
 use crate::ledger::{
     BatchId, Decided, DecisionKind, Job, Kept, LedgerError, LedgerResult, Only, OrderId, OrderSum,
-    Person,    REISSUE_OF_RESOLVED_MS, Reissue, Reissued, Released,
+    Person, REISSUE_OF_RESOLVED_MS, Reissue, Reissued, Released,
 };
 use crate::order::{Event, OrderNo, Proof, State};
 

@@ -8,8 +8,7 @@ use rusqlite::{Connection, Row};
 use super::{before, convert, read, sql};
 use crate::clock::WallMs;
 use crate::ledger::{
-    AttemptId, BatchId, Before, LedgerError, LedgerResult, ReplyFacts, ResultRow,
-    RowOrder, Totals,
+    AttemptId, BatchId, Before, LedgerError, LedgerResult, ReplyFacts, ResultRow, RowOrder, Totals,
 };
 use crate::order::{Fate, NextAction, OrderNo, Resolution, State, Status};
 

@@ -316,7 +316,7 @@ fn two_that_bring_a_ledger_up_to_date_at_once_do_it_once() {
 fn l2_a_plan_of_an_older_version_keeps_the_words_that_were_approved() {
     let books = Books::new();
     let mut conn = first_version(&books);
-    open::migrate(&mut conn, 1, &sql::MIGRATIONS[..2], None).unwrap();
+    open::migrate(&mut conn, &sql::MIGRATIONS[..2], None).unwrap();
     conn.execute_batch(
         "INSERT INTO plan VALUES (1, zeroblob(32), 'old.csv', NULL, 3, 2, 1, 1, 0, 0, 1, 100, 0, 0, 7,
             zeroblob(32), 'Li Wei', 5);",
@@ -327,7 +327,7 @@ fn l2_a_plan_of_an_older_version_keeps_the_words_that_were_approved() {
         conn.query_row(text, [], |row| row.get(0)).unwrap()
     };
     let approved = words(&conn);
-    open::migrate(&mut conn, 2, sql::MIGRATIONS, None).unwrap();
+    open::migrate(&mut conn, sql::MIGRATIONS, None).unwrap();
     assert_eq!(words(&conn), approved);
 }
 
