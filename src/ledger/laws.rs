@@ -107,7 +107,7 @@ macro_rules! contract_suite {
                 l5_what_was_refused_before_a_restore_gets_no_new_number_on_peoples_word,
                 l5_a_restore_stops_no_mended_row_that_the_backup_had,
                 l3_what_is_not_submitted_any_more_is_asked_for_all_the_same,
-                l3_only_a_signed_refusal_lets_a_mended_row_take_the_place,;
+                l2_a_mended_row_takes_the_place_of_what_was_refused_signed_or_not,;
             writes:
                 l1_an_intent_is_in_the_ledger_when_the_permission_is_given,
                 l1_only_a_connection_that_was_never_made_gives_the_unsent_state_back,

@@ -252,28 +252,25 @@ pub(in crate::ledger) fn l3_what_is_not_submitted_any_more_is_asked_for_all_the_
     assert_eq!(desk.rows(two)[0].next_action, NextAction::Review);
 }
 
-/// Anybody can say 400.
-pub(in crate::ledger) fn l3_only_a_signed_refusal_lets_a_mended_row_take_the_place(
+/// The gateway refuses malformed requests before it looks at whose they are, and signs nothing then.
+pub(in crate::ledger) fn l2_a_mended_row_takes_the_place_of_what_was_refused_signed_or_not(
     engine: &dyn Engine,
 ) {
     let mut desk = Desk::new(engine);
-    let (one, _) = desk.file("one.csv", vec![numbered("X", "a", 100)]);
-    let job = desk.find(one, "X").unwrap();
-    let standing = desk.exchange(&job, Asked::Submission, Came::RefusedUnsigned);
-    assert_eq!(standing.state, State::Rejected);
-    let mended = || vec![blank("a", 101).failed("X", Comeback::Mended)];
-    let (two, _) = desk.file("once.csv", mended());
-    assert_eq!(desk.statuses(two), [Status::Conflict]);
-    let note = desk.note(two);
-    assert!(note.contains("the refusal was not signed"), "{note}");
-    // No connection is no refusal.
-    for (came, status) in [
-        (Came::NotSent, Status::Conflict),
-        (Came::Refused, Status::Pending),
-    ] {
-        let job = desk.refused(one).remove(0);
-        desk.exchange(&job, Asked::Submission, came);
-        let (three, _) = desk.file(&format!("{came:?}"), mended());
-        assert_eq!(desk.statuses(three), [status], "{came:?}");
+    let (one, _) = desk.file(
+        "one.csv",
+        vec![numbered("X", "a", 100), numbered("Y", "b", 200)],
+    );
+    for (number, reason, came) in [("X", "a", Came::Refused), ("Y", "b", Came::RefusedUnsigned)] {
+        let job = desk.find(one, number).unwrap();
+        let standing = desk.exchange(&job, Asked::Submission, came);
+        assert_eq!(standing.state, State::Rejected);
+        let mended = vec![blank(reason, 101).failed(number, Comeback::Mended)];
+        let (two, _) = desk.file(number, mended);
+        assert_eq!(desk.statuses(two), [Status::Pending], "{came:?}");
+        // And is submitted no more.
+        let old = Job { standing, ..job };
+        let written = desk.write(desk.ask(&old, Asked::Submission));
+        assert!(matches!(written, Written::Refused(..)), "{written:?}");
     }
 }

@@ -211,25 +211,6 @@ fn l2_what_is_dropped_unmended_is_sent_for_no_row_and_a_mended_one_once() {
     let shown: Vec<_> = shown.iter().map(|(no, s)| (*no, s.as_str())).collect();
     assert_eq!(shown, want);
 
-    // Anybody can refuse without a signature: what was, is replaced by nothing.
-    let (from, to) = (house.path("night.failed.csv"), house.path("unsigned.csv"));
-    super::house::edit(&from, &to, |rows| {
-        rows.retain(|row| row["levy_status"] == "REJECTED");
-        rows.remove(0);
-        rows[0].insert("reason".into(), "case 2".into());
-    });
-    assert_eq!(house.levy(&["run", "unsigned.csv", "--quiet"]).exit, 3);
-    let told = house.result("unsigned.result.csv");
-    assert_eq!(statuses(&told), ["CONFLICT REVIEW"]);
-    assert!(told[0]["levy_note"].contains("the refusal was not signed"));
-    // Nor is that conflict's own result a deduction, though its row has no number.
-    assert_eq!(
-        house.levy(&["run", "unsigned.result.csv", "--quiet"]).exit,
-        3
-    );
-    let told = house.result("unsigned.result.result.csv");
-    assert_eq!(statuses(&told), ["CONFLICT REVIEW"]);
-
     let before = house.books();
     let said = house.levy(&["run", "night.failed.csv", "--quiet"]);
     assert_eq!(said.exit, 3, "{}", said.err);
@@ -252,34 +233,39 @@ fn l2_what_is_dropped_unmended_is_sent_for_no_row_and_a_mended_one_once() {
     assert_eq!(statuses(&told), ["CONFLICT REVIEW"]);
     assert!(told[0]["levy_note"].contains("mend it in the failed file"));
 
-    let mend = |to: &str, reason: &'static str| {
-        super::house::edit(&house.path("night.failed.csv"), &house.path(to), |rows| {
-            rows.truncate(1);
-            rows[0].insert("reason".into(), reason.into());
-        });
-    };
-    mend("fixed.csv", "case 1");
-    assert_eq!(house.levy(&["run", "fixed.csv", "--quiet"]).exit, 0);
+    // One with a number of its own, one without; the refusal was signed or, as PARAM_ERROR is, not.
+    let given = failed.clone();
+    for (nth, fen, reason) in [(0, 100, "case 1"), (1, 200, "case 2")] {
+        let mend = |to: &str, reason: &str| {
+            super::house::edit(&house.path("night.failed.csv"), &house.path(to), |rows| {
+                rows.retain(|row| row["levy_line"] == given[nth]["levy_line"]);
+                rows[0].insert("reason".into(), reason.into());
+            });
+        };
+        mend("fixed.csv", reason);
+        mend("fixed_too.csv", &format!("(2025) {reason}"));
+        assert_eq!(house.levy(&["run", "fixed.csv", "--quiet"]).exit, 0);
+        let debits = super::house::debited(&house.books());
+        assert_eq!(debits.values().filter(|of| **of == fen).count(), 1);
+        // The same row mended otherwise by somebody who had the old file too.
+        assert_eq!(house.levy(&["run", "fixed_too.csv", "--quiet"]).exit, 3);
+        let result = house.result("fixed_too.result.csv");
+        assert_eq!(statuses(&result), ["CONFLICT REVIEW"]);
+        // Nor is that conflict's own result a deduction, whether its row has a number or not.
+        assert_eq!(
+            house.levy(&["run", "fixed_too.result.csv", "--quiet"]).exit,
+            3
+        );
+        assert_eq!(super::house::debited(&house.books()), debits);
+        let said = house.levy(&["reconcile", "--against", "fixed_too.result.csv", "--json"]);
+        let told: serde_json::Value = serde_json::from_str(&said.out).unwrap();
+        let counts = (&told["no_order"], &told["different"], &told["missing"]);
+        assert_eq!(counts, (&1.into(), &0.into(), &0.into()), "{}", said.err);
+    }
     let debits = super::house::debited(&house.books());
-    assert_eq!(debits.values().filter(|fen| **fen == 100).count(), 1);
-    // The same row mended otherwise by somebody who had the old file too.
-    mend("fixed_too.csv", "(2025) case 1");
-    assert_eq!(house.levy(&["run", "fixed_too.csv", "--quiet"]).exit, 3);
-    let result = house.result("fixed_too.result.csv");
-    assert_eq!(statuses(&result), ["CONFLICT REVIEW"]);
-    // Nor is that conflict's own result a deduction.
-    assert_eq!(
-        house.levy(&["run", "fixed_too.result.csv", "--quiet"]).exit,
-        3
-    );
-    assert_eq!(super::house::debited(&house.books()), debits);
-    let said = house.levy(&["reconcile", "--against", "fixed_too.result.csv", "--json"]);
-    let told: serde_json::Value = serde_json::from_str(&said.out).unwrap();
-    let counts = (&told["no_order"], &told["different"], &told["missing"]);
-    assert_eq!(counts, (&1.into(), &0.into(), &0.into()), "{}", said.err);
     // What was refused at first needs nobody any more.
     assert_eq!(house.levy(&["run", "night.csv", "--quiet"]).exit, 3);
-    assert_eq!(house.result("night.failed.csv").len(), 6);
+    assert_eq!(house.result("night.failed.csv").len(), 5);
     assert_eq!(super::house::debited(&house.books()), debits);
 }
 

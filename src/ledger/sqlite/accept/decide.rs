@@ -257,10 +257,10 @@ impl Acceptance<'_> {
             )));
         } else if newest.state == State::Rejected && self.may_be_accepted(&newest)? {
             return Ok(Decision::Conflict(format!(
-                "the row was changed, and {no} was refused, but may have been accepted: since the backup \
-                 that this ledger came back from, or since the refusal was not signed. Find out with the \
-                 gateway's operator whether {no} was deducted, and `levy resolve` it; only if it was not, \
-                 give this row as one of its own then, without its number and levy's columns",
+                "the row was changed, and {no} was refused, but may have been accepted since the backup \
+                 that this ledger came back from. Find out with the gateway's operator whether {no} was \
+                 deducted, and `levy resolve` it; only if it was not, give this row as one of its own \
+                 then, without its number and levy's columns",
                 no = newest.no
             )));
         } else if newest.state == State::Rejected && !self.is_mended(row, &newest)? {
