@@ -3,8 +3,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::sync::mpsc::{Receiver, channel};
-use std::time::Duration;
+use std::sync::mpsc::{Receiver, Sender, channel};
 
 use serde_json::Value;
 
@@ -20,13 +19,14 @@ fn server(status: &'static str, answer: &'static str) -> (String, Receiver<Asked
     let (tell, told) = channel();
     std::thread::spawn(move || {
         for stream in listener.incoming() {
-            let _ = tell.send(asked(stream.unwrap(), status, answer));
+            answered(stream.unwrap(), status, answer, &tell);
         }
     });
     (base, told)
 }
 
-fn asked(mut stream: TcpStream, status: &str, answer: &str) -> Asked {
+/// Tells what it was asked before it answers: whoever has the answer finds it told.
+fn answered(mut stream: TcpStream, status: &str, answer: &str, tell: &Sender<Asked>) {
     let mut reader = BufReader::new(stream.try_clone().unwrap());
     let mut first = String::new();
     reader.read_line(&mut first).unwrap();
@@ -43,21 +43,18 @@ fn asked(mut stream: TcpStream, status: &str, answer: &str) -> Asked {
     }
     let mut body = vec![0; length];
     reader.read_exact(&mut body).unwrap();
+    let target = first.trim_end_matches("HTTP/1.1\r\n").trim().to_owned();
+    let _ = tell.send((target, String::from_utf8(body).unwrap()));
     let reply = format!(
         "HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{answer}",
         answer.len()
     );
     stream.write_all(reply.as_bytes()).unwrap();
-    let target = first.trim_end_matches("HTTP/1.1\r\n").trim().to_owned();
-    (target, String::from_utf8(body).unwrap())
 }
 
+/// What it was asked by commands that have ended.
 fn all(told: &Receiver<Asked>) -> Vec<Asked> {
-    let mut all = Vec::new();
-    while let Ok(asked) = told.recv_timeout(Duration::from_millis(200)) {
-        all.push(asked);
-    }
-    all
+    told.try_iter().collect()
 }
 
 /// A desk with settings whose gateway is nowhere, and `more` behind them; one file whose row is no
