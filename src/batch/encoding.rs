@@ -208,10 +208,8 @@ impl Either {
                 self.gb18030 = None;
             }
         }
-        match (self.utf8, self.ideographs || self.gb18030.is_none()) {
-            (false, true) => Some(Encoding::Utf8),
-            _ => None,
-        }
+        // Nothing behind it changes the answer: the rest need not be read for it.
+        (self.ideographs || self.gb18030.is_none()).then_some(Encoding::Utf8)
     }
 
     fn look_as_utf8(&mut self, bytes: &[u8], ended: bool) {
