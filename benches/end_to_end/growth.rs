@@ -80,7 +80,9 @@ fn of_ledger(bench: &Bench) {
             series,
         };
         shape.write(&file).expect("a batch");
-        run_until(&mut bench.loud(&nowhere, &file), ACCEPTED).cpu_seconds
+        let took = run_until(&mut bench.loud(&nowhere, &file), ACCEPTED);
+        bench.at_rest();
+        took.cpu_seconds
     };
     let mut orders = 0;
     for (series, size) in [

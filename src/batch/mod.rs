@@ -37,7 +37,7 @@ pub use alike::{Alike, Shared};
 pub use columns::{LEVY_COLUMNS, Language, levy_columns, number_column, reissue_column, template};
 pub use control::{AddedUp, ControlTotals};
 pub use digest::digest_of;
-pub use encoding::Encoding;
+pub use encoding::{Encoding, Form};
 pub use escape::{escape_cell, unescape_cell};
 pub use fault::{Fault, FileFault, FileFaultKind, SHOWN_CHARS_MAX, Seems};
 pub use history::time as read_time;
@@ -216,24 +216,6 @@ impl<R: Read> Records<R> {
         match self {
             Self::Csv(decoder) => decoder.digest(),
             Self::Workbook(book) => book.digest(),
-        }
-    }
-}
-
-/// What a file is read as.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
-    /// A CSV in this encoding.
-    Csv(Encoding),
-    /// An Excel workbook (.xlsx).
-    Workbook,
-}
-
-impl fmt::Display for Form {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Csv(encoding) => encoding.fmt(f),
-            Self::Workbook => f.write_str("a workbook (.xlsx)"),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! `levy check`: everything that is wrong with a file, and what it adds up to. It deducts nothing: the
 //! file is taken into a ledger that is thrown away, which is taught before what the real one has for
 //! its rows. The real one is only read, and needs no lock. Where there is none, only rows that have to do
-//! with each other go there ([`alone`]).
+//! with each other go there (`alone`).
 
 mod alone;
 mod balances;
