@@ -2,7 +2,8 @@
 -- is sound, comes back as nothing, and has neither the number nor the debt of an order that is there. Whatever
 -- could hold it counts (the index orders_holding), also what does not in the end.
 SELECT s.ordinal, s.claimed_no, s.hold_key, s.returned IS NOT NULL,
-    s.fault IS NULL AND s.returned IS NULL AND s.comeback IS NULL AND s.claimed_no IS NOT NULL
+    s.fault IS NULL AND s.returned IS NULL AND COALESCE(s.comeback, 'FIRST') = 'FIRST'
+    AND s.claimed_no IS NOT NULL
     AND NOT EXISTS (SELECT 1 FROM temp.clash AS c WHERE c.out_request_no = s.claimed_no)
     AND NOT EXISTS (SELECT 1 FROM main.orders AS o WHERE o.out_request_no = s.claimed_no)
     AND NOT EXISTS (
