@@ -5,7 +5,9 @@
 pub mod batch;
 pub mod cli;
 pub mod clock;
+pub mod doctor;
 pub mod gateway;
+pub mod herald;
 pub mod inbox;
 pub mod ledger;
 pub mod order;

@@ -78,10 +78,38 @@ pub fn reissue_column(language: Language) -> &'static str {
     REISSUE_NAMES[language.place()]
 }
 
-/// Where a header has the column of the number, counted from 0.
-pub fn number_column(header: &[String]) -> Option<usize> {
-    let is = |cell: &String| Name::of(&folded(cell), false) == Some(Name::OutRequestNo);
-    header.iter().position(is)
+/// Where a header has what a report shows of each row, counted from 0.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ShownColumns {
+    /// `out_request_no`
+    pub number: Option<usize>,
+    /// `mchid`
+    pub merchant: Option<usize>,
+    /// `bal_account_no`
+    pub account: Option<usize>,
+    /// `card_no`
+    pub card: Option<usize>,
+    /// `reduction_type`
+    pub reduction_type: Option<usize>,
+    /// `reason`
+    pub reason: Option<usize>,
+}
+
+/// Finds them, in any of their names.
+pub fn shown_columns(header: &[String]) -> ShownColumns {
+    let names: Vec<_> = header
+        .iter()
+        .map(|cell| Name::of(&folded(cell), false))
+        .collect();
+    let place = |name: Name| names.iter().position(|n| *n == Some(name));
+    ShownColumns {
+        number: place(Name::OutRequestNo),
+        merchant: place(Name::Mchid),
+        account: place(Name::BalAccountNo),
+        card: place(Name::CardNo),
+        reduction_type: place(Name::ReductionType),
+        reason: place(Name::Reason),
+    }
 }
 
 /// The header of an empty batch: the columns that every batch needs, and the two that most have.
@@ -220,15 +248,20 @@ impl Columns {
         let mut levy_at = [None; LEVY_COLUMNS.len()];
         for (i, cell) in names.enumerate() {
             let folded = folded(cell);
-            if let Some(name) = Name::of(&folded, history) {
+            let read = Name::of(&folded, history);
+            if let Some(name) = read {
                 take_place(&mut columns.at[name as usize], i, name.as_str())?;
             }
             match levys(&folded) {
                 Some(levy) => take_place(&mut levy_at[levy], i, LEVY_COLUMNS[levy])?,
                 None if is_levys(&folded) => {}
-                None => columns.carried.push(i),
+                None => {
+                    columns.carried.push(i);
+                    if read.is_none() {
+                        columns.warnings.extend(near_miss(&folded, i, history));
+                    }
+                }
             }
-            columns.warnings.extend(near_miss(&folded, i, history));
         }
         // Levy's own do not count: what was taken once is taken with them too.
         if columns.carried.len() > COLUMNS_MAX {
@@ -369,20 +402,21 @@ fn take_place(
 
 /// A header cell by its letters: NFKC (full-width letters and brackets), lower case, trimmed.
 pub(super) fn folded(cell: &str) -> String {
+    if cell.is_ascii() {
+        return cell.to_ascii_lowercase().trim().to_owned();
+    }
     let folded: String = cell.nfkc().flat_map(char::to_lowercase).nfkc().collect();
     folded.trim().to_owned()
 }
 
-/// A warning when an unknown column may be a known one, mistyped.
+/// A warning when a column that is none of the known ones may be one of them, mistyped.
 fn near_miss(folded: &str, i: usize, history: bool) -> Option<String> {
-    let known = || {
-        let ours = Name::of_file(history).flat_map(|name| name.words());
-        ours.chain(LEVY_NAMES.as_flattened())
-    };
-    if known().any(|word| *word == folded) {
-        return None;
-    }
-    let near = known()
+    let ours = Name::of_file(history).flat_map(|name| name.words());
+    let known = ours.chain(LEVY_NAMES.as_flattened());
+    let length = chars(folded);
+    // A character more or less is an edit: most words are told apart by their lengths.
+    let near = known
+        .filter(|word| length.abs_diff(chars(word)) <= allowed(word))
         .map(|word| (distance(folded, word), word))
         .filter(|(distance, word)| *distance <= allowed(word))
         .min_by_key(|(distance, _)| *distance)?;
@@ -396,10 +430,17 @@ fn near_miss(folded: &str, i: usize, history: bool) -> Option<String> {
 
 /// Edits within which a word counts as mistyped. Two ideographs more or less are another word.
 fn allowed(word: &str) -> usize {
-    match (word.is_ascii(), word.chars().count()) {
+    match (word.is_ascii(), chars(word)) {
         (true, _) => 2,
         (false, 0..=3) => 0,
         (false, _) => 1,
+    }
+}
+
+fn chars(text: &str) -> usize {
+    match text.is_ascii() {
+        true => text.len(),
+        false => text.chars().count(),
     }
 }
 

@@ -46,12 +46,24 @@ struct SideFile {
 }
 
 impl ControlTotals {
-    /// The file beside `input` that tells its totals: `night.csv.ok` or `night.ok`.
+    /// The file beside `input` that tells its totals: `night.csv.ok` or `night.ok`. One belongs to one
+    /// file: that of `night.csv` is not that of `night.csv.csv`.
     pub fn side_file(input: &Path) -> Option<PathBuf> {
         let mut appended = input.as_os_str().to_owned();
         appended.push(".ok");
-        let both = [PathBuf::from(appended), input.with_extension("ok")];
-        both.into_iter().find(|path| path.exists())
+        let appended = PathBuf::from(appended);
+        if appended.exists() {
+            return Some(appended);
+        }
+        // `night.csv.ok` is that of `night.csv`, and not of `night.csv.csv` as well.
+        let short = input.with_extension("ok");
+        let stem = Path::new(input.file_stem()?);
+        let another = stem.extension().is_some_and(|end| {
+            ["csv", "xlsx"]
+                .iter()
+                .any(|one| end.eq_ignore_ascii_case(one))
+        });
+        (!another && short.exists()).then_some(short)
     }
 
     /// Reads a side file.

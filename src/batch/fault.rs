@@ -13,7 +13,7 @@ use crate::order::mask;
 pub const SHOWN_CHARS_MAX: usize = 64;
 /// A run of letters and digits from this length on may be an account or card number that came into
 /// the wrong column, and is shown masked in every column.
-const RUN_CHARS_MASKED: usize = 12;
+pub const RUN_CHARS_MASKED: usize = 12;
 
 /// What is wrong with one cell of one row. The row is INVALID; the file goes on.
 ///
@@ -425,7 +425,7 @@ impl std::error::Error for FileFault {}
 /// Masked in every column, since a file with shifted or swapped columns brings accounts under the
 /// wrong header.
 pub(super) fn shown(text: &str) -> String {
-    escaped(&mask_runs(text))
+    escaped(&mask_runs(text, RUN_CHARS_MASKED))
 }
 
 /// A value of a secret column: masked as a whole.
@@ -438,13 +438,32 @@ pub(super) fn shown_secret(text: &str) -> String {
 
 /// A value that is known to be no secret, such as an amount that could be read.
 pub(super) fn escaped(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len().min(4 * SHOWN_CHARS_MAX));
+    escaped_to(text, SHOWN_CHARS_MAX, &['\''])
+}
+
+/// A text as a page shows it: every run of so many letters and digits masked, cut to so many
+/// characters, control and invisible characters escaped.
+pub fn shown_text(text: &str, run_chars_masked: usize, chars_max: usize) -> String {
+    // What is cut off anyway is not gone through; what is left of a run that is cut is left out.
+    let Some((end, _)) = text.char_indices().nth(2 * chars_max) else {
+        return escaped_to(&mask_runs(text, run_chars_masked), chars_max, &QUOTES);
+    };
+    let whole = text[..end].trim_end_matches(|c| in_run(c) || matches!(c, ' ' | '-'));
+    let masked = mask_runs(whole, run_chars_masked);
+    escaped_to(&format!("{masked}…"), chars_max, &QUOTES)
+}
+
+/// On a page nothing is put between quotes.
+const QUOTES: [char; 3] = ['\'', '"', '\\'];
+
+fn escaped_to(text: &str, chars_max: usize, kept: &[char]) -> String {
+    let mut shown = String::with_capacity(text.len().min(4 * chars_max));
     let mut chars = 0;
     for c in text.chars() {
         let escape = c.escape_debug();
-        let plain = c == '\'' || escape.len() == 1;
+        let plain = kept.contains(&c) || escape.len() == 1;
         let length = if plain { 1 } else { escape.len() };
-        if chars + length >= SHOWN_CHARS_MAX {
+        if chars + length >= chars_max {
             shown.push('…');
             break;
         }
@@ -458,7 +477,7 @@ pub(super) fn escaped(text: &str) -> String {
     shown
 }
 
-fn mask_runs(text: &str) -> String {
+fn mask_runs(text: &str, run_chars_masked: usize) -> String {
     let chars: Vec<char> = text.chars().collect();
     let mut masked = String::with_capacity(text.len());
     let mut at = 0;
@@ -470,7 +489,7 @@ fn mask_runs(text: &str) -> String {
             continue;
         }
         let run = &chars[at..end];
-        let long = run.iter().filter(|c| in_run(**c)).count() >= RUN_CHARS_MASKED;
+        let long = run.iter().filter(|c| in_run(**c)).count() >= run_chars_masked;
         if long && run.iter().any(|c| c.is_numeric()) {
             masked.push_str(&mask(&run.iter().collect::<String>()));
         } else {

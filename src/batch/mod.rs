@@ -34,12 +34,16 @@ use digest::open_file;
 use workbook::{Kind, Workbook};
 
 pub use alike::{Alike, Shared};
-pub use columns::{LEVY_COLUMNS, Language, levy_columns, number_column, reissue_column, template};
+pub use columns::{
+    LEVY_COLUMNS, Language, ShownColumns, levy_columns, reissue_column, shown_columns, template,
+};
 pub use control::{AddedUp, ControlTotals};
 pub use digest::digest_of;
 pub use encoding::{Encoding, Form};
 pub use escape::{escape_cell, unescape_cell};
-pub use fault::{Fault, FileFault, FileFaultKind, SHOWN_CHARS_MAX, Seems};
+pub use fault::{
+    Fault, FileFault, FileFaultKind, RUN_CHARS_MASKED, SHOWN_CHARS_MAX, Seems, shown_text,
+};
 pub use history::time as read_time;
 pub use list::{ListReader, ListedCells, Outcome, shown_cell};
 pub use workbook::WORKBOOK_BYTES_MAX;

@@ -323,7 +323,8 @@ impl<'a> Ladder<'a> {
         };
         let (what, hint) = match folded.as_str() {
             "" if self.columns.failed() => return Comeback::Mended,
-            "" => return Comeback::Result,
+            "" if self.columns.returned => return Comeback::Result,
+            "" => return Comeback::First,
             "yes" | "y" | "是" if names_order => return Comeback::Reissue,
             "yes" | "y" | "是" => (
                 "asks for a new number, but the row names no order in levy_out_request_no",

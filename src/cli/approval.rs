@@ -6,15 +6,18 @@
 
 use std::path::{Path, PathBuf};
 
-use super::args::RunArgs;
+use super::args::{FileArgs, RunArgs};
+use super::config::Config;
 use super::drive::at_hand;
 use super::failure::Failure;
+use super::freeze::person;
 use super::session::Session;
 use super::store::{SANDBOX_DIR, Store};
-use crate::batch::digest_of;
+use crate::batch::{Encoding, digest_of};
 use crate::clock::Clock;
 use crate::ledger::{
-    Admit, Batch, Decision, FilePlan, Ledger, LedgerError, Person, PlanId, PlanKey,
+    Admit, Batch, By, Decision, FilePlan, Ledger, LedgerError, LedgerResult, Person, PlanId,
+    PlanKey, TwoPeople,
 };
 use crate::order::OrderNo;
 use crate::report::progress::say;
@@ -112,37 +115,158 @@ pub fn approved(session: &mut Session, digest: &[u8; 32]) -> Result<Admit, Failu
     let plan = at_hand(&mut session.ledger)?.find_plan(key)?;
     Ok(match plan {
         Some(plan) if !required || plan.approval.is_some() => Admit::Planned(plan.id),
+        // Nothing new needs no approval; that it was run by its plan is written down all the same.
+        Some(plan) if session.plan.is_some() && plan.outcome.accepted.orders == 0 => {
+            Admit::Planned(plan.id)
+        }
         Some(_) | None => Admit::NothingNew,
     })
 }
 
-/// A refusal for want of an approved plan says how to come by one.
+/// How the file of a plan is read and taken in: as it was planned, whatever is typed or set today.
+pub fn as_planned(
+    session: &mut Session,
+    admit: Admit,
+    typed: FileArgs,
+) -> Result<FileArgs, Failure> {
+    let Admit::Planned(id) = admit else {
+        return Ok(typed);
+    };
+    let planned = known(at_hand(&mut session.ledger)?, id)?.reading;
+    let other = |option: String| {
+        Failure::Unapproved(format!(
+            "plan {id} was made with {planned}, and {option} was typed: leave that out, or plan the file \
+             again with it"
+        ))
+    };
+    if let (Some(typed), Some(days)) = (typed.hold_days, planned.hold_days)
+        && typed != days
+    {
+        return Err(other(format!("--hold-days {typed}")));
+    }
+    if let Some(encoding) = typed.encoding
+        && planned.encoding.as_deref() != Some(encoding.as_str())
+    {
+        return Err(other(format!("--encoding {encoding}")));
+    }
+    if typed.accept_digits && !planned.accept_digits {
+        return Err(other("--accept-digits".into()));
+    }
+    Ok(FileArgs {
+        encoding: planned.encoding.as_deref().and_then(Encoding::from_word),
+        accept_digits: planned.accept_digits,
+        hold_days: planned.hold_days.or(typed.hold_days),
+    })
+}
+
+/// A refusal for want of a plan that is approved and fits says how to come by one. `options` lead to
+/// the ledger.
 pub fn next_step(
     session: &mut Session,
     file: &Path,
     digest: &[u8; 32],
     admit: Admit,
     failure: Failure,
+    options: &str,
 ) -> Failure {
     let words = match (admit, &failure) {
-        (Admit::NothingNew, Failure::Ledger(LedgerError::Refused(words))) => words,
+        (Admit::NothingNew | Admit::Planned(_), Failure::Ledger(LedgerError::Refused(words))) => {
+            words
+        }
         _ => return failure,
     };
-    let file = file.display();
     let plan = at_hand(&mut session.ledger).and_then(|ledger| {
         let plan = ledger.find_plan(PlanKey::File(digest))?;
         Ok(plan)
     });
-    Failure::Unapproved(match plan {
-        Ok(Some(plan)) => format!(
-            "{words}. Plan {id} by {} waits: `levy approve {id} --by NAME`, by somebody else, then \
-             this command again",
-            plan.made_by,
-            id = plan.id
+    let newest = plan.ok().flatten();
+    // The command names a plan: that of the newest is another one.
+    let again = match session.plan {
+        Some(named) => {
+            let id = newest.as_ref().map_or(named, |plan| plan.id);
+            format!("`levy run --plan {id}{options}`")
+        }
+        None => "this command again".into(),
+    };
+    let file = file.display();
+    Failure::Unapproved(match newest {
+        Some(FilePlan {
+            id,
+            approval,
+            made_by,
+            ..
+        }) if admit != Admit::Planned(id) => match approval {
+            None => format!(
+                "{words}. Plan {id} by {made_by} waits: `levy approve {id} --by NAME{options}`, by \
+                     somebody else, then {again}"
+            ),
+            Some(approval) => {
+                format!(
+                    "{words}. Plan {id} is approved, by {}: {again}",
+                    approval.by
+                )
+            }
+        },
+        // The newest one is that which does not fit.
+        Some(FilePlan { reading, .. }) => format!(
+            "{words}: `levy plan {file} {reading}{options}` makes a new one, `levy approve ID --by \
+             NAME{options}` approves it, by somebody else; then run that"
         ),
-        Ok(None) | Err(_) => format!(
-            "{words}. `levy plan {file}` makes a plan, `levy approve ID --by NAME` approves it, by \
-             somebody else; then this command again"
+        None => format!(
+            "{words}. `levy plan {file}{options}` makes a plan, `levy approve ID --by NAME{options}` \
+             approves it, by somebody else; then {again}"
+        ),
+    })
+}
+
+/// What a file that is only looked at needs before it is run, where approval is required; `ledger` is
+/// none if there is none yet.
+pub fn standing(
+    ledger: Option<&mut dyn Ledger>,
+    file: &Path,
+    digest: &[u8; 32],
+    options: &str,
+) -> LedgerResult<String> {
+    let (plan, batch) = match ledger {
+        Some(ledger) => {
+            let batch = ledger.find_batch(digest)?;
+            let left = match &batch {
+                Some(batch) => ledger.unapproved(batch.id)?,
+                None => 0,
+            };
+            (
+                ledger.find_plan(PlanKey::File(digest))?,
+                batch.map(|batch| (batch.id, left)),
+            )
+        }
+        None => (None, None),
+    };
+    let file = file.display();
+    Ok(match (batch, plan) {
+        (Some((batch, 0)), _) => format!("batch {batch} needs no approval any more"),
+        (Some((batch, left)), _) => format!(
+            "no approved plan allows what of batch {batch} was never sent, {left} orders: `levy cancel \
+             {batch}{options}` withdraws them"
+        ),
+        (
+            None,
+            Some(FilePlan {
+                id,
+                approval: Some(approval),
+                ..
+            }),
+        ) => format!(
+            "it has an approved plan: plan {id}, approved by {}; `levy run --plan {id}{options}` runs it, \
+             if it still fits",
+            approval.by
+        ),
+        (None, Some(FilePlan { id, made_by, .. })) => format!(
+            "it needs an approved plan: plan {id} by {made_by} waits for `levy approve {id} --by \
+             NAME{options}`, by somebody else"
+        ),
+        (None, None) => format!(
+            "it needs an approved plan, and has none: `levy plan {file}{options}` makes one (a file \
+             without new deductions needs none)"
         ),
     })
 }
@@ -156,9 +280,9 @@ pub fn may_go_on(session: &mut Session, batch: &Batch) -> Result<(), Failure> {
         0 => Ok(()),
         orders => Err(Failure::Unapproved(format!(
             "batch {id} ({}) was taken in without an approved plan, and {orders} of its orders were \
-             never sent: nothing was sent. `levy cancel {id}` withdraws them (what is to be \
-             deducted after all goes into a planned file, under numbers of its own), `levy resume` \
-             brings to its end what was sent",
+             never sent: they are not sent. What was sent goes on (`levy resume`, or run the file). `levy cancel {id}` withdraws the \
+             others (what is to be deducted after all goes into a planned file, under numbers of its \
+             own)",
             batch.head.file,
             id = batch.id
         ))),
@@ -183,6 +307,27 @@ pub fn may_release(session: &mut Session, numbers: &[OrderNo], by: &Person) -> R
         }
     }
     Ok(())
+}
+
+/// Who stands for what a ledger is told of sends that it does not know: two people, where approval is
+/// required.
+pub fn two(config: &Config, by: &str, approved_by: Option<&str>) -> Result<Box<dyn By>, Failure> {
+    let by = person(by)?;
+    let Some(approved_by) = approved_by else {
+        return match config.require_approval {
+            false => Ok(Box::new(by)),
+            true => Err(Failure::Usage(
+                "two people are needed, since approval is required here: give --approved-by NAME as well, \
+                 somebody who has looked at it too"
+                    .into(),
+            )),
+        };
+    };
+    let other = Person::parse(approved_by)
+        .map_err(|fault| Failure::Usage(format!("--approved-by {fault}")))?;
+    let both = TwoPeople::new(by, other);
+    let both = both.map_err(|fault| Failure::Usage(format!("--approved-by: {fault}")))?;
+    Ok(Box::new(both))
 }
 
 /// A plan that must be there.

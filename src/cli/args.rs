@@ -3,28 +3,34 @@
 //! clap checks the form of each value; whether they make sense together is the command's business.
 
 mod books;
+mod doctor;
 mod file;
+mod manual;
 mod past;
 mod plan;
 mod reconcile;
+mod report;
 mod rerun;
 mod sweep;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::ledger::{Person, PlanId};
 
 pub use books::{
     BackupArgs, FreezeArgs, LedgerArgs, LedgerCommand, Outcome, ResolveArgs, ShowArgs, StatusArgs,
-    UnfreezeArgs, VerifyArgs,
+    UnfreezeArgs, UpgradeArgs, VerifyArgs,
 };
+pub use doctor::{DoctorArgs, FetchArgs, KeysArgs, KeysCommand};
 pub use file::{ExpectArgs, FileArgs, ResultArgs, TemplateArgs, TemplateLanguage};
+pub use manual::{CompletionsArgs, ManArgs};
 pub use past::{ImportArgs, RestoredArgs};
 pub use plan::{ApproveArgs, PlanArgs};
 pub use reconcile::{Moment, ReconcileArgs, Until};
+pub use report::ReportArgs;
 pub use rerun::{DriveArgs, FirstArgs, OnlyDead, RerunArgs, ResumeArgs};
 pub use sweep::SweepArgs;
 
@@ -47,6 +53,7 @@ pub const HOLD_DAYS_MAX: i64 = 3_650;
 Examples:
   levy run sample_batch.csv --sandbox --wait 10    try it: no account, no network, no real money
   levy init                                        write levy.toml, make the ledger
+  levy doctor                                      is everything ready for the first night?
   levy check night.csv                             every fault of a file; sends nothing
   levy run night.csv --yes                         the nightly batch
   levy sweep /srv/inbox --yes                      the drop folder, from cron
@@ -88,6 +95,8 @@ pub enum Command {
     Approve(ApproveArgs),
     /// Write a batch's result again, from the ledger.
     Export(ExportArgs),
+    /// Write a batch's report: one page for people, to be looked at or printed.
+    Report(ReportArgs),
     /// Withdraw what was never sent.
     Cancel(CancelArgs),
     /// Tell how the ledger stands, and what to do next.
@@ -106,8 +115,18 @@ pub enum Command {
     Template(TemplateArgs),
     /// Write an example levy.toml, check the keys, and make the ledger.
     Init(InitArgs),
+    /// Look at everything that a night needs, and say what is wrong.
+    Doctor(Box<DoctorArgs>),
+    /// Look after the keys.
+    Keys(KeysArgs),
+    /// Send a test message to those whom [notify] names.
+    Notify(NotifyArgs),
     /// Run the gateway in a box by itself, until Ctrl-C.
     Sandbox(SandboxArgs),
+    /// Print the completions of a shell.
+    Completions(CompletionsArgs),
+    /// Print levy's manual page, or write those of all commands.
+    Man(ManArgs),
 }
 
 /// Where the settings and the memory are.
@@ -334,6 +353,19 @@ pub struct InitArgs {
     pub at: Where,
 }
 
+/// `levy notify`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  levy notify --config /etc/levy/levy.toml    then look whether the message has arrived
+
+Exit 0: everybody took it; 2: [notify] names nobody, or a setting is wrong; 4: somebody did not take it.")]
+pub struct NotifyArgs {
+    /// Settings; ./levy.toml where that exists.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
 /// `levy sandbox`.
 #[derive(Args, Debug)]
 #[command(after_help = "\
@@ -355,9 +387,22 @@ pub struct SandboxArgs {
     /// Keep the last request that was authentic: what was signed in FILE, its signature in FILE.sig.
     #[arg(long, value_name = "FILE")]
     pub record: Option<PathBuf>,
+    /// The platform's certificate gives way to another: `announced` hands out both, `signing` signs with
+    /// the next one, whatever a request names.
+    #[arg(long, value_name = "STEP", value_enum)]
+    pub rotation: Option<RotationStep>,
     /// How it behaves.
     #[command(flatten)]
     pub tuning: SandboxTuning,
+}
+
+/// How far the certificate of the gateway in a box is on its way out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum RotationStep {
+    /// Both are handed out; each signs what names it.
+    Announced,
+    /// The next one signs.
+    Signing,
 }
 
 /// A time of day.

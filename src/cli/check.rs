@@ -12,8 +12,10 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
+use super::approval;
 use super::args::{CheckArgs, Where};
 use super::failure::{Exit, Failure};
+use super::plan::options;
 use super::run_file::{expected, terms};
 use super::store::{Store, sandbox_beside};
 use crate::batch::{Reader, Rules};
@@ -48,14 +50,18 @@ pub fn check(args: &CheckArgs) -> Result<Exit, Failure> {
 
 /// Settings, and the ledger that they lead to.
 fn store(args: &CheckArgs) -> Result<Store, Failure> {
-    let at = Where {
-        config: args.config.clone(),
-        ledger: args.ledger.clone(),
-        force_network_file_system: false,
-    };
+    let at = at(args);
     match args.sandbox {
         true => Store::sandbox(&at, &sandbox_beside(&args.file)),
         false => Store::real(&at),
+    }
+}
+
+fn at(args: &CheckArgs) -> Where {
+    Where {
+        config: args.config.clone(),
+        ledger: args.ledger.clone(),
+        force_network_file_system: false,
     }
 }
 
@@ -96,6 +102,13 @@ impl Known {
         let ledger = store.look_at_file()?;
         Ok(Self::Ledger(ledger, path.clone()))
     }
+
+    fn ledger(&mut self) -> Option<&mut dyn Ledger> {
+        match self {
+            Self::Ledger(ledger, _) => Some(ledger),
+            Self::Nothing(_) => None,
+        }
+    }
 }
 
 /// What a file comes to.
@@ -106,6 +119,8 @@ struct Found {
     /// The ledger that was looked at, or why none was.
     known: Result<PathBuf, String>,
     purses: Option<Purses>,
+    /// What it needs before it is run, where approval is required.
+    approval: Option<String>,
     /// Where the faults were written.
     marked: Option<PathBuf>,
 }
@@ -117,6 +132,7 @@ impl Found {
             before,
             known,
             purses: None,
+            approval: None,
             marked: None,
         }
     }
@@ -152,11 +168,11 @@ fn checked(
         (Known::Nothing(why), None, None) => {
             let reader = Reader::open(&args.file, terms.rules)?;
             match reader.head().returned {
-                true => beside(args, Known::Nothing(why), None, None, &terms, desk)?,
-                false => alone::alone(args, reader, &terms, why, desk)?,
+                true => beside(args, store, Known::Nothing(why), None, None, &terms, desk)?,
+                false => alone::alone(args, store, reader, &terms, why, desk)?,
             }
         }
-        (known, asking, place) => beside(args, known, asking, place, &terms, desk)?,
+        (known, asking, place) => beside(args, store, known, asking, place, &terms, desk)?,
     };
     let exit = match found.is_whole() {
         true => Exit::Done,
@@ -173,7 +189,8 @@ fn checked(
 /// Takes the whole file into a ledger, beside what is known.
 fn beside(
     args: &CheckArgs,
-    known: Known,
+    store: &Store,
+    mut known: Known,
     asking: Option<balances::Asking>,
     place: Option<&Place>,
     terms: &Terms,
@@ -183,7 +200,9 @@ fn beside(
     scratch.stage_clear()?;
     let staged = stage(&mut scratch, &args.file, None, terms, desk)?;
     warned(&staged, desk);
+    let approval = standing(args, store, known.ledger(), &staged.head.digest)?;
     let (mut ledger, batch, mut found) = taken(known, scratch, &staged, terms)?;
+    found.approval = approval;
     if let Some(asking) = asking {
         found.purses = Some(asking.ask(&mut ledger, batch.id)?);
     }
@@ -215,6 +234,21 @@ fn warned(staged: &Staged, desk: &mut Desk) {
     for warning in &staged.warnings {
         desk.fault(&format!("{}: warning: {warning}", desk.name));
     }
+}
+
+/// Whether the file has a plan that somebody has approved, where approval is required.
+fn standing(
+    args: &CheckArgs,
+    store: &Store,
+    ledger: Option<&mut dyn Ledger>,
+    digest: &[u8; 32],
+) -> Result<Option<String>, Failure> {
+    if !store.config.require_approval {
+        return Ok(None);
+    }
+    let options = options(&at(args), args.sandbox, &store.path);
+    let words = approval::standing(ledger, &args.file, digest, &options)?;
+    Ok(Some(words))
 }
 
 /// The staged file as a batch: the one that its bytes are already, or one that a run would make of it

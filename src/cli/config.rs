@@ -4,6 +4,8 @@
 //! `LEVY_<SECTION>_<KEY>`, else from the file. A key that levy does not know is an error in each of
 //! them: a misspelt limit that is silently ignored is no limit. Key files are named here, not read.
 
+mod listing;
+mod notify;
 mod raw;
 
 use std::collections::BTreeMap;
@@ -14,9 +16,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub use self::listing::{Origin, Setting, Shown};
+pub use self::notify::{Notify, When};
 use self::raw::{Raw, RawGateway, RawMerchant, RawPlatform, RawPlatformKey, RawResult, overlay};
 use super::args::HOLD_DAYS_MAX;
 use crate::batch::Language;
+use crate::gateway::Keeper;
 use crate::ledger::HOLD_DAYS_DEFAULT;
 use crate::order::{AMOUNT_FEN_MAX, Merchant};
 use crate::report::layout::{Ends, Style};
@@ -24,6 +29,8 @@ use crate::secret::Secret;
 
 /// The settings file that is taken where none is named.
 pub const CONFIG_FILE_DEFAULT: &str = "levy.toml";
+/// Where the service manager keeps the files that a unit's `LoadCredential=` names.
+const CREDENTIALS_DIRECTORY: &str = "CREDENTIALS_DIRECTORY";
 const CONFIG_BYTES_MAX: u64 = 1024 * 1024;
 const LEDGER_DEFAULT: &str = "levy.db";
 const BASE_URL_DEFAULT: &str = "https://api.mch.weixin.qq.com";
@@ -71,6 +78,12 @@ pub struct Config {
     pub hold_days: u32,
     /// What results look like.
     pub result: Style,
+    /// Every setting, and where it came from.
+    pub settings: Vec<Setting>,
+    /// Where metrics are written, if anywhere.
+    pub metrics_file: Option<PathBuf>,
+    /// Who is told how a command ended.
+    pub notify: Notify,
     source: Source,
     merchant: RawMerchant,
     platform: RawPlatform,
@@ -88,9 +101,9 @@ pub struct Connection {
     /// The caller's certificate, if it is given.
     pub certificate: Option<PathBuf>,
     /// The caller's private key.
-    pub private_key: PathBuf,
-    /// The platform's keys; the first seals.
-    pub platform: Vec<PlatformKey>,
+    pub private_key: KeyFile,
+    /// What it is encrypted with, if it is.
+    pub passphrase: Option<KeyFile>,
     /// As it was given.
     pub base_url: String,
     /// The standby host, if there is one.
@@ -99,6 +112,15 @@ pub struct Connection {
     pub proxy: Option<Secret<String>>,
     /// More authorities to trust, if there are any.
     pub ca_file: Option<PathBuf>,
+}
+
+/// A file with a secret, and who keeps it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyFile {
+    /// Where it lies.
+    pub path: PathBuf,
+    /// Tells which modes are its reader's alone.
+    pub keeper: Keeper,
 }
 
 /// One key of the platform.
@@ -125,14 +147,20 @@ struct Source {
     base: PathBuf,
     /// `section.name` → the variable that gave it.
     variables: BTreeMap<String, String>,
+    /// `section.name` → its line in the file.
+    lines: BTreeMap<String, usize>,
+    /// `$CREDENTIALS_DIRECTORY`.
+    credentials: Option<PathBuf>,
 }
 
 impl Source {
-    /// `levy.toml: [pace] per_merchant_qps: ` or `LEVY_PACE_PER_MERCHANT_QPS: `.
+    /// `levy.toml:9: [pace] per_merchant_qps: ` or `LEVY_PACE_PER_MERCHANT_QPS: `.
     fn fault(&self, section: &str, name: &str, words: &str) -> ConfigFault {
-        let place = match (self.variables.get(&format!("{section}.{name}")), &self.file) {
+        let key = format!("{section}.{name}");
+        let line = self.lines.get(&key).map(|line| format!(":{line}"));
+        let place = match (self.variables.get(&key), &self.file) {
             (Some(variable), _) => format!("{variable}: "),
-            (None, Some(file)) => format!("{}: ", file.display()),
+            (None, Some(file)) => format!("{}{}: ", file.display(), line.unwrap_or_default()),
             (None, None) => String::new(),
         };
         ConfigFault(format!("{place}[{section}] {name}: {words}"))
@@ -163,6 +191,21 @@ impl Source {
     fn path(&self, text: &str) -> PathBuf {
         self.base.join(text)
     }
+
+    /// A file of a key: a relative path is looked for among the credentials of the service first.
+    fn key_file(&self, text: &str) -> KeyFile {
+        let given = self.credentials.as_ref().map(|dir| dir.join(text));
+        match given.filter(|path| Path::new(text).is_relative() && path.exists()) {
+            Some(path) => KeyFile {
+                path,
+                keeper: Keeper::ServiceManager,
+            },
+            None => KeyFile {
+                path: self.path(text),
+                keeper: Keeper::Owner,
+            },
+        }
+    }
 }
 
 /// Reads and checks the settings. `explicit` is `--config`; `environment` every variable of the
@@ -177,11 +220,10 @@ pub fn load(
             .exists()
             .then(|| PathBuf::from(CONFIG_FILE_DEFAULT)),
     };
-    let raw = match &file {
-        Some(path) => parse(path, &read(path)?)?,
-        None => Raw::default(),
-    };
-    check(file, raw, environment)
+    match file {
+        Some(path) => from_text(&path, &read(&path)?, environment),
+        None => check(None, Raw::default(), BTreeMap::new(), environment),
+    }
 }
 
 /// Checks settings out of a text in hand, as [`load`] does out of a file; `file` is the name that
@@ -191,21 +233,34 @@ pub fn from_text(
     text: &str,
     environment: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> Result<Config> {
-    check(Some(file.to_path_buf()), parse(file, text)?, environment)
+    let raw = parse(file, text)?;
+    check(
+        Some(file.to_path_buf()),
+        raw,
+        listing::lines(text),
+        environment,
+    )
 }
 
 /// The settings of the gateway in a box: no file, and of the environment only what is neither a
-/// key nor a place, so that a variable meant for a real ledger cannot lead a rehearsal there.
+/// key nor a place, so that a variable meant for a real ledger cannot lead a rehearsal there, and
+/// nobody is woken by one.
 pub fn load_for_sandbox(
     environment: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> Result<Config> {
     let kept = environment.into_iter().filter(|(name, _)| {
         let name = name.to_string_lossy();
-        let elsewhere = ["LEVY_MERCHANT_", "LEVY_PLATFORM_", "LEVY_LEDGER_"];
+        let elsewhere = [
+            "LEVY_MERCHANT_",
+            "LEVY_PLATFORM_",
+            "LEVY_LEDGER_",
+            "LEVY_METRICS_",
+            "LEVY_NOTIFY_",
+        ];
         !elsewhere.iter().any(|prefix| name.starts_with(prefix))
             && (!name.starts_with("LEVY_GATEWAY_") || name == "LEVY_GATEWAY_TIMEOUT_SECONDS")
     });
-    check(None, Raw::default(), kept)
+    check(None, Raw::default(), BTreeMap::new(), kept)
 }
 
 fn read(path: &Path) -> Result<String> {
@@ -238,18 +293,34 @@ fn parse(path: &Path, text: &str) -> Result<Raw> {
 fn check(
     file: Option<PathBuf>,
     mut raw: Raw,
+    lines: BTreeMap<String, usize>,
     environment: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> Result<Config> {
+    let environment: Vec<(OsString, OsString)> = environment.into_iter().collect();
+    let credentials = environment
+        .iter()
+        .find(|(name, value)| name == CREDENTIALS_DIRECTORY && !value.is_empty())
+        .map(|(_, value)| PathBuf::from(value));
     let base = match file.as_deref().and_then(Path::parent) {
         Some(parent) => parent.to_path_buf(),
         None => PathBuf::new(),
     };
+    let required = raw.batch.require_approval == Some(true);
     let variables = overlay(&mut raw, environment)?;
     let source = Source {
         file: file.clone(),
         base,
         variables,
+        lines,
+        credentials,
     };
+    // Whoever types the command would do away with the second pair of eyes, and nothing would tell of it.
+    if required && raw.batch.require_approval == Some(false) {
+        let words = "the settings file says true, and a variable can't switch that off: unset it, or have \
+                     the file changed";
+        return Err(source.fault("batch", "require_approval", words));
+    }
+    let settings = listing::settings(&mut raw, &source);
     let whole = |key: (&str, &str), value: Option<i64>, default, low, high| {
         source.within(key, value.unwrap_or(default), low, high)
     };
@@ -294,6 +365,8 @@ fn check(
         HOLD_DAYS_MAX,
     )?;
     let result = style(&source, &raw.result)?;
+    let notify = notify::checked(&source, raw.notify)?;
+    let metrics_file = raw.metrics.file.as_ref().map(|f| source.path(f));
     let ledger = ledger_path(&source, raw.ledger.url.as_deref().unwrap_or(LEDGER_DEFAULT))?;
     Ok(Config {
         file,
@@ -306,6 +379,9 @@ fn check(
         require_approval: raw.batch.require_approval.unwrap_or(false),
         hold_days: hold_days as u32,
         result,
+        settings,
+        metrics_file,
+        notify,
         source,
         merchant: raw.merchant,
         platform: raw.platform,
@@ -352,15 +428,12 @@ impl Config {
         self.source.fault(section, name, words)
     }
 
-    /// What a connection needs, complete.
+    /// What a connection needs, but for the platform's keys.
     pub fn connection(&self) -> Result<Connection> {
         let source = &self.source;
         let merchant = &self.merchant;
         let mchid = self.caller()?;
-        let Some(private_key) = &merchant.private_key else {
-            let words = "must name the file of the API private key (apiclient_key.pem)";
-            return Err(source.missing("merchant", "private_key", words));
-        };
+        let private_key = self.private_key()?;
         if merchant.serial_no.is_none() && merchant.certificate.is_none() {
             let words = "must be given, or certificate, which tells it";
             return Err(source.missing("merchant", "serial_no", words));
@@ -375,17 +448,61 @@ impl Config {
         Ok(Connection {
             mchid,
             serial_no: merchant.serial_no.clone(),
-            certificate: merchant.certificate.as_ref().map(|f| source.path(f)),
-            private_key: source.path(private_key),
-            platform: self.platform_keys()?,
+            certificate: self.certificate(),
+            private_key,
+            passphrase: self.passphrase(),
             base_url: base_url.into(),
             standby_url,
             proxy: gateway.proxy.clone().map(Secret::new),
-            ca_file: gateway.ca_file.as_ref().map(|f| source.path(f)),
+            ca_file: gateway.ca_file.as_ref().map(|f| source.key_file(f).path),
         })
     }
 
-    fn platform_keys(&self) -> Result<Vec<PlatformKey>> {
+    /// The file of the caller's private key.
+    pub fn private_key(&self) -> Result<KeyFile> {
+        let Some(file) = &self.merchant.private_key else {
+            let words = "must name the file of the API private key (apiclient_key.pem)";
+            return Err(self.source.missing("merchant", "private_key", words));
+        };
+        Ok(self.source.key_file(file))
+    }
+
+    /// The file of the caller's certificate, if one is given.
+    pub fn certificate(&self) -> Option<PathBuf> {
+        let file = self.merchant.certificate.as_ref();
+        file.map(|file| self.source.key_file(file).path)
+    }
+
+    /// The file with what the private key is encrypted with, if one is given.
+    pub fn passphrase(&self) -> Option<KeyFile> {
+        let file = self.merchant.private_key_passphrase_file.as_ref();
+        file.map(|file| self.source.key_file(file))
+    }
+
+    /// The file of the APIv3 key, if one is given.
+    pub fn api_v3_key(&self) -> Option<KeyFile> {
+        let file = self.merchant.api_v3_key_file.as_ref();
+        file.map(|file| self.source.key_file(file))
+    }
+
+    /// The directory in which relative paths begin.
+    pub fn base(&self) -> &Path {
+        &self.source.base
+    }
+
+    /// Whether any key of the platform is given.
+    pub fn has_platform_keys(&self) -> bool {
+        let platform = &self.platform;
+        let first = [
+            &platform.public_key_id,
+            &platform.public_key,
+            &platform.certificate,
+        ];
+        first.iter().any(|given| given.is_some()) || !platform.keys.is_empty()
+    }
+
+    /// The platform's keys; the first seals.
+    pub fn platform_keys(&self) -> Result<Vec<PlatformKey>> {
         let first = RawPlatformKey {
             public_key_id: self.platform.public_key_id.clone(),
             public_key: self.platform.public_key.clone(),
@@ -403,10 +520,10 @@ impl Config {
         match (&raw.public_key_id, &raw.public_key, &raw.certificate) {
             (Some(id), Some(file), None) => Ok(PlatformKey::PublicKey {
                 id: id.clone(),
-                file: source.path(file),
+                file: source.key_file(file).path,
             }),
             (None, None, Some(file)) => Ok(PlatformKey::Certificate {
-                file: source.path(file),
+                file: source.key_file(file).path,
             }),
             (None, None, None) => {
                 let words = "must be given with public_key, or certificate in place of both";

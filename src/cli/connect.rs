@@ -6,12 +6,14 @@ use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::config::{Config, Connection, PlatformKey};
+use super::config::{Config, Connection, KeyFile, PlatformKey};
 use super::failure::Failure;
 use crate::clock::Clock;
 use crate::gateway::{
-    Client, PlatformKey as Key, PlatformKeys, Settings, Signer, SignerParts, read_private_key_file,
+    self, ApiV3Key, Carrier, CertificateDesk, Client, KeyFault, KeyPart, Passphrase,
+    PlatformKey as Key, PlatformKeys, SecretFile, Settings, Signer, SignerParts,
 };
+use crate::secret::Secret;
 
 /// Bytes of a certificate's or public key's file, at most.
 const PEM_BYTES_MAX: u64 = 1024 * 1024;
@@ -19,30 +21,50 @@ const PEM_BYTES_MAX: u64 = 1024 * 1024;
 /// A client for these settings; it connects to nothing yet.
 pub fn client(config: &Config, clock: Arc<dyn Clock>) -> Result<Arc<Client>, Failure> {
     let connection = config.connection()?;
+    // What is missing in the settings is told before what is wrong with a file.
+    config.platform_keys()?;
     let signer = signer(config, &connection)?;
-    let keys = platform_keys(config, &connection.platform)?;
+    let keys = platform_keys(config)?;
+    let settings = settings(config, connection)?;
+    let client = Client::new(settings, signer, keys, clock)
+        .map_err(|fault| config.fault(fault.setting, &fault.words))?;
+    Ok(Arc::new(client))
+}
+
+/// The way to the gateway, for these settings: no key is looked at.
+pub fn carrier(config: &Config) -> Result<Carrier, Failure> {
+    let carrier = Carrier::new(&settings(config, config.connection()?)?);
+    Ok(carrier.map_err(|fault| config.fault(fault.setting, &fault.words))?)
+}
+
+/// Who asks for the platform's certificates: the caller's keys, and none of the platform.
+pub fn certificate_desk(
+    config: &Config,
+    clock: Arc<dyn Clock>,
+) -> Result<CertificateDesk, Failure> {
+    let signer = signer(config, &config.connection()?)?;
+    Ok(CertificateDesk::new(carrier(config)?, signer, clock))
+}
+
+/// How the gateway is reached.
+fn settings(config: &Config, connection: Connection) -> Result<Settings, Failure> {
     let ca_pem = match &connection.ca_file {
         Some(file) => Some(read(config, "gateway.ca_file", file)?),
         None => None,
     };
-    let settings = Settings {
+    Ok(Settings {
         base_url: connection.base_url,
         standby_url: connection.standby_url,
         timeout: config.timeout,
         proxy: connection.proxy.map(|proxy| proxy.reveal().clone()),
         ca_pem,
         idle_connections_max_per_host: config.max_in_flight as usize,
-    };
-    let client = Client::new(settings, signer, keys, clock)
-        .map_err(|fault| config.fault(fault.setting, &fault.words))?;
-    Ok(Arc::new(client))
+    })
 }
 
-fn signer(config: &Config, connection: &Connection) -> Result<Signer, Failure> {
-    let file = &connection.private_key;
-    let key = read_private_key_file(file).map_err(|fault| {
-        Failure::Config(config.fault("merchant.private_key", &fault.to_string()))
-    })?;
+/// Who signs: merchant number, serial number and private key, checked against each other.
+pub fn signer(config: &Config, connection: &Connection) -> Result<Signer, Failure> {
+    let key = private_key(config)?;
     let certificate = match &connection.certificate {
         Some(file) => Some(read(config, "merchant.certificate", file)?),
         None => None,
@@ -51,11 +73,11 @@ fn signer(config: &Config, connection: &Connection) -> Result<Signer, Failure> {
         mchid: connection.mchid.as_str(),
         serial_no: connection.serial_no.as_deref(),
         certificate_pem: certificate.as_deref(),
-        private_key_pem: &key,
+        private_key_pem: key.plain.reveal(),
     };
     Signer::new(parts).map_err(|fault| {
         // The fault says which of the pieces it is; the files say where to look.
-        let mut files = file.display().to_string();
+        let mut files = connection.private_key.path.display().to_string();
         if let Some(certificate) = &connection.certificate {
             files.push_str(&format!(", {}", certificate.display()));
         }
@@ -63,19 +85,66 @@ fn signer(config: &Config, connection: &Connection) -> Result<Signer, Failure> {
     })
 }
 
-fn platform_keys(config: &Config, given: &[PlatformKey]) -> Result<PlatformKeys, Failure> {
+/// The caller's private key.
+pub struct PrivateKey {
+    /// As its file has it.
+    pub file: SecretFile,
+    /// PEM, not encrypted any more.
+    pub plain: Secret<Vec<u8>>,
+}
+
+/// Reads the caller's private key, and opens it with its passphrase where it is encrypted.
+pub fn private_key(config: &Config) -> Result<PrivateKey, Failure> {
+    let setting = "merchant.private_key";
+    let from = config.private_key()?;
+    let file = read_secret(config, setting, KeyPart::PrivateKey, &from)?;
+    let passphrase = match config.passphrase() {
+        Some(from) => Some(passphrase(config, &from)?),
+        None => None,
+    };
+    let plain = gateway::unlock(file.bytes.reveal(), passphrase.as_ref())
+        .map_err(|fault| in_secret(config, setting, &fault, &from))?;
+    Ok(PrivateKey { file, plain })
+}
+
+fn passphrase(config: &Config, from: &KeyFile) -> Result<Passphrase, Failure> {
+    let setting = "merchant.private_key_passphrase_file";
+    let file = read_secret(config, setting, KeyPart::Passphrase, from)?;
+    Passphrase::parse(file.bytes.reveal()).map_err(|fault| in_secret(config, setting, &fault, from))
+}
+
+/// The APIv3 key, if its file is named.
+pub fn api_v3_key(config: &Config) -> Result<Option<ApiV3Key>, Failure> {
+    let setting = "merchant.api_v3_key_file";
+    let Some(from) = config.api_v3_key() else {
+        return Ok(None);
+    };
+    let file = read_secret(config, setting, KeyPart::ApiV3Key, &from)?;
+    let key = ApiV3Key::parse(file.bytes.reveal())
+        .map_err(|fault| in_secret(config, setting, &fault, &from))?;
+    Ok(Some(key))
+}
+
+fn read_secret(
+    config: &Config,
+    setting: &str,
+    part: KeyPart,
+    from: &KeyFile,
+) -> Result<SecretFile, Failure> {
+    gateway::read_secret_file(part, &from.path, from.keeper)
+        .map_err(|fault| Failure::Config(config.fault(setting, &fault.to_string())))
+}
+
+fn in_secret(config: &Config, setting: &str, fault: &KeyFault, from: &KeyFile) -> Failure {
+    let words = format!("{fault} ({})", from.path.display());
+    Failure::Config(config.fault(setting, &words))
+}
+
+/// Every key of the platform that the settings name.
+pub fn platform_keys(config: &Config) -> Result<PlatformKeys, Failure> {
     let mut keys: Option<PlatformKeys> = None;
-    for one in given {
-        let key = match one {
-            PlatformKey::PublicKey { id, file } => {
-                let pem = read(config, "platform.public_key", file)?;
-                Key::public_key(id, &pem).map_err(|fault| in_file(&fault, file))?
-            }
-            PlatformKey::Certificate { file } => {
-                let pem = read(config, "platform.certificate", file)?;
-                Key::certificate(&pem).map_err(|fault| in_file(&fault, file))?
-            }
-        };
+    for one in config.platform_keys()? {
+        let key = platform_key(config, &one)?;
         match &mut keys {
             None => keys = Some(PlatformKeys::new(key)),
             Some(keys) => keys
@@ -84,6 +153,34 @@ fn platform_keys(config: &Config, given: &[PlatformKey]) -> Result<PlatformKeys,
         }
     }
     keys.ok_or_else(|| Failure::Keys("[platform] no key is given".into()))
+}
+
+/// One key of the platform.
+pub fn platform_key(config: &Config, one: &PlatformKey) -> Result<Key, Failure> {
+    match one {
+        PlatformKey::PublicKey { id, file } => {
+            let pem = read(config, "platform.public_key", file)?;
+            Key::public_key(id, &pem).map_err(|fault| in_file(&fault, file))
+        }
+        PlatformKey::Certificate { file } => {
+            let pem = read(config, "platform.certificate", file)?;
+            Key::certificate(&pem).map_err(|fault| in_file(&fault, file))
+        }
+    }
+}
+
+/// A certificate that a setting names.
+pub fn certificate(
+    config: &Config,
+    setting: &str,
+    part: KeyPart,
+    file: &Path,
+) -> Result<gateway::Certificate, Failure> {
+    let pem = read(config, setting, file)?;
+    gateway::certificate(part, &pem).map_err(|fault| {
+        let words = format!("{fault} ({})", file.display());
+        Failure::Config(config.fault(setting, &words))
+    })
 }
 
 fn in_file(fault: &impl std::fmt::Display, file: &Path) -> Failure {

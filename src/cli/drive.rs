@@ -106,7 +106,7 @@ impl Driver<'_> {
             None => None,
             // Nothing fresh: no order has a number below one.
             Some(0) => Some(OrderId(0)),
-            Some(limit) => ledger.nth_unsent(scope, limit)?,
+            Some(limit) => ledger.nth_unsent(scope, limit, now)?,
         };
         Ok(RunSettings {
             per_merchant_qps: session.config.per_merchant_qps,

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::args::ExportArgs;
 use super::failure::{Exit, Failure};
-use super::run_file::not_ours;
+use super::run_file::{mended, not_ours};
 use super::store::{self, Store};
 use super::target;
 use crate::report::failed::{self, Failed};
@@ -46,6 +46,7 @@ pub fn export(args: &ExportArgs) -> Result<Exit, Failure> {
             say(&format!("{} of them need somebody: {path}", grouped(rows)));
         }
         Failed::Taken(path) => say(&not_ours(&path)),
+        Failed::Mended(path) => say(&mended(&path)),
         Failed::Nobody | Failed::Written(..) => {}
     }
     Ok(Exit::Done)

@@ -38,7 +38,7 @@ pub fn unfreeze(args: &UnfreezeArgs) -> Result<Exit, Failure> {
 
 fn decide(at: &Where, sandbox: bool, decision: &Decision) -> Result<(), Failure> {
     let store = Store::here(at, sandbox)?;
-    let mut ledger = store.open(false)?;
+    let mut ledger = store.open_beside_a_run()?;
     ledger.decide(decision, SystemClock::default().wall())?;
     Ok(())
 }

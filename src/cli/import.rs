@@ -2,25 +2,26 @@
 
 use std::path::Path;
 
+use super::approval;
 use super::args::ImportArgs;
 use super::failure::{Exit, Failure};
-use super::freeze::person;
 use super::store::{Store, sandbox_beside};
-use crate::batch::{ControlTotals, Fault, InputRow, Rules, digest_of};
+use crate::batch::{ControlTotals, Deduction, Fault, InputRow, Rules, digest_of};
 use crate::clock::{Clock, SystemClock};
 use crate::ledger::lock::RunLock;
 use crate::ledger::{Admit, Environment, Imported};
+use crate::order::yuan;
 use crate::report::progress::say;
 use crate::report::summary::grouped;
 use crate::worker::intake::{Terms, Watcher, stage};
 
 /// Takes a history over, whole or not at all.
 pub fn import(args: &ImportArgs) -> Result<Exit, Failure> {
-    let by = person(&args.by)?;
     let store = match args.sandbox {
         true => Store::sandbox(&args.at, &sandbox_beside(&args.file))?,
         false => Store::real(&args.at)?,
     };
+    let by = approval::two(&store.config, &args.by, args.approved_by.as_deref())?;
     let digest = digest_of(&args.file)?;
     let _lock = RunLock::take(&store.path)?;
     let mut ledger = store.open(false)?;
@@ -43,6 +44,9 @@ pub fn import(args: &ImportArgs) -> Result<Exit, Failure> {
     let mut desk = Desk {
         name: args.file.display().to_string(),
         faults: 0,
+        amount_fen_max: store.config.amount_fen_max,
+        unknown_fen: 0,
+        above: 0,
     };
     ledger.stage_clear()?;
     let staged = stage(&mut *ledger, &args.file, Some(digest), &terms, &mut desk);
@@ -51,7 +55,11 @@ pub fn import(args: &ImportArgs) -> Result<Exit, Failure> {
             for warning in staged.warnings {
                 say(&format!("{}: warning: {warning}", desk.name));
             }
-            ledger.import(&staged.head, &by, at, terms.hold_days)?
+            if let Err(failure) = desk.ceilings(store.config.total_fen_max) {
+                let _ = ledger.stage_clear();
+                return Err(failure);
+            }
+            ledger.import(&staged.head, &*by, at, terms.hold_days)?
         }
         Err(fault) => {
             let _ = ledger.stage_clear();
@@ -60,11 +68,7 @@ pub fn import(args: &ImportArgs) -> Result<Exit, Failure> {
     };
     desk.ledgers(&imported);
     if desk.faults > 0 {
-        return Err(Failure::Usage(format!(
-            "{}: {} faults; nothing was taken over. Mend the rows and give the file again",
-            desk.name,
-            grouped(desk.faults)
-        )));
+        return Err(desk.refusal());
     }
     if !args.quiet {
         say(&told(&args.file, &imported));
@@ -76,12 +80,26 @@ pub fn import(args: &ImportArgs) -> Result<Exit, Failure> {
 struct Desk {
     name: String,
     faults: u64,
+    amount_fen_max: u64,
+    /// What would be submitted, since the other tool does not know what became of it: a number that was
+    /// never sent is a deduction then.
+    unknown_fen: u128,
+    /// Rows of that kind above the ceiling.
+    above: u64,
 }
 
 impl Watcher for Desk {
     fn row(&mut self, row: &InputRow) {
         for fault in row.outcome.as_ref().err().into_iter().flatten() {
             self.fault(fault);
+        }
+        if let Ok(deduction) = &row.outcome
+            && deduction
+                .past
+                .as_ref()
+                .is_some_and(|past| past.outcome.is_none())
+        {
+            self.unknown(row.line, deduction);
         }
     }
 
@@ -94,6 +112,48 @@ impl Desk {
     fn fault(&mut self, fault: &Fault) {
         self.faults += 1;
         say(&fault.in_file(&self.name));
+    }
+
+    fn unknown(&mut self, line: u64, deduction: &Deduction) {
+        let fen = deduction.content.amount.get();
+        self.unknown_fen += u128::from(fen);
+        if fen <= self.amount_fen_max {
+            return;
+        }
+        self.above += 1;
+        let no = deduction.no.as_ref().map_or("", |no| no.as_str());
+        let what = format!(
+            "asks for {fen} fen and its end is not known, so that it is submitted; the configured ceiling is \
+             {} fen",
+            self.amount_fen_max
+        );
+        let hint = "find out what became of it, or have the ceiling raised";
+        self.fault(&Fault::of_number(line, no, what, hint.into()));
+    }
+
+    /// The ceilings of new deductions, for what is submitted: a person's word is none less to ask of.
+    fn ceilings(&self, total_fen_max: Option<u64>) -> Result<(), Failure> {
+        if self.above > 0 {
+            return Err(self.refusal());
+        }
+        match total_fen_max {
+            Some(most) if self.unknown_fen > u128::from(most) => Err(Failure::Usage(format!(
+                "{}: its rows whose end is not known add up to {} yuan, and a file may ask for {} at most \
+                 ([limits] total_fen_max): nothing was taken over; split it, or have the ceiling raised",
+                self.name,
+                yuan(self.unknown_fen),
+                yuan(u128::from(most))
+            ))),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn refusal(&self) -> Failure {
+        Failure::Usage(format!(
+            "{}: {} faults; nothing was taken over. Mend the rows and give the file again",
+            self.name,
+            grouped(self.faults)
+        ))
     }
 
     /// What only the ledger knows.

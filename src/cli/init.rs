@@ -3,6 +3,7 @@
 
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -26,8 +27,14 @@ pub fn init(args: &InitArgs) -> Result<Exit, Failure> {
     let file = args.at.config.clone().unwrap_or_else(default);
     if write_example(&file)? {
         say(&format!(
-            "{file}: an example, written just now. Fill in your merchant number and keys, then give \
-             `levy init` again: it checks them and makes the ledger.",
+            "{file}: an example, written just now, with a comment at each setting. To fill in:\n  \
+             [merchant] mchid         your merchant number\n  \
+             [merchant] certificate   apiclient_cert.pem, from your API certificate's archive\n  \
+             [merchant] private_key   apiclient_key.pem, from there too; chmod 600\n  \
+             [platform] public_key_id, public_key\n                           \
+             WeChat Pay's public key and its id, from the merchant platform; or, with\n                           \
+             api_v3_key_file set and both taken out, `levy keys fetch` downloads certificates\n\
+             Then give `levy init` again: it checks them and makes the ledger.",
             file = file.display()
         ));
         return Ok(Exit::Done);
@@ -51,13 +58,14 @@ pub fn init(args: &InitArgs) -> Result<Exit, Failure> {
              up, and never put an old copy back."
         )),
     }
-    say("next: levy check FILE, then levy run FILE --limit 10 for a first night");
+    say("next: levy doctor, then levy check FILE, then levy run FILE --limit 10 for a first night");
     Ok(Exit::Done)
 }
 
 /// Whether there was none, and one was written.
 fn write_example(file: &Path) -> Result<bool, Failure> {
-    match OpenOptions::new().write(true).create_new(true).open(file) {
+    let mut new = OpenOptions::new();
+    match new.write(true).create_new(true).mode(0o600).open(file) {
         Err(e) if e.kind() == ErrorKind::AlreadyExists => Ok(false),
         Err(e) => Err(anyhow::Error::new(e)
             .context(file.display().to_string())

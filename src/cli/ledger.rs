@@ -10,13 +10,14 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use serde_json::json;
 
-use super::args::{BackupArgs, LedgerArgs, LedgerCommand, VerifyArgs};
+use super::args::{BackupArgs, LedgerArgs, LedgerCommand, UpgradeArgs, VerifyArgs};
 use super::failure::{Exit, Failure};
 use super::import::import;
 use super::restored::restored;
 use super::status::print;
 use super::store::Store;
 use crate::clock::{Clock, SystemClock};
+use crate::ledger::lock::RunLock;
 use crate::ledger::{Audit, LedgerError, SqliteLedger};
 use crate::report::progress::say;
 use crate::report::summary::grouped;
@@ -29,6 +30,7 @@ pub fn ledger(args: &LedgerArgs) -> Result<Exit, Failure> {
     match &args.command {
         LedgerCommand::Verify(args) => verify(args),
         LedgerCommand::Backup(args) => backup(args),
+        LedgerCommand::Upgrade(args) => upgrade(args),
         LedgerCommand::Import(args) => import(args),
         LedgerCommand::Restored(args) => restored(args),
     }
@@ -98,6 +100,21 @@ fn audit_json(audit: &Audit) -> serde_json::Value {
         "wrong": audit.wrong,
         "lanes": lanes,
     })
+}
+
+/// Opening it with the lock is all that there is to do.
+fn upgrade(args: &UpgradeArgs) -> Result<Exit, Failure> {
+    let store = Store::here(&args.at, args.sandbox)?;
+    let _lock = RunLock::take(&store.path)?;
+    store.open(false)?;
+    if !args.quiet {
+        say(&format!(
+            "{}: up to date with this levy; nothing was sent. If it is a backup that was put back, `levy \
+             ledger restored` comes before any run",
+            store.path.display()
+        ));
+    }
+    Ok(Exit::Done)
 }
 
 fn backup(args: &BackupArgs) -> Result<Exit, Failure> {

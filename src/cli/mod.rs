@@ -8,15 +8,20 @@ pub mod cancel;
 pub mod check;
 pub mod config;
 pub mod connect;
+pub mod doctor;
 mod drive;
 pub mod export;
 pub mod failure;
 pub mod freeze;
+mod herald;
 pub mod import;
 pub mod init;
+pub mod keys;
 pub mod ledger;
+pub mod manual;
 pub mod plan;
 pub mod reconcile;
+pub mod report;
 pub mod rerun;
 pub mod resolve;
 pub mod restored;
@@ -63,6 +68,7 @@ fn command(command: &Command) -> Exit {
         Command::Plan(args) => ended(plan::plan(args)),
         Command::Approve(args) => ended(plan::approve(args)),
         Command::Export(args) => ended(export::export(args)),
+        Command::Report(args) => ended(report::report(args)),
         Command::Cancel(args) => ended(cancel::cancel(args)),
         Command::Status(args) => ended(status::status(args)),
         Command::Show(args) => ended(status::show(args)),
@@ -72,7 +78,12 @@ fn command(command: &Command) -> Exit {
         Command::Ledger(args) => ended(ledger::ledger(args)),
         Command::Template(args) => ended(template::template_file(args)),
         Command::Init(args) => ended(init::init(args)),
+        Command::Doctor(args) => doctor::doctor(args),
+        Command::Keys(args) => ended(keys::keys(args)),
+        Command::Notify(args) => ended(herald::notify(args)),
         Command::Sandbox(args) => ended(sandbox::sandbox(args)),
+        Command::Completions(args) => ended(manual::completions(args)),
+        Command::Man(args) => ended(manual::man(args)),
     }
 }
 

@@ -14,8 +14,8 @@ use super::failure::{Exit, Failure};
 use super::run_file::{Desk, expected, terms};
 use super::session::make_directory;
 use super::status::print;
-use super::store::{Store, sandbox_beside};
-use crate::batch::digest_of;
+use super::store::{SANDBOX_DIR, Store, sandbox_beside};
+use crate::batch::{Encoding, digest_of};
 use crate::clock::{Clock, SystemClock};
 use crate::ledger::lock::RunLock;
 use crate::ledger::{Decision, FilePlan, Ledger, NewPlan, Person, PlanKey};
@@ -34,7 +34,9 @@ pub fn plan(args: &PlanArgs) -> Result<Exit, Failure> {
     let store = match args.sandbox {
         true => {
             let dir = sandbox_beside(&args.file);
-            make_directory(&dir)?;
+            if args.at.ledger.is_none() {
+                make_directory(&dir)?;
+            }
             Store::sandbox(&args.at, &dir)?
         }
         false => Store::real(&args.at)?,
@@ -65,7 +67,11 @@ pub fn plan(args: &PlanArgs) -> Result<Exit, Failure> {
     let clean = accepted.invalid == 0 && accepted.conflicts == 0 && accepted.held == 0;
     let exit = if clean { Exit::Done } else { Exit::NeedsPerson };
     let required = store.config.require_approval;
-    let next = next(&plan, required, &options(&args.at, args.sandbox));
+    let next = next(
+        &plan,
+        required,
+        &options(&args.at, args.sandbox, &store.path),
+    );
     tell(&plan, Some(&next), args.json, args.quiet, exit);
     Ok(exit)
 }
@@ -90,6 +96,8 @@ fn planned(
         head: &staged.head,
         path: path.as_deref().and_then(Path::to_str),
         by,
+        encoding: terms.rules.encoding.map(Encoding::as_str),
+        accept_digits: terms.rules.accept_digits,
     };
     Ok(ledger.plan(&new, terms.at, terms.hold_days)?)
 }
@@ -97,14 +105,14 @@ fn planned(
 /// Says yes to a plan that somebody else has made.
 pub fn approve(args: &ApproveArgs) -> Result<Exit, Failure> {
     let store = Store::here(&args.at, args.sandbox)?;
-    let mut ledger = store.open(false)?;
+    let mut ledger = store.open_beside_a_run()?;
     let decision = Decision::Approve {
         plan: args.plan,
         by: args.by.clone(),
     };
     ledger.decide(&decision, SystemClock::default().wall())?;
     if let Some(plan) = ledger.find_plan(PlanKey::Id(args.plan))? {
-        let options = options(&args.at, args.sandbox);
+        let options = options(&args.at, args.sandbox, &store.path);
         let next = next(&plan, store.config.require_approval, &options);
         match args.quiet && !args.json {
             true => {}
@@ -125,13 +133,17 @@ fn user() -> Result<Person, Failure> {
     Person::parse(&name).map_err(|fault| Failure::Usage(format!("USER {fault}: give --by NAME")))
 }
 
-/// The options that lead to the same ledger again.
-fn options(at: &Where, sandbox: bool) -> String {
+/// The options that lead to the same ledger again, wherever its file lies.
+pub fn options(at: &Where, sandbox: bool, path: &Path) -> String {
     let mut text = String::new();
     if let Some(config) = &at.config {
         text.push_str(&format!(" --config {}", config.display()));
     }
-    if let Some(ledger) = &at.ledger {
+    // The ledger of the box of another directory is found by its name alone.
+    let real = |path: &Path| path.canonicalize().ok();
+    let elsewhere = sandbox && path.parent().and_then(real) != real(Path::new(SANDBOX_DIR));
+    let ledger = at.ledger.as_deref().or(elsewhere.then_some(path));
+    if let Some(ledger) = ledger {
         text.push_str(&format!(" --ledger {}", ledger.display()));
     }
     if sandbox {

@@ -13,7 +13,8 @@ use super::args::{OnlyDead, RerunArgs};
 use super::drive::{Driver, Hands, at_hand};
 use super::export::sandbox_directory;
 use super::failure::{Exit, Failure};
-use super::run::{Told, driver, refuse, tell};
+use super::herald::Herald;
+use super::run::{Told, driver, refuse};
 use super::run_file::{Ended, afterwards, taken_in, terms};
 use super::session::Session;
 use super::target;
@@ -39,9 +40,10 @@ pub fn rerun(args: &RerunArgs) -> Exit {
             Err(failure) => refuse(&args.drive, &[file], &failure, started_at),
         };
     }
+    let mut herald = Herald::begin("rerun", &args.drive);
     let (mut session, driver, asked, place) = match open(args) {
         Ok(opened) => opened,
-        Err(failure) => return refuse(&args.drive, &[file], &failure, started_at),
+        Err(failure) => return herald.refuse(&[file], &failure),
     };
     let mut ended = Ended::new();
     let mut desk = Desk { args, driver };
@@ -59,9 +61,10 @@ pub fn rerun(args: &RerunArgs) -> Exit {
         started_at,
         finished_at: session.clock.wall(),
     };
-    tell(&args.drive, &told, &ended);
+    herald.tell(&told, &ended);
+    let exit = herald.end(ended.exit, Some(&mut session));
     session.close();
-    ended.exit
+    exit
 }
 
 /// What was asked for.

@@ -1,8 +1,8 @@
 //! `levy ledger restored`: the ledger came back from a backup, and has forgotten what happened since.
 
+use super::approval;
 use super::args::RestoredArgs;
 use super::failure::{Exit, Failure};
-use super::freeze::person;
 use super::store::Store;
 use crate::batch::read_time;
 use crate::clock::{Clock, SystemClock, WallMs};
@@ -16,14 +16,14 @@ const BATCHES_NAMED_MAX: usize = 20;
 
 /// Tells the ledger, and says what is to be done next.
 pub fn restored(args: &RestoredArgs) -> Result<Exit, Failure> {
-    let by = person(&args.by)?;
     let at = SystemClock::default().wall();
     let since = read_time(args.since.trim(), at)
         .map_err(|(what, hint)| Failure::Usage(format!("--since {what}: {hint}")))?;
     let store = Store::here(&args.at, args.sandbox)?;
+    let by = approval::two(&store.config, &args.by, args.approved_by.as_deref())?;
     let _lock = RunLock::take(&store.path)?;
     let mut ledger = store.open(false)?;
-    let restored = ledger.restored(since, &by, at)?;
+    let restored = ledger.restored(since, &*by, at)?;
     if !args.quiet {
         say(&told(&restored, since, at));
     }

@@ -7,12 +7,13 @@ use super::args::ResumeArgs;
 use super::drive::{Driver, Hands, at_hand, expiring};
 use super::export::sandbox_directory;
 use super::failure::{Exit, Failure};
-use super::run::{Told, driver, refuse, tell};
+use super::herald::Herald;
+use super::run::{Told, driver};
 use super::run_file::{Ended, afterwards};
 use super::session::Session;
 use super::target::{self, Found};
-use crate::clock::{Clock, SystemClock};
-use crate::ledger::{Ledger, Scope};
+use crate::clock::Clock;
+use crate::ledger::{Ledger, Scope, Unsent};
 use crate::report::progress::say;
 use crate::report::result::Place;
 use crate::report::summary::{grouped, table};
@@ -20,10 +21,11 @@ use crate::worker::errand::{self, Outcome};
 
 /// Resumes, and tells what became of it.
 pub fn resume(args: &ResumeArgs) -> Exit {
-    let started_at = SystemClock::default().wall();
+    let mut herald = Herald::begin("resume", &args.drive);
+    let started_at = herald.started_at();
     let (mut session, opened) = match open(args) {
         Ok(opened) => opened,
-        Err(failure) => return refuse(&args.drive, &[None], &failure, started_at),
+        Err(failure) => return herald.refuse(&[None], &failure),
     };
     let Opened {
         mut driver,
@@ -48,9 +50,10 @@ pub fn resume(args: &ResumeArgs) -> Exit {
         started_at,
         finished_at: session.clock.wall(),
     };
-    tell(&args.drive, &told, &ended);
+    herald.tell(&told, &ended);
+    let exit = herald.end(ended.exit, Some(&mut session));
     session.close();
-    ended.exit
+    exit
 }
 
 struct Opened<'a> {
@@ -104,11 +107,15 @@ fn batch(
     found: &Found,
     ended: &mut Ended,
 ) -> Result<(), Failure> {
-    approval::may_go_on(session, &found.batch)?;
-    let scope = Scope::Batch(found.batch.id);
+    let approved = approval::may_go_on(session, &found.batch);
+    let scope = match &approved {
+        Ok(()) => Scope::Batch(found.batch.id),
+        // What was sent comes to its end whoever approved it.
+        Err(_) => Scope::OpenOf(found.batch.id, Unsent::Reissues),
+    };
     let work = driver.work(session, scope)?;
     if driver.idle(work) {
-        return Ok(());
+        return approved;
     }
     let words = |ledger: &mut dyn Ledger| {
         let totals = ledger.totals(found.batch.id)?;
@@ -121,11 +128,11 @@ fn batch(
     };
     if !driver.may_send(session, words)? {
         say("nothing was sent");
-        return Ok(());
+        return approved;
     }
     ended.report = driver.go(session, scope)?;
     ended.take_alerts();
-    Ok(())
+    approved
 }
 
 /// Every open order of the ledger: those near the end of their window in a first run.

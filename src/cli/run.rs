@@ -10,6 +10,7 @@ use super::approval;
 use super::args::{DriveArgs, FirstArgs, RunArgs, TimeOfDay};
 use super::drive::Driver;
 use super::failure::{Exit, Failure};
+use super::herald::Herald;
 use super::run_file::{Course, Ended};
 use super::session::{self, Session};
 use crate::clock::{Clock, SystemClock, WallMs};
@@ -29,10 +30,10 @@ pub fn runtime() -> Result<Runtime, Failure> {
 
 /// Runs every file and tells what became of it; the worst of them is the exit.
 pub fn run(args: &RunArgs) -> Exit {
-    let started_at = SystemClock::default().wall();
+    let mut herald = Herald::begin("run", &args.drive);
     let files = match approval::files(args) {
         Ok(files) => files,
-        Err(failure) => return refused(args, &args.files, &failure, started_at),
+        Err(failure) => return refused(herald, &args.files, &failure),
     };
     let opened = places(args, &files).and_then(|places| {
         let dir = match args.drive.sandbox {
@@ -49,7 +50,7 @@ pub fn run(args: &RunArgs) -> Exit {
     });
     let (mut session, driver, places) = match opened {
         Ok(opened) => opened,
-        Err(failure) => return refused(args, &files, &failure, started_at),
+        Err(failure) => return refused(herald, &files, &failure),
     };
     let mut course = Course {
         driver,
@@ -67,9 +68,10 @@ pub fn run(args: &RunArgs) -> Exit {
             started_at,
             finished_at: session.clock.wall(),
         };
-        tell(&args.drive, &told, &ended);
+        herald.tell(&told, &ended);
         exit = exit.worse(ended.exit);
     }
+    let exit = herald.end(exit, Some(&mut session));
     session.close();
     exit
 }
@@ -155,9 +157,9 @@ fn next_time(
 }
 
 /// Nothing was opened, so nothing was sent: every file says why.
-fn refused(args: &RunArgs, files: &[PathBuf], failure: &Failure, started_at: WallMs) -> Exit {
+fn refused(herald: Herald<'_>, files: &[PathBuf], failure: &Failure) -> Exit {
     let files: Vec<Option<&Path>> = files.iter().map(|f| Some(f.as_path())).collect();
-    refuse(&args.drive, &files, failure, started_at)
+    herald.refuse(&files, failure)
 }
 
 /// The same for any command that drives orders.
@@ -203,41 +205,45 @@ pub struct Told<'a> {
     pub finished_at: WallMs,
 }
 
+impl Told<'_> {
+    /// All of it; `words` say what was wrong, if anything was.
+    pub fn summary<'a>(&'a self, ended: &'a Ended, words: &'a str) -> Summary<'a> {
+        let place = self.place.filter(|_| ended.written);
+        Summary {
+            file: self.file,
+            batch: ended.batch.as_ref(),
+            totals: ended.totals.as_ref(),
+            report: ended.report.as_ref(),
+            reissued: ended.reissued.as_ref(),
+            expiring: ended.expiring.as_ref(),
+            alerts: &ended.alerts,
+            started_at: self.started_at,
+            finished_at: self.finished_at,
+            journal_head: ended.journal_head,
+            result: place.map(Place::path),
+            failed: ended.failed.as_deref(),
+            error: (!words.is_empty()).then_some(words),
+            exit_code: ended.exit.code(),
+        }
+    }
+}
+
 /// Tells people and scripts what became of it.
-pub fn tell(args: &DriveArgs, told: &Told<'_>, ended: &Ended) {
-    let words: Vec<String> = ended.failures.iter().map(ToString::to_string).collect();
-    let words = words.join("; ");
-    let place = told.place.filter(|_| ended.written);
-    let summary = Summary {
-        file: told.file,
-        batch: ended.batch.as_ref(),
-        totals: ended.totals.as_ref(),
-        report: ended.report.as_ref(),
-        reissued: ended.reissued.as_ref(),
-        expiring: ended.expiring.as_ref(),
-        alerts: &ended.alerts,
-        started_at: told.started_at,
-        finished_at: told.finished_at,
-        journal_head: ended.journal_head,
-        result: place.map(Place::path),
-        failed: ended.failed.as_deref(),
-        error: (!words.is_empty()).then_some(&words),
-        exit_code: ended.exit.code(),
-    };
-    let name = summary::name(&summary);
-    match (args.quiet, summary::wrong(&summary)) {
-        (false, _) => say(summary::human(&summary).trim_end()),
+pub fn tell(args: &DriveArgs, summary: &Summary<'_>) {
+    let name = summary::name(summary);
+    match (args.quiet, summary::wrong(summary)) {
+        (false, _) => say(summary::human(summary).trim_end()),
         (true, wrong) => {
             if !wrong.is_empty() {
                 say(&format!("{name}: error: {wrong}"));
             }
-            if let Some(words) = ended.expiring.as_ref().and_then(summary::windows) {
+            if let Some(words) = summary.expiring.and_then(summary::windows) {
                 say(&words);
             }
         }
     }
     if args.json {
-        print(&summary::json(&summary));
+        print(&summary::json(summary));
     }
 }
 

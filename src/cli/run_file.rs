@@ -7,12 +7,14 @@ use super::args::{ExpectArgs, FileArgs};
 use super::config::Config;
 use super::drive::{Driver, at_hand, expiring, lost};
 use super::failure::{Exit, Failure};
+use super::plan;
 use super::rerun;
 use super::session::Session;
 use crate::batch::{AddedUp, ControlTotals, Encoding, Form, InputRow, Rules, digest_of};
 use crate::clock::{Clock, WallMs};
 use crate::ledger::{
     Accepted, Admit, Batch, Environment, Expiring, JournalHead, Ledger, Scope, Tally, Totals,
+    Unsent,
 };
 use crate::report::failed::{self, Failed};
 use crate::report::progress::say;
@@ -138,6 +140,23 @@ impl Course<'_> {
         ended
     }
 
+    /// Does a batch without its file, as far as that goes: no result is written.
+    pub fn batch(&mut self, session: &mut Session, batch: Batch) -> Ended {
+        let mut ended = Ended::new();
+        if self.halted.is_some() {
+            let words = "not begun, since the run before it was stopped";
+            ended.fail(Failure::Stopped(words.into()));
+        } else {
+            if let Err(failure) = self.run(session, &batch, &mut ended) {
+                ended.fail(failure);
+            }
+            afterwards(session, &batch, None, &mut ended);
+            self.halt(&ended);
+        }
+        ended.batch = Some(batch);
+        ended
+    }
+
     fn halt(&mut self, ended: &Ended) {
         // A cell that no workbook takes breaks nothing for the other files.
         let content =
@@ -166,10 +185,26 @@ impl Course<'_> {
         batch: &Batch,
         ended: &mut Ended,
     ) -> Result<(), Failure> {
-        if at_hand(&mut session.ledger)?.reissues_asked(batch.id)? > 0 {
-            return rerun::as_asked(&mut self.driver, session, batch, ended);
-        }
-        let scope = Scope::Batch(batch.id);
+        let approved = approval::may_go_on(session, batch);
+        let scope = match &approved {
+            Ok(()) if at_hand(&mut session.ledger)?.reissues_asked(batch.id)? > 0 => {
+                return rerun::as_asked(&mut self.driver, session, batch, ended);
+            }
+            Ok(()) => Scope::Batch(batch.id),
+            // What was sent comes to its end whoever approved it.
+            Err(_) => Scope::OpenOf(batch.id, Unsent::Reissues),
+        };
+        self.drive(session, batch, scope, ended)?;
+        approved
+    }
+
+    fn drive(
+        &mut self,
+        session: &mut Session,
+        batch: &Batch,
+        scope: Scope,
+        ended: &mut Ended,
+    ) -> Result<(), Failure> {
         let work = self.driver.work(session, scope)?;
         if self.driver.idle(work) {
             return Ok(());
@@ -202,19 +237,9 @@ pub fn taken_in(
     driver: &Driver<'_>,
 ) -> Result<Batch, Failure> {
     let digest = digest_of(file)?;
-    let terms = Terms {
-        expected,
-        ..terms(
-            taking,
-            &session.config,
-            session.environment,
-            session.clock.wall(),
-        )
-    };
     let mut desk = Desk::new(file, session.stop.clone());
     let known = at_hand(&mut session.ledger)?.find_batch(&digest)?;
     if let Some(batch) = known {
-        approval::may_go_on(session, &batch)?;
         let ledger = at_hand(&mut session.ledger)?;
         let totals = ledger.totals(batch.id)?;
         let added_up = AddedUp {
@@ -234,18 +259,23 @@ pub fn taken_in(
         return Ok(batch);
     }
     let admit = approval::approved(session, &digest)?;
-    let terms = Terms { admit, ..terms };
+    let taking = approval::as_planned(session, admit, taking)?;
+    let at = session.clock.wall();
+    let terms = Terms {
+        expected,
+        admit,
+        ..terms(taking, &session.config, session.environment, at)
+    };
     let ledger = at_hand(&mut session.ledger)?;
     let taken = take_in(ledger, file, Some(digest), &terms, &mut desk);
     let intake = match taken {
         Ok(intake) => intake,
         Err(fault) => {
+            let args = driver.args;
+            let options = plan::options(&args.at, args.sandbox, &session.ledger_path);
+            let fault = fault.into();
             return Err(approval::next_step(
-                session,
-                file,
-                &digest,
-                admit,
-                fault.into(),
+                session, file, &digest, admit, fault, &options,
             ));
         }
     };
@@ -347,6 +377,7 @@ fn failed_rows(ledger: &mut dyn Ledger, batch: &Batch, place: &Place, ended: &mu
         Ok(Failed::Nobody) => {}
         Ok(Failed::Written(path, _)) => ended.failed = Some(path),
         Ok(Failed::Taken(path)) => say(&not_ours(&path)),
+        Ok(Failed::Mended(path)) => say(&mended(&path)),
         Err(fault) => ended.fail(fault.into()),
     }
 }
@@ -356,6 +387,16 @@ pub fn not_ours(path: &Path) -> String {
     format!(
         "the rows that need somebody are in the result alone: {} is another file; move it away, and \
          `levy export` writes them there",
+        path.display()
+    )
+}
+
+/// A failed file that somebody has changed, and nobody has run.
+pub fn mended(path: &Path) -> String {
+    format!(
+        "{} was changed since levy wrote it, and not run: it is left as it is, and the rows that need \
+         somebody are in the result alone. Save it under another name, and run or drop that; once it is \
+         gone from here, `levy export` writes the rows anew",
         path.display()
     )
 }

@@ -8,13 +8,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
-use super::args::{SandboxArgs, SandboxLimit, SandboxTuning};
+use super::args::{RotationStep, SandboxArgs, SandboxLimit, SandboxTuning};
 use super::failure::{Exit, Failure};
 use super::signals;
 use super::store::SANDBOX_CALLER;
 use crate::ledger::LedgerError;
 use crate::report::progress::say;
-use crate::sandbox::{self, Material, SandboxFault};
+use crate::sandbox::{self, Material, Rotation, SandboxFault};
 
 /// The first line of the settings that `levy sandbox` writes, and writes over.
 const MARK: &str = "# Written by levy sandbox; written anew at its every start.";
@@ -23,6 +23,11 @@ const MARK: &str = "# Written by levy sandbox; written anew at its every start."
 pub fn sandbox(args: &SandboxArgs) -> Result<Exit, Failure> {
     let options = sandbox::Options {
         record_request: args.record.clone(),
+        rotation: match args.rotation {
+            None => Rotation::Off,
+            Some(RotationStep::Announced) => Rotation::Announced,
+            Some(RotationStep::Signing) => Rotation::Signing,
+        },
         ..options(&args.dir, Some(args.listen), &args.tuning)?
     };
     let runtime = super::run::runtime()?;
@@ -137,6 +142,7 @@ fn settings(material: &Material, base_url: &str) -> Result<String, Failure> {
 mchid = {mchid}
 certificate = {certificate}
 private_key = {private_key}
+api_v3_key_file = {api_v3_key}
 [platform]
 public_key_id = {public_key_id}
 public_key = {public_key}
@@ -148,6 +154,7 @@ url = \"levy.db\"
         mchid = toml::Value::from(material.mchid.as_str()),
         certificate = path(&material.certificate)?,
         private_key = path(&material.private_key)?,
+        api_v3_key = path(&material.api_v3_key)?,
         public_key_id = toml::Value::from(material.public_key_id.as_str()),
         public_key = path(&material.public_key)?,
         base_url = toml::Value::from(base_url),

@@ -11,6 +11,7 @@ use super::target;
 use crate::clock::{Clock, SystemClock, WallMs};
 use crate::ledger::{OverviewAsk, PlanKey};
 use crate::order::OrderNo;
+use crate::report::progress::{columns, fitted};
 use crate::report::{status, story};
 use crate::worker::limits::WINDOW_MS;
 
@@ -70,12 +71,13 @@ pub fn show(args: &ShowArgs) -> Result<Exit, Failure> {
 }
 
 /// The window's clock: the later of this machine's and the latest that the gateway signed.
-fn later(signed_at: Option<WallMs>) -> WallMs {
+pub(super) fn later(signed_at: Option<WallMs>) -> WallMs {
     let now = SystemClock::default().wall();
     signed_at.map_or(now, |signed| signed.max(now))
 }
 
 /// On stdout. A reader that went away is no failure.
 pub(super) fn print(text: &str) {
-    let _ = writeln!(std::io::stdout(), "{}", text.trim_end());
+    let out = std::io::stdout();
+    let _ = writeln!(&out, "{}", fitted(text.trim_end(), columns(&out)));
 }

@@ -66,15 +66,25 @@ impl Store {
         }
     }
 
-    /// Opens the ledger to write in it; its lock is the caller's business.
+    /// Opens the ledger to write in it, and brings one that an older levy made up to date; the caller has
+    /// its lock.
     pub fn open(&self, create: bool) -> Result<Box<dyn Ledger>, Failure> {
-        let options = OpenOptions {
+        Ok(Box::new(SqliteLedger::open(&self.options(create)?)?))
+    }
+
+    /// Opens the ledger to write in it beside a run, without its lock.
+    pub fn open_beside_a_run(&self) -> Result<Box<dyn Ledger>, Failure> {
+        let options = self.options(false)?;
+        Ok(Box::new(SqliteLedger::open_beside_a_run(&options)?))
+    }
+
+    fn options(&self, create: bool) -> Result<OpenOptions, Failure> {
+        Ok(OpenOptions {
             path: self.path.clone(),
             binding: self.binding()?,
             create,
             allow_network_file_system: self.force_network_file_system,
-        };
-        Ok(Box::new(SqliteLedger::open(&options)?))
+        })
     }
 
     /// Opens the ledger to look at it.

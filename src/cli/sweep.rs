@@ -4,6 +4,7 @@
 //! `processing/` goes first, then the folder's finished files by name, one at a time: claimed, run as
 //! `levy run` runs it, and put where it belongs.
 
+mod turns;
 mod watch;
 
 use std::collections::BTreeSet;
@@ -11,16 +12,18 @@ use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
 use super::args::{ExpectArgs, FirstArgs, SweepArgs};
+use super::drive::at_hand;
 use super::failure::{Exit, Failure};
-use super::run::{Told, driver, refuse, tell};
+use super::herald::Herald;
+use super::run::{Told, driver};
 use super::run_file::{Course, Ended, Halt};
 use super::session::Session;
 use super::store::{SANDBOX_CALLER, SANDBOX_DIR};
 use crate::batch::{FileFaultKind, digest_of};
-use crate::clock::{Clock, SystemClock};
+use crate::clock::Clock;
 use crate::inbox::{
-    self, Folder, Found, InboxFault, Listing, Missed, Outcome, Receipt, Shelf, Slot, Stage, Stamp,
-    Terms, Verdict,
+    self, Begun, Folder, Found, InboxFault, Listing, Missed, Outcome, Receipt, Shelf, Slot, Stage,
+    Stamp, Terms, Verdict,
 };
 use crate::ledger::{Environment, LedgerError};
 use crate::report::progress::say;
@@ -49,7 +52,7 @@ struct Passed {
 /// One look at the folder, and all that it leads to. `idle` has listened for signals until now, and
 /// does so again afterwards.
 fn pass(args: &SweepArgs, memory: &mut Memory, idle: &mut Option<Idle>) -> Passed {
-    let started_at = SystemClock::default().wall();
+    let herald = Herald::begin("sweep", &args.drive);
     let first = FirstArgs {
         until: args.until,
         limit: args.limit,
@@ -65,7 +68,7 @@ fn pass(args: &SweepArgs, memory: &mut Memory, idle: &mut Option<Idle>) -> Passe
         Err(failure) => {
             // A folder that is watched says it once.
             let exit = match memory.is_news("", &failure.to_string()) {
-                true => refuse(&args.drive, &[Some(&args.dir)], &failure, started_at),
+                true => herald.refuse(&[Some(&args.dir)], &failure),
                 false => failure.exit(),
             };
             return Passed {
@@ -89,7 +92,9 @@ fn pass(args: &SweepArgs, memory: &mut Memory, idle: &mut Option<Idle>) -> Passe
         },
         memory,
         kept_back: BTreeSet::new(),
+        refused_files: 0,
         exit: Exit::Done,
+        herald,
     };
     if let Err(fault) = pass.whole() {
         pass.trouble(&args.dir, failure(fault));
@@ -97,6 +102,7 @@ fn pass(args: &SweepArgs, memory: &mut Memory, idle: &mut Option<Idle>) -> Passe
     let exit = pass.exit;
     let broken = pass.course.halted == Some(Halt::Broken);
     let mut session = pass.session;
+    let exit = pass.herald.end(exit, Some(&mut session));
     if args.watch {
         // Before the session goes: no signal comes in between.
         *idle = Idle::new().ok();
@@ -147,7 +153,10 @@ struct Pass<'a, 'm> {
     memory: &'m mut Memory,
     /// Files whose totals lie in a slot and could not be brought back.
     kept_back: BTreeSet<OsString>,
+    /// Files on end whose runs were stopped by refusals.
+    refused_files: u32,
     exit: Exit,
+    herald: Herald<'a>,
 }
 
 impl Pass<'_, '_> {
@@ -157,11 +166,24 @@ impl Pass<'_, '_> {
                          user be a member of that group";
             self.note(&self.args.dir, words);
         }
-        for slot in self.folder.slots()? {
-            if let Err(fault) = self.go_on(&slot) {
+        let slots = self.folder.slots()?;
+        let (last, slots): (Vec<Slot>, Vec<Slot>) = slots.into_iter().partition(Slot::goes_last);
+        self.go_on_with(&slots);
+        let dropped = self.folder_itself();
+        self.go_on_with(&last);
+        dropped
+    }
+
+    fn go_on_with(&mut self, slots: &[Slot]) {
+        for slot in slots {
+            if let Err(fault) = self.go_on(slot) {
                 self.trouble(&slot.path, failure(fault));
             }
         }
+    }
+
+    /// What lies outside of its rooms.
+    fn folder_itself(&mut self) -> Result<(), InboxFault> {
         let listing = self.folder.listing()?;
         for name in &listing.others {
             let path = self.args.dir.join(name);
@@ -176,9 +198,9 @@ impl Pass<'_, '_> {
 
     /// What an earlier sweep has begun.
     fn go_on(&mut self, slot: &Slot) -> Result<(), InboxFault> {
-        let (name, again) = match slot.stage()? {
+        let (name, begun) = match slot.stage()? {
             Stage::Claimed(name) => (name, None),
-            Stage::Begun(name, again) => (name, Some(again)),
+            Stage::Begun(name, begun) => (name, Some(begun)),
             Stage::Unclaimed(name) => {
                 self.kept_back.insert(name.clone());
                 self.folder.unclaim(slot, &name)?;
@@ -199,7 +221,7 @@ impl Pass<'_, '_> {
             self.exit = self.exit.worse(Exit::NotFinished);
             return Ok(());
         }
-        self.one(slot, &name, again);
+        self.one(slot, &name, begun);
         Ok(())
     }
 
@@ -211,7 +233,7 @@ impl Pass<'_, '_> {
         let terms = Terms {
             quiet_seconds: self.args.quiet_seconds,
             require_ok: self.args.require_ok,
-            now_ns: self.folder.now_ns()?,
+            now_ns: 0,
         };
         let mut left = 0_u64;
         for name in &listing.batches {
@@ -221,6 +243,8 @@ impl Pass<'_, '_> {
             }
             // Runs take time: control totals may have come since.
             let now = self.folder.listing()?;
+            let now_ns = self.folder.now_ns()?;
+            let terms = Terms { now_ns, ..terms };
             match self.folder.judge(name, &now, &terms) {
                 Ok(None) => {}
                 Ok(Some(found)) => match &found.verdict {
@@ -263,12 +287,20 @@ impl Pass<'_, '_> {
     }
 
     /// Runs the file of a slot, writes its receipt, and puts it where it belongs.
-    fn one(&mut self, slot: &Slot, name: &OsStr, again: Option<bool>) {
+    fn one(&mut self, slot: &Slot, name: &OsStr, begun: Option<Begun>) {
         let started_at = self.session.clock.wall();
         let input = slot.path.join(name);
-        let (mut ended, ready) = match self.ready(slot, name, again) {
-            Ok(ready) => {
-                let ended = self.course.file(&mut self.session, &input, &ready.place);
+        let (mut ended, ready) = match self.ready(slot, name, begun) {
+            Ok(mut ready) => {
+                let left = self.earlier(slot, name, &mut ready);
+                let started = self.course.halted.is_none();
+                let mut ended = self.course.file(&mut self.session, &input, &ready.place);
+                if let Err(failure) = left {
+                    ended.fail(failure);
+                }
+                if started {
+                    self.refusals(slot, &mut ended);
+                }
                 (ended, Some(ready))
             }
             Err(failure) => {
@@ -298,7 +330,7 @@ impl Pass<'_, '_> {
             started_at,
             finished_at: self.session.clock.wall(),
         };
-        tell(&self.args.drive, &told, &ended);
+        self.herald.tell(&told, &ended);
         self.exit = self.exit.worse(ended.exit);
         match outcome {
             Outcome::Through(shelf) => self.whereabouts(slot, name, shelf),
@@ -308,26 +340,30 @@ impl Pass<'_, '_> {
             }
             Outcome::Unapproved => {
                 self.memory.put_off(&slot.key);
-                self.note(&slot.path, "waits until somebody has approved it");
+                self.note(&slot.path, "waits for people: its receipt says for what");
             }
         }
     }
 
     /// What must be known before the file is run: whether the ledger knows it already, and where its
     /// result goes.
-    fn ready(&mut self, slot: &Slot, name: &OsStr, again: Option<bool>) -> Result<Ready, Failure> {
+    fn ready(&mut self, slot: &Slot, name: &OsStr, begun: Option<Begun>) -> Result<Ready, Failure> {
         let input = slot.path.join(name);
         let stamp = stamp_of(&input)?;
         let digest = digest_of(&input)?;
-        let again = match again {
-            Some(again) => again,
+        let mut begun = match begun {
+            Some(begun) => begun,
             None => {
-                let ledger = super::drive::at_hand(&mut self.session.ledger)?;
-                let known = ledger.find_batch(&digest)?.is_some();
-                slot.begin(&self.folder, name, known).map_err(failure)?;
-                known
+                let ledger = at_hand(&mut self.session.ledger)?;
+                let again = ledger.find_batch(&digest)?.is_some();
+                let digests = Vec::new();
+                Begun { again, digests }
             }
         };
+        if !begun.digests.contains(&digest) {
+            begun.digests.push(digest);
+            slot.begin(&self.folder, name, &begun).map_err(failure)?;
+        }
         let mut taken = vec![&*input, &*self.session.ledger_path];
         taken.extend(self.session.config.file.as_deref());
         let place = Place::look(&result::beside(&input), &taken)?;
@@ -336,7 +372,7 @@ impl Pass<'_, '_> {
             place: place.styled(style).for_readers(self.folder.readers),
             stamp,
             digest,
-            again,
+            begun,
         })
     }
 
@@ -404,7 +440,7 @@ impl Pass<'_, '_> {
             file: &file,
             digest: ready.map(|ready| ready.digest),
             outcome,
-            again: ready.is_some_and(|ready| ready.again),
+            again: ready.is_some_and(|ready| ready.begun.again),
             batch: ended.batch.as_ref(),
             totals: ended.totals.as_ref(),
             reasons: &reasons,
@@ -451,7 +487,7 @@ impl Pass<'_, '_> {
             started_at: now,
             finished_at: now,
         };
-        tell(&self.args.drive, &told, &ended);
+        self.herald.tell(&told, &ended);
     }
 
     /// Something that is no fault; while the folder is watched, once.
@@ -467,7 +503,7 @@ struct Ready {
     place: Place,
     stamp: Stamp,
     digest: [u8; 32],
-    again: bool,
+    begun: Begun,
 }
 
 fn stamp_of(path: &Path) -> Result<Stamp, Failure> {
@@ -494,6 +530,7 @@ fn outcome(ended: &Ended) -> Outcome {
     let unapproved = |failure: &Failure| matches!(failure, Failure::Unapproved(_));
     let through = matches!(ended.exit, Exit::Done | Exit::NeedsPerson) && ended.written;
     match &ended.batch {
+        Some(_) if ended.failures.iter().any(unapproved) => Outcome::Unapproved,
         Some(_) if through => Outcome::Through(Shelf::Done),
         None if !ended.failures.is_empty() && ended.failures.iter().all(refused) => {
             Outcome::Through(Shelf::Rejected)

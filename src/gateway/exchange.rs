@@ -50,6 +50,13 @@ pub struct Outgoing {
     hint: String,
 }
 
+impl Outgoing {
+    /// Length and first lines of what was signed, without query and body.
+    pub(super) fn hint(&self) -> &str {
+        &self.hint
+    }
+}
+
 impl fmt::Debug for Outgoing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Signature and sealed numbers are in the rest.
@@ -108,38 +115,14 @@ impl Protocol {
         write: fn(&Order, &str, Option<&str>) -> wire::Request,
     ) -> Outgoing {
         let begun = self.clock.monotonic();
-        let timestamp = self.clock.wall().unix_seconds();
         let account = self.sealer.seal(order.content.account.reveal());
         let card = order.content.card_no.as_ref().map(CardNo::reveal);
         let card = card.map(|card| self.sealer.seal(card));
         let request = write(order, &account, card.as_deref());
-        let nonce = self.signer.nonce();
-        let hint = message_hint(&request, timestamp, &nonce);
-        let wire::Request {
-            method,
-            target,
-            body,
-        } = request;
-        let authorization = self
-            .signer
-            .authorization(method, &target, timestamp, &nonce, &body);
-        let mut headers = vec![
-            ("authorization", authorization),
-            ("accept", JSON.into()),
-            ("user-agent", AGENT.into()),
-            ("wechatpay-serial", self.sealing_id.clone()),
-        ];
-        if method == "POST" {
-            headers.push(("content-type", JSON.into()));
-        }
+        let serial = Some(self.sealing_id.as_str());
         Outgoing {
-            method,
-            target,
-            headers,
-            body,
             begun,
-            timestamp,
-            hint,
+            ..signed(&self.signer, &*self.clock, serial, request)
         }
     }
 
@@ -196,6 +179,60 @@ impl Protocol {
     fn latency(&self, sent: &Outgoing) -> Duration {
         self.clock.monotonic().saturating_sub(sent.begun)
     }
+}
+
+/// Signs a request. `serial` names the platform key that it is sealed under, and that its reply is
+/// to be signed with; without one the gateway chooses a platform certificate.
+pub(super) fn signed(
+    signer: &Signer,
+    clock: &dyn Clock,
+    serial: Option<&str>,
+    request: wire::Request,
+) -> Outgoing {
+    let begun = clock.monotonic();
+    let timestamp = clock.wall().unix_seconds();
+    let nonce = signer.nonce();
+    let hint = message_hint(&request, timestamp, &nonce);
+    let wire::Request {
+        method,
+        target,
+        body,
+    } = request;
+    let authorization = signer.authorization(method, &target, timestamp, &nonce, &body);
+    let mut headers = vec![("authorization", authorization)];
+    headers.extend(plain_headers());
+    if let Some(serial) = serial {
+        headers.push(("wechatpay-serial", serial.into()));
+    }
+    if method == "POST" {
+        headers.push(("content-type", JSON.into()));
+    }
+    Outgoing {
+        method,
+        target,
+        headers,
+        body,
+        begun,
+        timestamp,
+        hint,
+    }
+}
+
+/// A request that nobody signed: to see whether somebody answers, and nothing else.
+pub(super) fn knock(clock: &dyn Clock) -> Outgoing {
+    Outgoing {
+        method: "GET",
+        target: "/".into(),
+        headers: plain_headers().into(),
+        body: Vec::new(),
+        begun: clock.monotonic(),
+        timestamp: clock.wall().unix_seconds(),
+        hint: "GET /, unsigned".into(),
+    }
+}
+
+fn plain_headers() -> [(&'static str, String); 2] {
+    [("accept", JSON.into()), ("user-agent", AGENT.into())]
 }
 
 /// What was signed, without query and body: those hold what is sealed.

@@ -12,13 +12,13 @@ use std::time::Duration;
 use reqwest::Url;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
-use super::exchange::{Exchange, Outgoing, Protocol};
+use super::exchange::{self, Exchange, Outgoing, Protocol};
 use super::pem;
 use super::reply::{Balance, Checked, Lost, REPLY_BYTES_MAX};
 use super::sign::Signer;
 use super::verify::PlatformKeys;
 use super::wire::{Hidden, ReplyHeaders};
-use crate::clock::Clock;
+use crate::clock::{Clock, WallMs};
 use crate::order::Order;
 
 /// How long a connection may idle before it is closed, in seconds: the gateway drops it after 8.
@@ -96,28 +96,42 @@ pub enum Host {
 }
 
 /// The gateway, as its client sees it.
+#[derive(Debug)]
 pub struct Client {
-    http: reqwest::Client,
-    main: String,
-    standby: Option<String>,
+    carrier: Carrier,
     protocol: Protocol,
 }
 
-impl fmt::Debug for Client {
+/// The way to the gateway's hosts, without a key: it carries what it is given, once.
+pub struct Carrier {
+    http: reqwest::Client,
+    main: String,
+    standby: Option<String>,
+}
+
+impl fmt::Debug for Carrier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Client")
+        f.debug_struct("Carrier")
             .field("main", &self.main)
             .field("standby", &self.standby)
-            .field("protocol", &self.protocol)
             .finish_non_exhaustive()
     }
 }
 
 /// Status, headers and body, nothing of it checked.
-struct Raw {
-    status: u16,
-    headers: ReplyHeaders,
-    body: Vec<u8>,
+pub(super) struct Raw {
+    pub status: u16,
+    pub headers: ReplyHeaders,
+    pub body: Vec<u8>,
+}
+
+/// Somebody answered; nothing of it is signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Knock {
+    /// The HTTP status.
+    pub status: u16,
+    /// The `Date` of the answer, whole seconds.
+    pub date: Option<WallMs>,
 }
 
 impl Client {
@@ -128,33 +142,17 @@ impl Client {
         keys: PlatformKeys,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, SettingsFault> {
-        let main = origin("gateway.base_url", &settings.base_url)?;
-        let standby = match &settings.standby_url {
-            None => None,
-            Some(url) => Some(origin("gateway.standby_url", url)?),
-        };
-        let origins: Vec<&String> = std::iter::once(&main).chain(&standby).collect();
-        let plain = origins.iter().filter(|o| o.starts_with("http://")).count();
-        let all_plain = plain == origins.len();
-        if settings.proxy.is_some() && plain > 0 {
-            return Err(fault(
-                "gateway.proxy",
-                "a proxy is for https:// only: http:// stays on this machine",
-            ));
-        }
         HeaderValue::from_str(keys.first().id())
             .map_err(|_| fault("platform.public_key_id", "is no text for a header"))?;
         Ok(Self {
-            http: http_client(&settings, all_plain)?,
-            main,
-            standby,
+            carrier: Carrier::new(&settings)?,
             protocol: Protocol::new(signer, keys, clock),
         })
     }
 
     /// A standby host is set.
     pub fn has_standby(&self) -> bool {
-        self.standby.is_some()
+        self.carrier.standby.is_some()
     }
 
     /// Submits an order, once. Its intent must be durable before this is called (law L1).
@@ -171,7 +169,7 @@ impl Client {
     /// Asks what the order's account holds, once. Told only by a verified reply.
     pub async fn balance(&self, order: &Order, host: Host) -> (Exchange, Option<Balance>) {
         let outgoing = self.protocol.balance(order);
-        match self.send(&outgoing, host, Hidden::of(order)).await {
+        match self.carrier.send(&outgoing, host, Hidden::of(order)).await {
             Err(checked) => (self.protocol.lost(&outgoing, checked), None),
             Ok(raw) => {
                 self.protocol
@@ -181,15 +179,64 @@ impl Client {
     }
 
     async fn exchange(&self, order: &Order, outgoing: Outgoing, host: Host) -> Exchange {
-        match self.send(&outgoing, host, Hidden::of(order)).await {
+        match self.carrier.send(&outgoing, host, Hidden::of(order)).await {
             Err(checked) => self.protocol.lost(&outgoing, checked),
             Ok(raw) => self
                 .protocol
                 .came(order, &outgoing, raw.status, &raw.headers, &raw.body),
         }
     }
+}
 
-    async fn send(
+impl Carrier {
+    /// Checks the settings; connects to nothing yet.
+    pub fn new(settings: &Settings) -> Result<Self, SettingsFault> {
+        let main = origin("gateway.base_url", &settings.base_url)?;
+        let standby = match &settings.standby_url {
+            None => None,
+            Some(url) => Some(origin("gateway.standby_url", url)?),
+        };
+        let origins: Vec<&String> = std::iter::once(&main).chain(&standby).collect();
+        let plain = origins.iter().filter(|o| o.starts_with("http://")).count();
+        let all_plain = plain == origins.len();
+        if settings.proxy.is_some() && plain > 0 {
+            return Err(fault(
+                "gateway.proxy",
+                "a proxy is for https:// only: http:// stays on this machine",
+            ));
+        }
+        Ok(Self {
+            http: http_client(settings, all_plain)?,
+            main,
+            standby,
+        })
+    }
+
+    /// Scheme, host and port of a host; `None` for a standby that is not set.
+    pub fn address(&self, host: Host) -> Option<&str> {
+        match host {
+            Host::Main => Some(&self.main),
+            Host::Standby => self.standby.as_deref(),
+        }
+    }
+
+    /// Asks a host for nothing, unsigned, to see whether it answers. In words if it does not.
+    pub async fn knock(&self, host: Host, clock: &dyn Clock) -> Result<Knock, String> {
+        let outgoing = exchange::knock(clock);
+        match self.send(&outgoing, host, Hidden::nothing()).await {
+            Ok(raw) => Ok(Knock {
+                status: raw.status,
+                date: raw.headers.date(),
+            }),
+            Err(Checked::NotSent(words)) => Err(words),
+            Err(Checked::Lost(Lost::Broken(words))) => {
+                Err(format!("the connection broke: {words}"))
+            }
+            Err(_) => Err("no answer in time".into()),
+        }
+    }
+
+    pub(super) async fn send(
         &self,
         outgoing: &Outgoing,
         host: Host,

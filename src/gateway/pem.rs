@@ -1,14 +1,11 @@
 //! Key material as files bring it: PEM with CRLF, a BOM, blanks, or a mail around it, made into
 //! checked RSA keys; and a [`KeyFault`] that says which form was expected instead.
 //!
-//! It does not know what a key is used for, nor the names of settings and files but the one that
-//! [`read_private_key_file`] is given.
+//! It does not know what a key is used for, nor files; `key_file` reads those.
+
+mod locked;
 
 use std::fmt;
-use std::fs::File;
-use std::io::{ErrorKind, Read};
-use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
 
 use data_encoding::BASE64;
 use rsa::pkcs1::{DecodeRsaPrivateKey, DecodeRsaPublicKey};
@@ -16,12 +13,13 @@ use rsa::pkcs8::{DecodePrivateKey, DecodePublicKey};
 use rsa::traits::PublicKeyParts;
 use x509_cert::der::{Decode, Encode};
 
+use crate::clock::WallMs;
 use crate::secret::Secret;
+
+pub use locked::{Passphrase, unlock};
 
 /// Bits that an RSA modulus has at least.
 pub const MODULUS_BITS_MIN: u32 = 2048;
-/// Bytes that a file with a key may have.
-pub const KEY_FILE_BYTES_MAX: u64 = 64 * 1024;
 /// PEM blocks that are looked at in one text.
 const BLOCKS_MAX: usize = 64;
 
@@ -34,6 +32,10 @@ pub enum KeyPart {
     SerialNo,
     /// The caller's private key.
     PrivateKey,
+    /// What the caller's private key is encrypted with.
+    Passphrase,
+    /// The caller's APIv3 key.
+    ApiV3Key,
     /// The caller's API certificate.
     Certificate,
     /// The id of a WeChat Pay public key.
@@ -59,8 +61,14 @@ pub enum KeyCause {
     IsPublicKey,
     /// A certificate stands where none belongs.
     IsCertificate,
-    /// The private key is encrypted with a password.
+    /// The private key is encrypted, and no passphrase is given.
     Encrypted,
+    /// The passphrase does not open the private key.
+    WrongPassphrase,
+    /// The private key is encrypted in a way that is not read here.
+    UnknownCipher,
+    /// Not 32 bytes; the value is how many.
+    NotThirtyTwo(usize),
     /// A key of another kind than RSA.
     NotRsa,
     /// The modulus has fewer than [`MODULUS_BITS_MIN`] bits; the value is how many.
@@ -108,6 +116,8 @@ impl KeyPart {
             Self::Mchid => "merchant number",
             Self::SerialNo => "serial number",
             Self::PrivateKey => "private key",
+            Self::Passphrase => "passphrase of the private key",
+            Self::ApiV3Key => "APIv3 key",
             Self::Certificate => "merchant certificate",
             Self::PlatformKeyId => "platform key id",
             Self::PlatformPublicKey => "platform public key",
@@ -122,8 +132,14 @@ impl KeyPart {
                 "the serial number of the merchant's API certificate (openssl x509 -noout -serial)"
             }
             Self::PrivateKey => {
-                "an RSA key of at least 2048 bits in PEM without a password: BEGIN PRIVATE KEY \
-                 (PKCS#8) or BEGIN RSA PRIVATE KEY (PKCS#1), as apiclient_key.pem is"
+                "an RSA key of at least 2048 bits in PEM: BEGIN PRIVATE KEY (PKCS#8) or BEGIN RSA \
+                 PRIVATE KEY (PKCS#1), as apiclient_key.pem is, or BEGIN ENCRYPTED PRIVATE KEY and \
+                 [merchant] private_key_passphrase_file"
+            }
+            Self::Passphrase => "one line of text",
+            Self::ApiV3Key => {
+                "the 32 characters that were set as the APIv3 key on the merchant platform, and \
+                 nothing else"
             }
             Self::Certificate => {
                 "the merchant's API certificate in PEM: BEGIN CERTIFICATE, as apiclient_cert.pem is"
@@ -151,9 +167,23 @@ impl fmt::Display for KeyFault {
             KeyCause::IsPrivateKey => f.write_str("is a private key"),
             KeyCause::IsPublicKey => f.write_str("is a public key"),
             KeyCause::IsCertificate => f.write_str("is a certificate"),
-            KeyCause::Encrypted => {
-                f.write_str("is encrypted (openssl pkey -in … -out … takes the password off)")
+            KeyCause::Encrypted => f.write_str(
+                "is encrypted: name the file with its passphrase in [merchant] \
+                 private_key_passphrase_file",
+            ),
+            KeyCause::WrongPassphrase => {
+                return f.write_str(
+                    "is not opened by the passphrase in [merchant] private_key_passphrase_file: it \
+                     is another one (the file's first line counts), or the key is damaged",
+                );
             }
+            KeyCause::UnknownCipher => {
+                return f.write_str(
+                    "is encrypted in a way that levy does not read; write it anew with: openssl \
+                     pkcs8 -topk8 -v2 aes-256-cbc -in OLD -out NEW",
+                );
+            }
+            KeyCause::NotThirtyTwo(bytes) => write!(f, "has {bytes} bytes"),
             KeyCause::NotRsa => f.write_str("is not an RSA key"),
             KeyCause::TooShort(bits) => write!(f, "has only {bits} bits"),
             KeyCause::Damaged => f.write_str("is PEM, but its content cannot be read"),
@@ -190,35 +220,6 @@ impl fmt::Display for KeyFault {
 
 impl std::error::Error for KeyFault {}
 
-/// Reads a file with a private key, at most [`KEY_FILE_BYTES_MAX`] of it; refuses one that its
-/// group or others may read, whatever stands in it.
-pub fn read_private_key_file(path: &Path) -> Result<Vec<u8>, KeyFault> {
-    let part = KeyPart::PrivateKey;
-    let shown = path.display().to_string();
-    let unreadable = |e: std::io::Error| {
-        part.fault(match e.kind() {
-            ErrorKind::NotFound => KeyCause::NoSuchFile(shown.clone()),
-            _ => KeyCause::Unreadable(shown.clone(), e.to_string()),
-        })
-    };
-    let file = File::open(path).map_err(unreadable)?;
-    // Asked of the open file, so that what is checked is what is read.
-    let metadata = file.metadata().map_err(unreadable)?;
-    let mode = metadata.permissions().mode() & 0o7777;
-    if mode & 0o077 != 0 {
-        return Err(part.fault(KeyCause::ReadableByOthers(shown, mode)));
-    }
-    let mut bytes = Vec::new();
-    file.take(KEY_FILE_BYTES_MAX + 1)
-        .read_to_end(&mut bytes)
-        .map_err(unreadable)?;
-    if bytes.len() as u64 > KEY_FILE_BYTES_MAX {
-        let why = format!("longer than {KEY_FILE_BYTES_MAX} bytes");
-        return Err(part.fault(KeyCause::Unreadable(shown, why)));
-    }
-    Ok(bytes)
-}
-
 /// The caller's private key, out of PKCS#8 or PKCS#1 PEM; at least 2048 bits.
 pub(super) fn private_key(pem: &[u8]) -> Result<rsa::PrivateKey, KeyFault> {
     let part = KeyPart::PrivateKey;
@@ -251,9 +252,23 @@ pub(super) fn public_key(part: KeyPart, pem: &[u8]) -> Result<rsa::PublicKey, Ke
     Ok(key)
 }
 
-/// A certificate's public key (at least 2048 bits) and its serial number: upper-case hex as openssl
-/// prints it, so two digits for each byte, without the zero byte that DER puts before a high bit.
-pub(super) fn certificate(part: KeyPart, pem: &[u8]) -> Result<(rsa::PublicKey, String), KeyFault> {
+/// What a certificate says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Certificate {
+    /// Upper-case hex as openssl prints it: two digits for each byte, without the zero byte that DER
+    /// puts before a high bit.
+    pub serial: String,
+    /// The moment from which on it is valid.
+    pub from: WallMs,
+    /// The last moment of it.
+    pub until: WallMs,
+    /// Bits of its RSA modulus.
+    pub bits: u32,
+    pub(super) key: rsa::PublicKey,
+}
+
+/// A certificate out of PEM; its key has at least 2048 bits. Whether it is valid now is not asked.
+pub fn certificate(part: KeyPart, pem: &[u8]) -> Result<Certificate, KeyFault> {
     let damaged = || part.fault(KeyCause::Damaged);
     let block = block(part, pem, &[Label::Certificate])?;
     let certificate =
@@ -261,11 +276,53 @@ pub(super) fn certificate(part: KeyPart, pem: &[u8]) -> Result<(rsa::PublicKey, 
     let certificate = certificate.tbs_certificate();
     let spki = certificate.subject_public_key_info();
     let key = spki_key(part, &spki.to_der().map_err(|_| damaged())?)?;
-    long_enough(part, &key)?;
+    let bits = long_enough(part, &key)?;
     let serial = certificate.serial_number().as_bytes();
     let leading_zeros = serial.iter().take_while(|&&byte| byte == 0).count();
-    let serial = data_encoding::HEXUPPER.encode(&serial[leading_zeros..]);
-    Ok((key, serial))
+    let at = |time: &x509_cert::time::Time| {
+        WallMs::from_unix_seconds(time.to_unix_duration().as_secs() as i64)
+    };
+    let validity = certificate.validity();
+    Ok(Certificate {
+        serial: data_encoding::HEXUPPER.encode(&serial[leading_zeros..]),
+        from: at(&validity.not_before),
+        until: at(&validity.not_after),
+        bits,
+        key,
+    })
+}
+
+/// In which form a private key came, for people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyForm {
+    /// `BEGIN PRIVATE KEY`.
+    Pkcs8,
+    /// `BEGIN RSA PRIVATE KEY`.
+    Pkcs1,
+    /// `BEGIN ENCRYPTED PRIVATE KEY`.
+    EncryptedPkcs8,
+}
+
+impl fmt::Display for KeyForm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Pkcs8 => "PKCS#8",
+            Self::Pkcs1 => "PKCS#1",
+            Self::EncryptedPkcs8 => "encrypted PKCS#8",
+        })
+    }
+}
+
+/// Form and bits of a private key that is not encrypted any more; the form is that of the file.
+pub fn private_key_form(file: &[u8], plain: &[u8]) -> Result<(KeyForm, u32), KeyFault> {
+    let part = KeyPart::PrivateKey;
+    let wanted = [Label::Pkcs8, Label::Pkcs1, Label::EncryptedKey];
+    let form = match block(part, file, &wanted)?.label {
+        Label::EncryptedKey => KeyForm::EncryptedPkcs8,
+        Label::Pkcs1 => KeyForm::Pkcs1,
+        _ => KeyForm::Pkcs8,
+    };
+    Ok((form, private_key(plain)?.n().bit_width()))
 }
 
 /// The certificates of a bundle, as DER.
@@ -288,10 +345,10 @@ fn spki_key(part: KeyPart, der: &[u8]) -> Result<rsa::PublicKey, KeyFault> {
     })
 }
 
-fn long_enough(part: KeyPart, key: &impl PublicKeyParts) -> Result<(), KeyFault> {
+fn long_enough(part: KeyPart, key: &impl PublicKeyParts) -> Result<u32, KeyFault> {
     match key.n().bit_width() {
         bits if bits < MODULUS_BITS_MIN => Err(part.fault(KeyCause::TooShort(bits))),
-        _ => Ok(()),
+        bits => Ok(bits),
     }
 }
 

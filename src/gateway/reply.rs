@@ -1,5 +1,6 @@
 //! A reply as it came, and as far as it can be trusted.
 
+use std::fmt;
 use std::ops::Deref;
 
 use crate::clock::WallMs;
@@ -144,7 +145,12 @@ pub enum SignatureFault {
     /// One of the four headers is missing.
     HeaderMissing(&'static str),
     /// `Wechatpay-Serial` names a key that is not held.
-    UnknownSerial(String),
+    UnknownSerial {
+        /// What it names.
+        got: String,
+        /// The ids of the keys that are held.
+        held: Vec<String>,
+    },
     /// The signature is not base64 or does not match the body.
     Mismatch,
     /// Signed rightly, but its timestamp is more than 300 s off; the value is gateway minus local,
@@ -152,6 +158,31 @@ pub enum SignatureFault {
     Stale(i64),
     /// This very signature was seen before.
     SeenBefore,
+}
+
+impl fmt::Display for SignatureFault {
+    /// What is wrong, and for a key that is not held what to do.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::HeaderMissing(name) => write!(f, "{name} is missing"),
+            Self::UnknownSerial { got, held } => {
+                let held = held.join(", ");
+                write!(f, "signed with the key {got}, and held is {held}: ")?;
+                match got.starts_with("PUB_KEY_ID_") {
+                    true => f.write_str(
+                        "download that public key from the merchant platform and give it under \
+                         [[platform.keys]]",
+                    ),
+                    false => f.write_str("`levy keys fetch` downloads that certificate"),
+                }
+            }
+            Self::Mismatch => f.write_str("its signature does not match"),
+            Self::Stale(off) => {
+                write!(f, "stale: the gateway's clock minus this one's is {off} s")
+            }
+            Self::SeenBefore => f.write_str("its signature was seen before"),
+        }
+    }
 }
 
 /// How a reply got lost.

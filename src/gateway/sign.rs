@@ -69,7 +69,6 @@ impl Signer {
         if mchid.is_empty() || mchid.len() > MCHID_DIGITS_MAX || !digits {
             return Err(KeyPart::Mchid.fault(KeyCause::NotANumber));
         }
-        let private = pem::private_key(parts.private_key_pem)?;
         let given = parts.serial_no.map(str::trim).filter(|s| !s.is_empty());
         if let Some(given) = given {
             let plain = given.bytes().all(|b| b.is_ascii_alphanumeric());
@@ -77,15 +76,17 @@ impl Signer {
                 return Err(KeyPart::SerialNo.fault(KeyCause::BadId));
             }
         }
-        let told = match parts.certificate_pem {
+        let certificate = parts.certificate_pem;
+        let certificate = certificate.map(|pem| pem::certificate(KeyPart::Certificate, pem));
+        let certificate = certificate.transpose()?;
+        // The last of the three: to check a private key takes the longest.
+        let private = pem::private_key(parts.private_key_pem)?;
+        let told = match certificate {
             None => None,
-            Some(certificate) => {
-                let (public, serial) = pem::certificate(KeyPart::Certificate, certificate)?;
-                if public != *private.as_public_key() {
-                    return Err(KeyPart::Certificate.fault(KeyCause::NotOurs));
-                }
-                Some(serial)
+            Some(told) if told.key != *private.as_public_key() => {
+                return Err(KeyPart::Certificate.fault(KeyCause::NotOurs));
             }
+            Some(told) => Some(told.serial),
         };
         let serial = match (given, told) {
             (None, None) => return Err(KeyPart::SerialNo.fault(KeyCause::Missing)),

@@ -71,8 +71,8 @@ impl PlatformKey {
     /// A platform certificate (PEM); its serial is its id.
     pub fn certificate(pem: &[u8]) -> Result<Self, KeyFault> {
         let part = KeyPart::PlatformCertificate;
-        let (key, serial) = pem::certificate(part, pem)?;
-        Self::new(part, serial, &key)
+        let certificate = pem::certificate(part, pem)?;
+        Self::new(part, certificate.serial, &certificate.key)
     }
 
     fn new(part: KeyPart, id: String, key: &rsa::PublicKey) -> Result<Self, KeyFault> {
@@ -96,6 +96,11 @@ impl PlatformKey {
     /// Its id: `PUB_KEY_ID_…`, or the certificate's serial in upper-case hex.
     pub fn id(&self) -> &str {
         &self.id
+    }
+
+    /// Whether both are one key, whatever their ids.
+    pub fn is_same_key(&self, other: &Self) -> bool {
+        self.primitive.key() == other.primitive.key()
     }
 
     pub(super) fn primitive(&self) -> Arc<dyn PlatformPrimitive> {
@@ -140,7 +145,14 @@ impl PlatformKeys {
         &self.first
     }
 
-    fn find(&self, serial: &str) -> Option<&PlatformKey> {
+    /// The ids of all of them, the one that seals first.
+    pub fn ids(&self) -> Vec<String> {
+        let all = std::iter::once(&self.first).chain(&self.more);
+        all.map(|key| key.id.clone()).collect()
+    }
+
+    /// The key of this id, if it is held.
+    pub fn find(&self, serial: &str) -> Option<&PlatformKey> {
         let serial = same_serial(serial);
         std::iter::once(&self.first)
             .chain(&self.more)
@@ -206,7 +218,10 @@ impl Verifier {
             Header::Once(_) | Header::Unusable => return Err(SignatureFault::Mismatch),
         }
         let Some(key) = self.keys.find(serial) else {
-            return Err(SignatureFault::UnknownSerial(cut(serial, ID_CHARS_MAX)));
+            return Err(SignatureFault::UnknownSerial {
+                got: cut(serial, ID_CHARS_MAX),
+                held: self.keys.ids(),
+            });
         };
         let mut message = format!("{timestamp}\n{nonce}\n").into_bytes();
         message.extend_from_slice(body);

@@ -16,6 +16,8 @@ use crate::order::{Account, CardNo, Order, Reason, ReqScene, SgnNo, is_invisible
 const PATH: &str = "/v3/aggracct-bc/wb-channel/special-reduction";
 /// The path of the balance.
 const BALANCE_PATH: &str = "/v3/aggracct-bc/wb-channel/account/balance";
+/// The path of the platform certificates.
+const CERTIFICATES_PATH: &str = "/v3/certificates";
 /// Characters of an error's message.
 pub const MESSAGE_CHARS_MAX: usize = 512;
 /// Characters of a request id.
@@ -100,6 +102,15 @@ pub(super) fn balance(order: &Order, account: &str, card: Option<&str>) -> Reque
     get(BALANCE_PATH.into(), order, account, card)
 }
 
+/// `GET /v3/certificates`.
+pub(super) fn certificates() -> Request {
+    Request {
+        method: "GET",
+        target: CERTIFICATES_PATH.into(),
+        body: Vec::new(),
+    }
+}
+
 fn get(mut target: String, order: &Order, account: &str, card: Option<&str>) -> Request {
     let content = &order.content;
     let parameters = [
@@ -180,6 +191,11 @@ impl ReplyHeaders {
         }
     }
 
+    /// The key that a reply says it is signed with.
+    pub(super) fn serial(&self) -> Option<&str> {
+        self.text("wechatpay-serial")
+    }
+
     fn text(&self, name: &str) -> Option<&str> {
         match self.get(name) {
             Header::Once(text) => Some(text),
@@ -197,23 +213,28 @@ impl ReplyHeaders {
 /// What must not be seen in a text from outside.
 #[derive(Clone, Copy)]
 pub struct Hidden<'a> {
-    order: &'a Order,
+    order: Option<&'a Order>,
 }
 
 impl<'a> Hidden<'a> {
     /// The order's account and card.
     pub fn of(order: &'a Order) -> Self {
-        Self { order }
+        Self { order: Some(order) }
+    }
+
+    /// For what is about no order: long runs of base64 alone.
+    pub fn nothing() -> Hidden<'static> {
+        Hidden { order: None }
     }
 
     /// A text from outside, for people: control and invisible characters taken out, account and
     /// card masked, long runs of base64 (something sealed or signed) blanked, and cut.
     pub fn clean(self, text: &str, chars_max: usize) -> String {
-        let content = &self.order.content;
-        let account = Account::reveal(&content.account);
-        let card = content.card_no.as_ref().map(CardNo::reveal);
+        let content = self.order.map(|order| &order.content);
+        let account = content.map(|content| Account::reveal(&content.account));
+        let card = content.and_then(|content| content.card_no.as_ref());
         let mut text: String = text.chars().filter(|&c| !is_invisible(c)).collect();
-        for secret in [Some(account), card].into_iter().flatten() {
+        for secret in [account, card.map(CardNo::reveal)].into_iter().flatten() {
             text = replace_ignoring_case(&text, secret);
         }
         cut(&blank_long_runs(&text), chars_max)

@@ -12,6 +12,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use data_encoding::HEXLOWER;
 use rustix::fs::{CWD, OFlags, RenameFlags, renameat_with};
 use rustix::io::Errno;
 
@@ -23,6 +24,8 @@ use super::folder::{
 
 /// In a slot: what is to be done with it, and the name of its file.
 const STATE: &str = ".state";
+/// In a slot: its turn comes after everything else.
+const LAST: &str = ".last";
 /// Numbers that are tried for a name that is taken.
 const NUMBERS_MAX: u32 = 100_000;
 /// What may be put beside a file, behind its name without the extension.
@@ -64,8 +67,8 @@ pub enum Shelf {
 pub enum Stage {
     /// Its file is to be run. Whether the ledger knew it before it was dropped is not known yet.
     Claimed(OsString),
-    /// Its file is to be run, or run again. `true`: the ledger knew it before it was dropped.
-    Begun(OsString, bool),
+    /// Its file is to be run, or run again.
+    Begun(OsString, Begun),
     /// The claim did not come to its end: the file is still where it was dropped.
     Unclaimed(OsString),
     /// It is through, and on its way out.
@@ -74,6 +77,40 @@ pub enum Stage {
     Empty,
     /// Not as levy leaves it, in words.
     Strange(String),
+}
+
+/// What is known of a file that is to be run again.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Begun {
+    /// The ledger knew it before it was dropped.
+    pub again: bool,
+    /// SHA-256 of what the file has held since, and what of it may not be through: a file that is changed
+    /// in its slot leaves its earlier batch behind, which goes on all the same.
+    pub digests: Vec<[u8; 32]>,
+}
+
+impl Begun {
+    /// Reads `new DIGEST…` or `again DIGEST…`.
+    fn parse(line: &[u8]) -> Option<Self> {
+        let mut words = std::str::from_utf8(line).ok()?.split(' ');
+        let again = match words.next()? {
+            "new" => false,
+            "again" => true,
+            _ => return None,
+        };
+        let digest = |hex: &str| HEXLOWER.decode(hex.as_bytes()).ok()?.try_into().ok();
+        let digests = words.map(digest).collect::<Option<Vec<_>>>()?;
+        Some(Self { again, digests })
+    }
+
+    fn line(&self) -> String {
+        let mut line = String::from(if self.again { "again" } else { "new" });
+        for digest in &self.digests {
+            line.push(' ');
+            line.push_str(&HEXLOWER.encode(digest));
+        }
+        line
+    }
 }
 
 /// Why a finished file was not claimed after all. It lies where it lay.
@@ -142,26 +179,43 @@ impl Slot {
             Some(seen) if seen.kind == Kind::File => true,
             Some(_) | None => false,
         };
+        if let Some(begun) = Begun::parse(word) {
+            return Ok(match there {
+                true => Stage::Begun(name, begun),
+                false => Stage::Strange(format!(
+                    "its file {} was taken away: put it back; or `levy resume --batch` ends what was \
+                     begun, and the directory can be removed",
+                    name.display()
+                )),
+            });
+        }
         Ok(match (word, there) {
             (b"claimed", true) => Stage::Claimed(name),
             (b"claimed", false) => Stage::Unclaimed(name),
-            (b"new", true) => Stage::Begun(name, false),
-            (b"again", true) => Stage::Begun(name, true),
-            (b"new" | b"again", false) => Stage::Strange(format!(
-                "its file {} was taken away: put it back; or `levy resume --batch` ends what was \
-                 begun, and the directory can be removed",
-                name.display()
-            )),
             (b"done", _) => Stage::Leaving(name, Shelf::Done),
             (b"rejected", _) => Stage::Leaving(name, Shelf::Rejected),
             (_, _) => Stage::Strange("its .state can't be read: move it away".into()),
         })
     }
 
-    /// Whether the ledger knew the file before it was dropped: written down before it is taken in.
-    pub fn begin(&self, folder: &Folder, name: &OsStr, again: bool) -> Result<(), InboxFault> {
-        let word = if again { "again" } else { "new" };
-        self.write_state(folder, word, name)
+    /// What is known of the file: written down before it is taken in.
+    pub fn begin(&self, folder: &Folder, name: &OsStr, begun: &Begun) -> Result<(), InboxFault> {
+        self.write_state(folder, &begun.line(), name)
+    }
+
+    /// Whether its turn comes after everything else: its rows were refused one after the other.
+    pub fn goes_last(&self) -> bool {
+        self.path.join(LAST).exists()
+    }
+
+    /// Its turn comes after everything else from now on, or no longer does.
+    pub fn put_last(&self, folder: &Folder, last: bool) -> Result<(), InboxFault> {
+        let path = self.path.join(LAST);
+        match (last, self.goes_last()) {
+            (true, false) => write_own(&path, b"", folder.readers),
+            (false, true) => fs::remove_file(&path).map_err(|e| InboxFault::of(&path, e)),
+            (true, true) | (false, false) => Ok(()),
+        }
     }
 
     fn write_state(&self, folder: &Folder, word: &str, name: &OsStr) -> Result<(), InboxFault> {

@@ -122,8 +122,10 @@ impl Folder {
         if let Readers::Group(group) = self.readers {
             let opened = open_directory(path).map_err(fault)?;
             if fchown(&opened, None, Some(group)).is_ok() {
-                let mode = fs::Permissions::from_mode(0o2750);
-                opened.set_permissions(mode).map_err(fault)?;
+                let set = |mode| opened.set_permissions(fs::Permissions::from_mode(mode));
+                // A service manager may forbid setgid (RestrictSUIDSGID); what levy puts here is
+                // given to the group one by one all the same.
+                set(0o2750).or_else(|_| set(0o750)).map_err(fault)?;
             }
         }
         Ok(())

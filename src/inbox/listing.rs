@@ -64,6 +64,10 @@ impl Listing {
             return Beside::One(own);
         }
         let stem = |name| Path::new(name).file_stem().unwrap_or_default();
+        // `a.csv.ok` is that of `a.csv`, be it here or still to come, and not of `a.csv.csv` as well.
+        if Names::of(stem(name)) == Names::Batch {
+            return Beside::None;
+        }
         let Some(short) = self.ok_of(stem(name)) else {
             return Beside::None;
         };
@@ -123,6 +127,22 @@ mod tests {
             (&["a.csv", "a.xlsx", "a.xlsx.ok"], "a.csv", Beside::None),
             (&["a.csv", "b.ok"], "a.csv", Beside::None),
             (&["a.csv", "a.csv.OK"], "a.csv", one("a.csv.OK")),
+            (
+                &["a.csv", "a.csv.csv", "a.csv.ok"],
+                "a.csv",
+                one("a.csv.ok"),
+            ),
+            (
+                &["a.csv", "a.csv.csv", "a.csv.ok"],
+                "a.csv.csv",
+                Beside::None,
+            ),
+            (&["a.xlsx.csv", "a.xlsx.ok"], "a.xlsx.csv", Beside::None),
+            (
+                &["a.csv.csv", "a.csv.csv.ok"],
+                "a.csv.csv",
+                one("a.csv.csv.ok"),
+            ),
         ] {
             assert_eq!(
                 listing(names).side_of(OsStr::new(of)),
@@ -139,6 +159,7 @@ mod tests {
             (&["a.csv", "a.csv.ok", "a.ok"], &["a.ok"]),
             (&["a.csv", "a.ok"], &[]),
             (&["a.csv", "a.xlsx", "a.ok"], &[]),
+            (&["a.csv.csv", "a.csv.ok"], &["a.csv.ok"]),
         ] {
             assert_eq!(listing(names).orphans(), want, "{names:?}");
         }

@@ -18,7 +18,7 @@ mod listing;
 mod receipt;
 mod writers;
 
-pub use claim::{Missed, Shelf, Slot, Stage};
+pub use claim::{Begun, Missed, Shelf, Slot, Stage};
 pub use finished::{Kind, Names, QUIET_SECONDS_DEFAULT, Seen, Side, Stamp, Terms, Verdict};
 pub use folder::{DONE, Folder, Found, PROCESSING, REJECTED, look, write_own};
 pub use listing::Listing;

@@ -124,6 +124,10 @@ fn headline(receipt: &Receipt<'_>) -> &'static str {
         (Outcome::Unfinished, _) => {
             "NOT FINISHED 处理中: levy goes on with it at its next sweep, there is no need to drop it again"
         }
+        (Outcome::Unapproved, _) if receipt.batch.is_some() => {
+            "WAITS FOR A PERSON 待人工处理: what was sent goes on; what was never sent of it has no approved \
+             plan, and is not sent"
+        }
         (Outcome::Unapproved, _) => {
             "WAITS FOR APPROVAL 待审批: nothing was sent; levy runs it at the sweep after that, there is no \
              need to drop it again"
@@ -180,6 +184,11 @@ fn next(receipt: &Receipt<'_>) -> Vec<String> {
         Outcome::Unfinished if receipt.totals.is_none() => lines.push(
             "nothing: levy tries again at its next sweep; if the reason stays, tell who runs levy \
              无需操作, 系统将自动重试"
+                .into(),
+        ),
+        Outcome::Unapproved if receipt.batch.is_some() => lines.push(
+            "tell who runs levy: what was never sent is withdrawn, as the reason says 请联系系统管理员, \
+             按原因撤销未发送的行"
                 .into(),
         ),
         Outcome::Unapproved => lines.push(

@@ -53,9 +53,11 @@ fn look_around() -> BTreeMap<(u64, u64), u32> {
             if !writes(&about) {
                 continue;
             }
-            // Through the link: a file that was renamed or removed is found all the same.
+            // Through the link: a file that was renamed is found all the same. One that was removed lies in no
+            // folder, and its number may be another file's before this look is over.
             if let Ok(meta) = fs::metadata(file.path())
                 && meta.is_file()
+                && meta.nlink() > 0
             {
                 open.insert((meta.dev(), meta.ino()), id);
             }
@@ -85,8 +87,21 @@ mod tests {
         let meta = written.metadata().unwrap();
         let seen = |writers: &mut Writers| writers.of(meta.dev(), meta.ino());
         assert_eq!(seen(&mut Writers::default()), Some(std::process::id()));
+        fs::rename(&path, dir.path().join("b.csv")).unwrap();
+        assert!(seen(&mut Writers::default()).is_some());
+        fs::rename(dir.path().join("b.csv"), &path).unwrap();
         drop(written);
         let _read = fs::File::open(&path).unwrap();
         assert_eq!(seen(&mut Writers::default()), None);
+    }
+
+    #[test]
+    fn a_file_that_was_removed_keeps_no_other_from_being_taken() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.csv");
+        let written = fs::File::create(&path).unwrap();
+        fs::remove_file(&path).unwrap();
+        let meta = written.metadata().unwrap();
+        assert_eq!(Writers::default().of(meta.dev(), meta.ino()), None);
     }
 }

@@ -93,6 +93,25 @@ impl TwoPeople {
     }
 }
 
+/// Who stands for what is told: one person, or two where that is asked for.
+pub trait By {
+    /// Their names.
+    fn by(&self) -> (&str, Option<&str>);
+}
+
+impl By for Person {
+    fn by(&self) -> (&str, Option<&str>) {
+        (self.as_str(), None)
+    }
+}
+
+impl By for TwoPeople {
+    fn by(&self) -> (&str, Option<&str>) {
+        let (first, second) = self.names();
+        (first, Some(second))
+    }
+}
+
 /// Why something was decided.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Words(String);
@@ -204,13 +223,23 @@ impl DecisionKind {
     }
 }
 
+impl Decided {
+    /// Who decided, in words.
+    fn people(&self) -> String {
+        match &self.by_second {
+            Some(second) => format!("{} and {second}", self.by_first),
+            None => self.by_first.clone(),
+        }
+    }
+}
+
 impl fmt::Display for Decided {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let since = self.since.map(WallMs::rfc3339).unwrap_or_default();
         match self.kind {
             DecisionKind::Import | DecisionKind::ImportSuccess | DecisionKind::ImportFailed => {
                 let outcome = self.kind.resolution().map_or("UNKNOWN", |r| r.as_str());
-                let (by, at) = (&self.by_first, self.at.rfc3339());
+                let (by, at) = (self.people(), self.at.rfc3339());
                 let words = &self.words;
                 return write!(
                     f,
@@ -218,7 +247,7 @@ impl fmt::Display for Decided {
                 );
             }
             DecisionKind::Restored => {
-                let (by, at) = (&self.by_first, self.at.rfc3339());
+                let (by, at) = (self.people(), self.at.rfc3339());
                 return write!(
                     f,
                     "may have been sent since {since}: the ledger came back from a backup, told by \
@@ -232,10 +261,7 @@ impl fmt::Display for Decided {
             | DecisionKind::Unfreeze
             | DecisionKind::Approve => {}
         }
-        write!(f, "{} by {}", self.kind, self.by_first)?;
-        if let Some(second) = &self.by_second {
-            write!(f, " and {second}")?;
-        }
+        write!(f, "{} by {}", self.kind, self.people())?;
         write!(f, " on {}", self.at.rfc3339())?;
         match self.words.is_empty() {
             true => Ok(()),

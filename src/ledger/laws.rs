@@ -14,6 +14,7 @@ pub(in crate::ledger) mod notes;
 pub(in crate::ledger) mod plans;
 pub(in crate::ledger) mod random;
 pub(in crate::ledger) mod reconcile;
+pub(in crate::ledger) mod refused;
 pub(in crate::ledger) mod reissue;
 pub(in crate::ledger) mod rerun;
 pub(in crate::ledger) mod restored;
@@ -84,10 +85,12 @@ macro_rules! contract_suite {
             before:
                 l5_a_child_is_held_by_what_paid_the_debt_however_long_ago,
                 l5_what_people_called_dead_is_dealt_for_a_query_before_its_open_reissue,
+                l5_what_people_called_dead_is_dealt_for_a_query_before_what_took_its_place,
                 l5_a_clock_that_was_ahead_while_a_child_was_issued_does_not_send_it_early,
                 l5_what_takes_the_place_of_an_early_child_waits_as_it_did,
                 l5_a_child_waits_while_its_parent_is_worked_on,
                 l5_what_is_not_sent_since_an_earlier_number_was_paid_is_told_to_a_person,
+                l5_what_was_closed_or_refused_beside_a_paid_number_is_told_to_a_person,
                 l5_a_paid_number_is_found_through_several_changes_and_reissues,
                 l5_another_tools_failed_is_worth_no_new_number_while_it_is_worked_on,;
             rerun:
@@ -96,6 +99,15 @@ macro_rules! contract_suite {
                 a_held_order_is_released_by_a_person_and_by_nobody_else,
                 a_rehearsal_says_what_a_rerun_would_do_and_leaves_nothing,
                 l4_open_orders_are_told_by_the_time_of_their_first_send,;
+            refused:
+                l5_a_refused_order_is_not_submitted_again_beside_a_younger_one_in_other_words,
+                l5_a_refused_order_is_submitted_again_beside_what_is_no_correction_of_it,
+                l5_a_mended_row_is_held_by_a_younger_one_in_other_words,
+                l5_after_a_restore_a_refused_order_is_not_submitted_beside_its_twin,
+                l5_what_was_refused_before_a_restore_gets_no_new_number_on_peoples_word,
+                l5_a_restore_stops_no_mended_row_that_the_backup_had,
+                l3_what_is_not_submitted_any_more_is_asked_for_all_the_same,
+                l3_only_a_signed_refusal_lets_a_mended_row_take_the_place,;
             writes:
                 l1_an_intent_is_in_the_ledger_when_the_permission_is_given,
                 l1_only_a_connection_that_was_never_made_gives_the_unsent_state_back,
@@ -113,6 +125,7 @@ macro_rules! contract_suite {
             results:
                 l7_every_row_stands_in_the_result_once_in_input_order,
                 l7_rows_add_up_by_status_and_money_by_order,
+                l7_a_report_tells_every_order_row_and_request_once,
                 a_lane_has_the_open_orders_of_a_batchs_rows_and_its_own_unsent_ones,
                 alerts_reach_the_note,
                 a_close_that_no_run_could_prove_is_given_to_a_person,;
@@ -151,6 +164,8 @@ macro_rules! contract_suite {
                 l5_a_wish_that_was_in_vain_is_not_kept,
                 l5_a_held_order_that_came_back_in_other_words_is_held_again,
                 l2_a_row_is_changed_or_issued_again_and_not_both,
+                l5_what_is_undecided_stays_so_until_somebody_decides,
+                l7_a_row_that_was_never_an_order_is_held_beside_its_twin,
                 l7_what_came_back_and_is_no_order_keeps_the_number_that_it_came_back_with,;
             history:
                 l2_a_batch_with_rows_that_are_no_orders_is_no_history,

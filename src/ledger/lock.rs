@@ -67,6 +67,36 @@ impl RunLock {
         )))
     }
 
+    /// Who holds the lock of the ledger at this path, in the holder's own words; `None` if nobody
+    /// does. Takes no lock that a run could meet, unless a run that was killed left its words behind.
+    pub fn holder(ledger_path: &Path) -> LedgerResult<Option<String>> {
+        let path = lock_path(ledger_path);
+        let unusable = |e: std::io::Error| {
+            LedgerError::Unusable(format!(
+                "the lock file {} cannot be read: {e}",
+                path.display()
+            ))
+        };
+        let mut file = match File::open(&path) {
+            Ok(file) => file,
+            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(e) => return Err(unusable(e)),
+        };
+        let mut words = String::new();
+        let told = (&mut file)
+            .take(HOLDER_BYTES_MAX)
+            .read_to_string(&mut words);
+        told.map_err(unusable)?;
+        if words.trim().is_empty() {
+            return Ok(None);
+        }
+        match file.try_lock_shared() {
+            Ok(()) => Ok(None),
+            Err(TryLockError::WouldBlock) => Ok(Some(words.trim().to_owned())),
+            Err(TryLockError::Error(e)) => Err(unusable(e)),
+        }
+    }
+
     fn sign(&mut self) -> std::io::Result<()> {
         self.file.set_len(0)?;
         self.file.rewind()?;
@@ -151,6 +181,22 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let lock = RunLock::take(&dir.path().join("nowhere/levy.db"));
         assert!(matches!(lock, Err(LedgerError::Missing(_))), "{lock:?}");
+    }
+
+    #[test]
+    fn the_holder_is_told_without_the_lock() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("levy.db");
+        assert_eq!(RunLock::holder(&path).unwrap(), None, "no lock file");
+        let lock = RunLock::take(&path).unwrap();
+        let holder = RunLock::holder(&path).unwrap().unwrap();
+        let pid = format!("pid {} on ", std::process::id());
+        assert!(holder.starts_with(&pid), "{holder}");
+        drop(lock);
+        assert_eq!(RunLock::holder(&path).unwrap(), None, "let go");
+        std::fs::write(dir.path().join("levy.db.lock"), "pid 1 on elsewhere").unwrap();
+        assert_eq!(RunLock::holder(&path).unwrap(), None, "a dead one's words");
+        RunLock::take(&path).unwrap();
     }
 
     #[test]

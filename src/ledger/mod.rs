@@ -13,6 +13,7 @@ mod past;
 mod plan;
 mod reconcile;
 mod replay;
+mod report;
 mod rerun;
 mod sqlite;
 pub mod writer;
@@ -29,7 +30,7 @@ use crate::order::{
     Resolution, State, Status, Weak,
 };
 
-pub use decision::{Decided, Decision, DecisionKind, Frozen, Person, TwoPeople, Words};
+pub use decision::{By, Decided, Decision, DecisionKind, Frozen, Person, TwoPeople, Words};
 pub use journal::{JournalHead, LaneHead};
 pub use listed::{Beside, Booked, Found, ListScope, ListedRow, TWINS_TOLD_MAX};
 pub use overview::{
@@ -37,13 +38,14 @@ pub use overview::{
     Relative, Reply, Story, Sum,
 };
 pub use past::{ImportFault, Imported, Restored, SUBMITTED_FOR_MS, SentBefore};
-pub use plan::{Admit, Approval, FilePlan, NewPlan, OrderSum, Outcome, PlanId, PlanKey};
+pub use plan::{Admit, Approval, FilePlan, NewPlan, OrderSum, Outcome, PlanId, PlanKey, Reading};
 pub use reconcile::{Compared, Reach, Told};
+pub use report::{ReportHead, Reported, ReportedOrder, SentRequest};
 pub use rerun::{
     Before, Expiring, Kept, Only, Plan, Planned, Rehearsal, Rehearsed, RehearsedOf, Reissue,
     Reissued, Released, Rerun, Tally, Unsent,
 };
-pub use sqlite::{Audit, BadEntry, OpenOptions, SqliteLedger};
+pub use sqlite::{Audit, BadEntry, Ground, OpenOptions, SqliteLedger, ground};
 
 /// Days within which another order for the same debt holds a new one, unless set otherwise.
 pub const HOLD_DAYS_DEFAULT: u32 = 40;
@@ -511,6 +513,8 @@ pub struct ResultRow {
     pub order: Option<RowOrder>,
     /// What the row named as its order when it came back, if it shows none.
     pub came_back_as: Option<String>,
+    /// It asked for a new number and was changed as well: a person decides which is meant.
+    pub undecided: bool,
     /// Faults, conflicts, holds and alerts in words.
     pub note: String,
 }
@@ -648,6 +652,11 @@ pub trait Ledger: Send {
     fn plans_waiting(&mut self) -> LedgerResult<Vec<FilePlan>>;
     /// Orders of a batch that were never sent, are no reissues, and that no approved plan allows.
     fn unapproved(&mut self, batch: BatchId) -> LedgerResult<u64>;
+    /// Writes down that levy is about to write a failed file with these bytes (SHA-256). A ledger that is
+    /// only looked at does not.
+    fn note_failed_file(&mut self, digest: &[u8; 32]) -> LedgerResult<()>;
+    /// Whether levy wrote a failed file with these bytes.
+    fn wrote_failed_file(&mut self, digest: &[u8; 32]) -> LedgerResult<bool>;
     /// Takes the staged rows over as what another tool has sent, in one commit, as a batch of their
     /// own: all of them, or none if one of them can't be. A file that was taken over before adds
     /// nothing. An order of it is UNKNOWN since its first send; what the other tool called it stands
@@ -656,14 +665,14 @@ pub trait Ledger: Send {
     fn import(
         &mut self,
         head: &BatchHead,
-        by: &Person,
+        by: &dyn By,
         at: WallMs,
         hold_days: u32,
     ) -> LedgerResult<Imported>;
     /// Tells the ledger that it came back from a backup that was made at `since`: in one commit, all
     /// that it calls unsent may have been sent since, and so may what it forgot and is given again.
     /// The same `since` again changes nothing; an earlier one widens.
-    fn restored(&mut self, since: WallMs, by: &Person, at: WallMs) -> LedgerResult<Restored>;
+    fn restored(&mut self, since: WallMs, by: &dyn By, at: WallMs) -> LedgerResult<Restored>;
     /// Notes that a run begins.
     fn begin_run(&mut self, at: WallMs) -> LedgerResult<RunId>;
     /// Lanes with something to do, by merchant.
@@ -678,12 +687,9 @@ pub trait Ledger: Send {
         limit: u32,
     ) -> LedgerResult<Vec<Job>>;
     /// The `n`-th (from 1) order of a scope that was never sent, in input order; none if there are
-    /// fewer.
-    fn nth_unsent(&mut self, scope: Scope, n: u64) -> LedgerResult<Option<OrderId>>;
-    /// The same of a batch's own orders.
-    fn nth_pending(&mut self, batch: BatchId, n: u64) -> LedgerResult<Option<OrderId>> {
-        self.nth_unsent(Scope::Batch(batch), n)
-    }
+    /// fewer. Those whose submission would be refused at this time, for what stands before them, are not
+    /// counted.
+    fn nth_unsent(&mut self, scope: Scope, n: u64, at: WallMs) -> LedgerResult<Option<OrderId>>;
     /// Sends since a moment, of all lanes, but for those that were never connected.
     fn recent_sends(&mut self, since: WallMs) -> LedgerResult<Vec<RecentSend>>;
     /// The latest time that the gateway signed.
@@ -711,8 +717,8 @@ pub trait Ledger: Send {
         limit: u32,
         at: WallMs,
     ) -> LedgerResult<Vec<(u64, Proof)>>;
-    /// Rows of a batch that ask for an order to be issued again which is not paid, was sent, and that
-    /// nothing has followed yet.
+    /// Orders that rows of a batch ask to be issued again, each once, which are not paid, were sent, and
+    /// which nothing has followed yet.
     fn reissues_asked(&mut self, batch: BatchId) -> LedgerResult<u64>;
     /// Issues a new order under a new number for each proof, in one transaction; the orders belong
     /// to this batch. What became of each, in order. An order that is not recorded as dead by now,
@@ -761,6 +767,13 @@ pub trait Ledger: Send {
     fn journal_head(&mut self) -> LedgerResult<JournalHead>;
     /// How the ledger stands, or one batch of it; goes through its orders once.
     fn overview(&mut self, ask: &OverviewAsk) -> LedgerResult<Overview>;
+    /// A batch as a report tells it, all of one moment: every order that its rows show, every row, and
+    /// what was sent for its own orders, piece by piece.
+    fn report(
+        &mut self,
+        batch: BatchId,
+        each: &mut dyn FnMut(Reported),
+    ) -> LedgerResult<ReportHead>;
     /// Puts the staged rows, taken for a list of deductions, beside the orders, in one moment of the
     /// ledger: every row once, in order; then every order of the scope that was or may be deducted
     /// and that no row means, once. A row means the order with its number (that of

@@ -51,6 +51,33 @@ pub struct Outcome {
     pub held_fen: u64,
     /// SHA-256 over the new orders: row, number, content and state of each.
     pub orders_digest: [u8; 32],
+    /// Orders that rows ask to be issued again (`levy_reissue`), each once. They move what was approved
+    /// before, and are no new orders.
+    pub reissues: OrderSum,
+}
+
+/// How a file was read and taken in: with other words, other rows and holds may come of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reading {
+    /// Days within which another order for the same debt holds a new one; a plan of an older levy does not
+    /// tell.
+    pub hold_days: Option<u32>,
+    /// The encoding, if it was told and not recognised.
+    pub encoding: Option<String>,
+    /// Identifiers that a spreadsheet may have rounded were taken as they are.
+    pub accept_digits: bool,
+}
+
+impl fmt::Display for Reading {
+    /// As options of a command.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut options = Vec::new();
+        options.extend(self.hold_days.map(|days| format!("--hold-days {days}")));
+        let encoding = self.encoding.as_ref();
+        options.extend(encoding.map(|encoding| format!("--encoding {encoding}")));
+        options.extend(self.accept_digits.then(|| "--accept-digits".to_owned()));
+        f.write_str(&options.join(" "))
+    }
 }
 
 impl Outcome {
@@ -74,6 +101,11 @@ impl Outcome {
             ("repeats", was.1.repeats, is.1.repeats),
             ("in conflict", was.1.conflicts, is.1.conflicts),
             ("invalid", was.1.invalid, is.1.invalid),
+            (
+                "to be issued again",
+                planned.reissues.orders,
+                self.reissues.orders,
+            ),
         ];
         let mut words: Vec<String> = counts
             .iter()
@@ -104,6 +136,10 @@ pub struct NewPlan<'a> {
     pub path: Option<&'a str>,
     /// Who plans.
     pub by: &'a Person,
+    /// The encoding, if it was told.
+    pub encoding: Option<&'a str>,
+    /// Doubtful identifiers were taken as they are.
+    pub accept_digits: bool,
 }
 
 /// Who approved a plan, and when.
@@ -126,6 +162,8 @@ pub struct FilePlan {
     pub file: String,
     /// Where it lay, absolute.
     pub path: Option<String>,
+    /// How it was read and taken in.
+    pub reading: Reading,
     /// What taking it in came to.
     pub outcome: Outcome,
     /// Who made the plan.
@@ -174,6 +212,7 @@ mod tests {
             ],
             held_fen: 7,
             orders_digest: [1; 32],
+            reissues: OrderSum::default(),
         };
         assert_eq!(planned.differs(&planned), None);
         let mut now = planned;

@@ -167,17 +167,21 @@ impl Lane {
         self.give_back(now);
     }
 
-    /// Nothing more is sent before a moment, and the limit halves.
-    pub fn throttled(&mut self, now: Mono, retry_after: Option<Duration>) {
+    /// Nothing more is sent before a moment, and the limit halves. Answers by how much longer the lane
+    /// stands still than it did already.
+    pub fn throttled(&mut self, now: Mono, retry_after: Option<Duration>) -> Duration {
         // What has grown back is halved, not what was left at the last look.
         self.settle(now);
         let pause = retry_after.unwrap_or(THROTTLED_DEFAULT).min(THROTTLED_MAX);
-        self.throttled_until = self.throttled_until.max(now + pause);
+        let until = self.throttled_until.max(now + pause);
+        let more = until.saturating_sub(self.throttled_until.max(now));
+        self.throttled_until = until;
         if self.halved_at.is_none_or(|at| at + HALVING_APART <= now) {
             self.halved_at = Some(now);
             self.limit = (self.limit / 2).max(1);
             self.recovered_at = now;
         }
+        more
     }
 
     /// A send that a dead process left behind holds a permit until then.

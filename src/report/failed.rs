@@ -1,7 +1,8 @@
 //! `NAME.failed.csv`: the rows of a result that need somebody, beside it.
 //!
 //! People mend it and give it back, so it is written anew or removed with every result, and nothing else
-//! is ever overwritten or removed: it must be such a file by its header.
+//! is ever overwritten or removed: it must be such a file by its header, and its bytes must be those that
+//! levy wrote. What a person has changed in it is there nowhere else until it is run.
 
 use std::ffi::OsString;
 use std::fs;
@@ -22,6 +23,8 @@ pub enum Failed {
     Written(PathBuf, u64),
     /// Its place is another file's, which was left alone.
     Taken(PathBuf),
+    /// Somebody has mended the one that is there, and not run it yet: it was left alone.
+    Mended(PathBuf),
 }
 
 /// `NAME.failed.csv` beside `NAME.result.csv`, and `.xlsx` beside a workbook.
@@ -61,6 +64,7 @@ pub fn write(
         (true, There::Another) => return Ok(Failed::Taken(path.into())),
         // Mended in its place and run from there: its own command must find these bytes.
         (_, There::Failed) if is_needed(ledger, path)? => return Ok(Failed::Taken(path.into())),
+        (_, There::Failed) if !is_levys(ledger, path)? => return Ok(Failed::Mended(path.into())),
         (true, There::Nothing | There::Failed) => {
             if let Some(rows) = write_failed(ledger, batch, &place)? {
                 return Ok(Failed::Written(path.into(), rows));
@@ -84,6 +88,19 @@ fn is_needed(ledger: &mut dyn Ledger, path: &Path) -> Result<bool, ResultFault> 
     let totals = ledger.totals(batch.id).map_err(ResultFault::Ledger)?;
     let again = |(action, rows): &(NextAction, u64)| *action == NextAction::RunAgain && *rows > 0;
     Ok(totals.by_action.iter().any(again))
+}
+
+/// Whether what is at a place can be had again: levy wrote these bytes, or has run them.
+fn is_levys(ledger: &mut dyn Ledger, path: &Path) -> Result<bool, ResultFault> {
+    let Ok(digest) = digest_of(path) else {
+        return Ok(false);
+    };
+    let wrote = ledger.wrote_failed_file(&digest);
+    if wrote.map_err(ResultFault::Ledger)? {
+        return Ok(true);
+    }
+    let batch = ledger.find_batch(&digest).map_err(ResultFault::Ledger)?;
+    Ok(batch.is_some())
 }
 
 /// What is at a place.

@@ -1,14 +1,13 @@
 //! Which cells a result has, in which language, and which of a batch's rows it shows.
 //!
-//! A failed file is a result with a filter and two rules for cells. Nothing here knows CSV or workbooks.
+//! A failed file is a result with a filter and one more column. Nothing here knows CSV or workbooks.
 
 use std::borrow::Cow;
 use std::io;
 
-use crate::batch::{LEVY_COLUMNS, Language, levy_columns, number_column, reissue_column};
+use crate::batch::{LEVY_COLUMNS, Language, levy_columns, reissue_column};
 use crate::clock::WallMs;
 use crate::ledger::ResultRow;
-use crate::order::Status;
 
 /// Where `levy_status` stands among levy's columns.
 const STATUS_PLACE: usize = 1;
@@ -57,19 +56,15 @@ pub struct Layout<'h> {
     header: &'h [String],
     style: Style,
     part: Part,
-    /// Where the input's own number stands.
-    number: Option<usize>,
 }
 
 impl<'h> Layout<'h> {
     /// Of an input with this header.
     pub fn new(header: &'h [String], style: Style, part: Part) -> Self {
-        let number = number_column(header);
         Self {
             header,
             style,
             part,
-            number,
         }
     }
 
@@ -110,27 +105,29 @@ impl<'h> Layout<'h> {
         row: &ResultRow,
         each: &mut dyn FnMut(&str) -> io::Result<()>,
     ) -> io::Result<()> {
-        for (place, cell) in row.cells.iter().enumerate() {
-            let gone = self.number == Some(place) && self.is_cleared(row.status);
-            each(if gone { "" } else { cell })?;
+        // Also where the row must be mended: one that lost a number which the ledger knows would be
+        // another deduction, should somebody cut levy's columns off.
+        for cell in &row.cells {
+            each(cell)?;
         }
         if self.asks() {
-            each("")?;
+            each(match row.undecided {
+                true => yes(self.style.language),
+                false => "",
+            })?;
         }
         for cell in levy_cells(row, self.style.language) {
             each(&cell)?;
         }
         Ok(())
     }
+}
 
-    /// Whether a row must be mended and can't be under the number that it has: one that was refused has
-    /// used it up. One that is invalid has not: nobody has, or it is an order's of another file, and a row
-    /// that lost it would be another deduction.
-    fn is_cleared(&self, status: Status) -> bool {
-        match self.part {
-            Part::Whole => false,
-            Part::Failed => status == Status::Rejected,
-        }
+/// What a row says that asked for a new number and was changed as well: left out it would count as mended.
+fn yes(language: Language) -> &'static str {
+    match language {
+        Language::English => "yes",
+        Language::Chinese => "是",
     }
 }
 

@@ -6,6 +6,7 @@
 pub mod failed;
 pub mod layout;
 pub mod marked;
+pub mod page;
 pub mod plan;
 pub mod progress;
 pub mod result;

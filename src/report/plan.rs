@@ -30,13 +30,18 @@ pub fn human(plan: &FilePlan) -> String {
         line(kind.as_str(), sum);
     }
     line("to be sent in all", sum);
+    if outcome.reissues.orders > 0 {
+        line("issued again", outcome.reissues);
+    }
     text.push_str(&format!(
-        "  besides: {} held ({} yuan), {} repeats, {} in conflict, {} invalid\n  made by {} on {}; {}\n",
+        "  besides: {} held ({} yuan), {} repeats, {} in conflict, {} invalid\n  read with {}\n  made by {} on \
+         {}; {}\n",
         grouped(accepted.held),
         money(outcome.held_fen),
         grouped(accepted.repeats),
         grouped(accepted.conflicts),
         grouped(accepted.invalid),
+        plan.reading,
         plan.made_by,
         plan.made_at.rfc3339(),
         approval(plan)
@@ -90,6 +95,10 @@ pub fn json(plan: &FilePlan) -> Value {
         "repeats": accepted.repeats,
         "conflicts": accepted.conflicts,
         "invalid": accepted.invalid,
+        "issued_again": one(outcome.reissues),
+        "hold_days": plan.reading.hold_days,
+        "encoding": plan.reading.encoding,
+        "accept_digits": plan.reading.accept_digits,
         "made_by": plan.made_by,
         "made_at": plan.made_at.rfc3339(),
         "approved_by": plan.approval.as_ref().map(|approval| approval.by.clone()),

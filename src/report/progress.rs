@@ -2,8 +2,10 @@
 //!
 //! Silent where nobody looks (cron, a pipe, `--quiet`); alerts are shown always. It decides nothing.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io::{IsTerminal, Write, stderr};
+use std::os::fd::AsFd;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
@@ -12,9 +14,15 @@ use crate::worker::{Observer, Progress};
 
 /// How often the clock of a bar moves on while nothing else happens.
 const TICK: Duration = Duration::from_millis(250);
+/// Narrower terminals are not believed.
+const COLUMNS_MIN: usize = 40;
+/// Before what goes on in a new line.
+const SET_IN: &str = "    ";
 /// Draws a second, at most.
 const DRAWS_PER_SECOND: u8 = 8;
-const TEMPLATE: &str = "{elapsed_precise} [{bar:30}] {pos}/{len} orders, {rate}, {msg}, {eta} left";
+/// Two lines, so that a million orders fit into 80 columns.
+const TEMPLATE: &str =
+    "{elapsed_precise} [{bar:24}] {pos}/{len} orders, {rate}, {eta} left\n         {msg}";
 
 /// What a person hears of a run while it goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,9 +76,63 @@ impl Screen {
     }
 }
 
-/// One line on stderr. A screen that is gone is no reason to stop a run.
+/// Lines on stderr, broken between words where a terminal is too narrow. A screen that is gone is no
+/// reason to stop a run.
 pub fn say(words: &str) {
-    let _ = writeln!(stderr(), "{words}");
+    let _ = writeln!(stderr(), "{}", fitted(words, columns(&stderr())));
+}
+
+/// Columns of a terminal; none of a file or a pipe, whose lines stay as they are.
+pub fn columns(stream: &impl AsFd) -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(stream).ok()?;
+    let columns = usize::from(size.ws_col);
+    (columns >= COLUMNS_MIN).then_some(columns)
+}
+
+/// Text whose lines fit into so many columns, if any, where blanks allow it; what goes on is set in. An
+/// object of JSON stays one line.
+pub fn fitted(text: &str, columns: Option<usize>) -> Cow<'_, str> {
+    match columns {
+        Some(columns) if !text.starts_with('{') => Cow::Owned(folded(text, columns)),
+        Some(_) | None => Cow::Borrowed(text),
+    }
+}
+
+fn folded(text: &str, columns: usize) -> String {
+    let mut folded = String::with_capacity(text.len() + text.len() / 16);
+    for (n, line) in text.split('\n').enumerate() {
+        if n > 0 {
+            folded.push('\n');
+        }
+        fold_line(line, columns, &mut folded);
+    }
+    folded
+}
+
+fn fold_line(line: &str, columns: usize, folded: &mut String) {
+    if width(line) <= columns {
+        return folded.push_str(line);
+    }
+    let mut used = 0;
+    for word in line.split_inclusive(' ') {
+        // The blank behind a line's last word need not fit.
+        let wide = width(word.trim_end());
+        if used + wide > columns && used > SET_IN.len() {
+            folded.truncate(folded.trim_end_matches(' ').len());
+            folded.push('\n');
+            folded.push_str(SET_IN);
+            used = SET_IN.len();
+        }
+        folded.push_str(word);
+        used += width(word);
+    }
+}
+
+/// Columns that a text takes: two for what East Asian scripts are written with.
+fn width(text: &str) -> usize {
+    let wide =
+        |c: char| matches!(c, '\u{1100}'..='\u{115f}' | '\u{2e80}'..='\u{ffdc}' | '\u{20000}'..);
+    text.chars().map(|c| if wide(c) { 2 } else { 1 }).sum()
 }
 
 impl Observer for Screen {
@@ -107,6 +169,30 @@ fn counts(progress: &Progress) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lines_are_broken_between_words_and_no_word_is_lost() {
+        let text = "next: 2 rows REISSUE: proven dead, nothing deducted: `levy rerun` asks for it\n  a  b\n";
+        let narrow = folded(text, 40);
+        assert!(narrow.split('\n').all(|line| width(line) <= 40), "{narrow}");
+        assert!(narrow.ends_with("\n  a  b\n"), "what fits stays as it is");
+        let words = |text: &str| {
+            text.split_whitespace()
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(words(&narrow), words(text));
+        assert_eq!(folded(text, 200), text);
+        let path = format!("result: /{}", "a".repeat(90));
+        assert_eq!(
+            folded(&path, 40),
+            format!("result: \n    /{}", "a".repeat(90)).replace(": \n", ":\n")
+        );
+        assert_eq!(width("案件号 7"), 8);
+        assert_eq!(fitted(text, None), text);
+        let json = format!("{{\"a\": \"{}\"}}", "b ".repeat(90));
+        assert_eq!(fitted(&json, Some(40)), json);
+    }
 
     #[test]
     fn the_counts_read_as_a_sentence() {

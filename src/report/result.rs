@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use super::failed;
 use super::layout::{Layout, Part, Style};
 use super::sheet::{SHEET_ROWS_MAX, Sheet};
+use crate::batch::digest_of;
 use crate::clock::WallMs;
 use crate::ledger::{Batch, BatchHead, Ledger, LedgerError, ResultRow, Totals};
 
@@ -235,10 +236,18 @@ pub(super) fn write_failed(
     batch: &Batch,
     place: &Place,
 ) -> Result<Option<u64>, ResultFault> {
-    written(place, |file| {
-        let rows = fill(ledger, batch, place, Part::Failed, file)?;
-        Ok((rows > 0).then_some(rows))
-    })
+    let draft = Draft::begin(place)?;
+    let filled = fill(ledger, batch, place, Part::Failed, draft.file());
+    let rows = filled.map_err(|fault| draft.cause(fault))?;
+    if rows == 0 {
+        return Ok(None);
+    }
+    let digest = digest_of(&draft.temporary).map_err(|e| draft.fault(io::Error::other(e)))?;
+    // Before it is there: otherwise a crash would leave one that passes for mended.
+    let noted = ledger.note_failed_file(&digest);
+    noted.map_err(ResultFault::Ledger)?;
+    draft.finish()?;
+    Ok(Some(rows))
 }
 
 /// Writes rows that are not (or not all) a batch's into a file of a result's form, to be approved
@@ -268,10 +277,7 @@ fn written<T>(
     fill: impl FnOnce(&File) -> Result<Option<T>, Fault>,
 ) -> Result<Option<T>, ResultFault> {
     let draft = Draft::begin(place)?;
-    let told = fill(draft.file()).map_err(|fault| match fault {
-        Fault::Disk(e) => draft.fault(e),
-        Fault::Ledger(e) => ResultFault::Ledger(e),
-    })?;
+    let told = fill(draft.file()).map_err(|fault| draft.cause(fault))?;
     if told.is_some() {
         draft.finish()?;
     }
@@ -310,6 +316,13 @@ impl Draft {
     /// Where to write it.
     pub fn file(&self) -> &File {
         &self.file
+    }
+
+    fn cause(&self, fault: Fault) -> ResultFault {
+        match fault {
+            Fault::Disk(e) => self.fault(e),
+            Fault::Ledger(e) => ResultFault::Ledger(e),
+        }
     }
 
     /// An error of writing it, with its place.

@@ -24,6 +24,12 @@ const CLOSING_SHOWN_MAX: usize = 20;
 const PLANS_SHOWN_MAX: usize = 20;
 /// Orders that are not submitted until a person has seen to them: so many are named to people.
 const STOPPED_SHOWN_MAX: usize = 5;
+/// What is to be done about orders that are held.
+pub(super) const HELD_STEP: &str =
+    "`levy show NO` says what each looks like; release or `levy cancel` it";
+/// What is to be done about orders that no run can bring to an end.
+pub(super) const RESOLVE_STEP: &str =
+    "beyond what asking can settle: find out elsewhere, then `levy resolve NO`";
 
 /// What is told.
 #[derive(Clone, Copy, Debug)]
@@ -59,7 +65,7 @@ impl Status<'_> {
         let at = |at: Option<WallMs>| at.map_or("never".into(), WallMs::rfc3339);
         let _ = writeln!(
             text,
-            "\nlast run: {}; last success: {}",
+            "\nlast run:     {}\nlast success: {}",
             at(overview.last_run_at),
             at(overview.last_success_at)
         );
@@ -172,20 +178,14 @@ impl Status<'_> {
             "dead, with nothing in their place: `levy rerun` gives them a new number where there is \
              proof",
         );
-        step(
-            of(Word::Held),
-            "held: `levy show NO` says what each looks like; release or `levy cancel` it",
-        );
+        step(of(Word::Held), &format!("held: {HELD_STEP}"));
         step(
             of(Word::Conflict),
             "frozen, since their number was given with another content: mend the files, `levy \
              cancel NO`",
         );
         step(of(Word::Rejected), "rejected: mend the row, or the setting");
-        step(
-            of(Word::Expired) + overview.unproven,
-            "beyond what asking can settle: find out elsewhere, then `levy resolve NO`",
-        );
+        step(of(Word::Expired) + overview.unproven, RESOLVE_STEP);
         let waits = self.plans.iter().filter(|plan| plan.batch.is_none());
         let (approved, bare): (Vec<_>, Vec<_>) = waits.partition(|plan| plan.approval.is_some());
         let mut step = |plans: usize, words: &str| {
@@ -260,6 +260,13 @@ impl Status<'_> {
     }
 }
 
+/// A time in China to the minute: a line must fit into 80 columns.
+fn minute(at: WallMs) -> String {
+    let full = at.rfc3339();
+    full.get(..16)
+        .map_or(full.clone(), |at| at.replace('T', " "))
+}
+
 /// The first few.
 fn named(numbers: &[OrderNo]) -> String {
     let shown = numbers.iter().take(STOPPED_SHOWN_MAX).map(OrderNo::as_str);
@@ -293,7 +300,7 @@ fn batches(text: &mut String, batches: &[BatchLine]) {
     for line in &batches[earlier..] {
         lines.push([
             line.batch.id.to_string(),
-            line.batch.accepted_at.rfc3339(),
+            minute(line.batch.accepted_at),
             grouped(line.batch.rows),
             grouped(line.by_status.orders()),
             yuan(line.by_status.deducted_fen),

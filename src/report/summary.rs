@@ -396,18 +396,23 @@ pub fn why(stop: &Stop) -> String {
 
 fn next(text: &mut String, totals: &Totals) {
     for (action, count) in &totals.by_action {
-        let words = match action {
-            NextAction::None => continue,
-            NextAction::RunAgain => "give the same command again; nothing is sent twice",
-            NextAction::Reissue => {
-                "proven dead, nothing deducted: `levy rerun` asks for it under a new number"
-            }
-            NextAction::FixRow => {
-                "mend the row as levy_note or levy_message says, and give it in a file"
-            }
-            NextAction::Review => "a person must look: levy_note says why",
-        };
+        let Some(words) = step(*action) else { continue };
         let _ = writeln!(text, "next: {} {action}: {words}", rows(*count));
+    }
+}
+
+/// What is to be done about a row, if anything.
+pub fn step(action: NextAction) -> Option<&'static str> {
+    match action {
+        NextAction::None => None,
+        NextAction::RunAgain => Some("give the same command again; nothing is sent twice"),
+        NextAction::Reissue => {
+            Some("proven dead, nothing deducted: `levy rerun` asks for it under a new number")
+        }
+        NextAction::FixRow => {
+            Some("mend the row as levy_note or levy_message says, and give it in a file")
+        }
+        NextAction::Review => Some("a person must look: levy_note says why"),
     }
 }
 

@@ -43,7 +43,7 @@ pub(super) fn status(what: &What, delivery: Delivery) -> u16 {
         (Delivery::Unauthorized, _) => 401,
         (_, What::Refused(refusal)) => refusal.status,
         (Delivery::Accepted202, _) => 202,
-        (_, What::Nothing | What::Order(_) | What::Balance { .. }) => 200,
+        (_, What::Nothing | What::Order(_) | What::Balance { .. } | What::Certificates) => 200,
     }
 }
 
@@ -101,6 +101,7 @@ pub(super) fn answer(said: Said, call: &Call<'_>, signing: &Signing<'_>) -> Opti
             0,
             true,
         ),
+        What::Certificates => (signing.keys.certificates(), 0, true),
     };
     let mut answer = plain(status, body.to_string(), twin);
     if signed {

@@ -163,6 +163,13 @@ pub enum Interface {
     Query,
     /// The balance.
     Balance,
+    /// The platform's certificates.
+    Certificates,
+}
+
+impl Interface {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Submit, Self::Query, Self::Balance, Self::Certificates];
 }
 
 impl Interface {
@@ -172,6 +179,7 @@ impl Interface {
             Self::Submit => "submit",
             Self::Query => "query",
             Self::Balance => "balance",
+            Self::Certificates => "certificates",
         }
     }
 }
@@ -214,7 +222,7 @@ fn arrival(text: &str) -> Option<Arrival> {
     let mut next = || parts.next();
     let at_us = next()?.parse().ok()?;
     let word = next()?;
-    let interface = [Interface::Submit, Interface::Query, Interface::Balance]
+    let interface = Interface::ALL
         .into_iter()
         .find(|interface| interface.as_str() == word)?;
     Some(Arrival {

@@ -40,6 +40,7 @@ pub(super) enum What {
         balance_fen: u64,
         in_transit: bool,
     },
+    Certificates,
 }
 
 /// An order as a reply tells it.
@@ -143,6 +144,10 @@ impl Desk {
             Ok(Ask::Submit(content, script)) => self.submit(&content, &script, at_ms)?,
             Ok(Ask::Query(parties, no)) => self.query(parties, no, at_ms)?,
             Ok(Ask::Balance(parties)) => self.balance(&parties),
+            Ok(Ask::Certificates) => Said {
+                what: What::Certificates,
+                delivery: Delivery::Plain,
+            },
         };
         self.log(at_us, who, &outcome_word(&said))?;
         Ok(Some(said))

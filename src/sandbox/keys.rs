@@ -7,8 +7,6 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
-use std::time::Duration;
 
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
 use aws_lc_rs::rand::{SystemRandom, fill};
@@ -17,28 +15,16 @@ use aws_lc_rs::rsa::{
     PrivateDecryptingKey, PublicEncryptingKey,
 };
 use aws_lc_rs::signature::{RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256, UnparsedPublicKey};
-use data_encoding::{BASE64, HEXLOWER, HEXUPPER};
+use data_encoding::{BASE32_NOPAD, BASE64, HEXLOWER, HEXUPPER};
 use rsa::pkcs8::{DecodePrivateKey, EncodePublicKey};
-use rsa::signature::Keypair;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use x509_cert::builder::profile::BuilderProfile;
-use x509_cert::builder::{Builder, CertificateBuilder};
-use x509_cert::certificate::TbsCertificate;
-use x509_cert::der::Any;
-use x509_cert::der::asn1::BitString;
 use x509_cert::der::pem::{LineEnding, decode_vec, encode_string};
-use x509_cert::der::{DecodePem, Encode, EncodePem};
-use x509_cert::ext::Extension;
-use x509_cert::ext::pkix::{KeyUsage, KeyUsages};
-use x509_cert::name::Name;
-use x509_cert::serial_number::SerialNumber;
-use x509_cert::spki::{
-    AlgorithmIdentifierOwned, DynSignatureAlgorithmIdentifier, ObjectIdentifier,
-    SubjectPublicKeyInfo, SubjectPublicKeyInfoRef,
-};
-use x509_cert::time::Validity;
+use x509_cert::der::{DecodePem, Encode};
 
+use super::Rotation;
+use super::certificates::Handout;
+use super::certify::self_signed;
 use super::fault::SandboxFault;
 
 /// The caller's merchant number unless the options name another.
@@ -52,15 +38,15 @@ const PLATFORM_KEY: &str = "platform_private_key.pem";
 const PLATFORM_PUBLIC_KEY: &str = "pub_key.pem";
 const PLATFORM_CERTIFICATE_KEY: &str = "platform_cert_private_key.pem";
 const PLATFORM_CERTIFICATE: &str = "platform_cert.pem";
+const NEXT_CERTIFICATE_KEY: &str = "platform_next_private_key.pem";
+const NEXT_CERTIFICATE: &str = "platform_next_cert.pem";
+const API_V3_KEY: &str = "apiv3_key.txt";
 const NOTICE: &str = "\
 These are test keys of levy's sandbox, made on this machine. They open nothing and sign for nobody:
 WeChat Pay does not know them, and no real money moves. Never configure them for a real run.
 本目录中的密钥仅供 levy 沙箱测试使用，与微信支付无关，不会产生真实资金变动。
 ";
-const CERTIFICATE_LIFE: Duration = Duration::from_secs(5 * 365 * 24 * 3600);
 const FILE_BYTES_MAX: u64 = 64 * 1024;
-/// `sha256WithRSAEncryption`, RFC 8017.
-const SHA256_WITH_RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.11");
 const RSA_BYTES: usize = 256;
 
 /// What a client needs to talk to the sandbox.
@@ -82,6 +68,8 @@ pub struct Material {
     pub platform_certificate: PathBuf,
     /// The serial number of the platform's certificate, upper hexadecimal.
     pub platform_serial_no: String,
+    /// The APIv3 key, under which certificates are handed out; mode 0600.
+    pub api_v3_key: PathBuf,
 }
 
 /// `material.json`: the same with file names relative to the directory, for scripts.
@@ -96,6 +84,8 @@ struct MaterialFile {
     public_key: String,
     platform_serial_no: String,
     platform_certificate: String,
+    #[serde(default)]
+    api_v3_key: String,
 }
 
 /// The key material of the sandbox in `dir`; made on the first call, read afterwards.
@@ -134,6 +124,7 @@ pub(super) fn material_for(dir: &Path, mchid: &str) -> Result<Material, SandboxF
         public_key: named(PLATFORM_PUBLIC_KEY),
         platform_serial_no: material.platform_serial_no.clone(),
         platform_certificate: named(PLATFORM_CERTIFICATE),
+        api_v3_key: named(API_V3_KEY),
     };
     let text = serde_json::to_string_pretty(&file).expect("plain strings") + "\n";
     write_whole(&dir.join(MATERIAL_FILE), text.as_bytes(), 0o600)?;
@@ -149,6 +140,7 @@ fn describe(keys: &Path, mchid: String) -> Result<Material, SandboxFault> {
         private_key: keys.join(CALLER_KEY),
         certificate: keys.join(CALLER_CERTIFICATE),
         platform_certificate: keys.join(PLATFORM_CERTIFICATE),
+        api_v3_key: keys.join(API_V3_KEY),
         public_key,
         mchid,
     })
@@ -158,6 +150,10 @@ fn describe(keys: &Path, mchid: String) -> Result<Material, SandboxFault> {
 fn ensure(dir: &Path) -> Result<PathBuf, SandboxFault> {
     let keys = dir.join(KEYS_DIR);
     if keys.is_dir() {
+        // One of before there was such a key gets it now.
+        if !keys.join(API_V3_KEY).exists() {
+            write_whole(&keys.join(API_V3_KEY), &new_api_v3_key(), 0o600)?;
+        }
         return Ok(keys);
     }
     private_dir(dir)?;
@@ -191,6 +187,7 @@ fn private_dir(dir: &Path) -> Result<(), SandboxFault> {
 
 fn generate(dir: &Path) -> Result<(), SandboxFault> {
     write_new(&dir.join("README"), NOTICE.as_bytes(), 0o644)?;
+    write_new(&dir.join(API_V3_KEY), &new_api_v3_key(), 0o600)?;
     let caller = dir.join(CALLER_KEY);
     let der = new_key(&caller)?;
     let subject = "CN=sandbox caller,O=levy sandbox (test only),C=CN";
@@ -214,6 +211,26 @@ fn generate(dir: &Path) -> Result<(), SandboxFault> {
     self_signed(&dir.join(PLATFORM_CERTIFICATE), &signer, &der, subject)
 }
 
+/// 32 letters and digits, as people set one on the merchant platform.
+fn new_api_v3_key() -> Vec<u8> {
+    let mut bytes = [0u8; 20];
+    random(&mut bytes);
+    BASE32_NOPAD.encode(&bytes).into_bytes()
+}
+
+/// Makes the certificate that takes the place of the platform's, if it is not there yet.
+fn ensure_next(keys: &Path) -> Result<(), SandboxFault> {
+    let (key, certificate) = (keys.join(NEXT_CERTIFICATE_KEY), keys.join(NEXT_CERTIFICATE));
+    if certificate.exists() {
+        return Ok(());
+    }
+    // What a start that was killed here has left is half of a pair.
+    let _ = fs::remove_file(&key);
+    let der = new_key(&key)?;
+    let subject = "CN=sandbox platform next,O=levy sandbox (test only),C=CN";
+    self_signed(&certificate, &key, &der, subject)
+}
+
 /// Makes a key of 2048 bits, writes it, and gives its PKCS#8 DER.
 fn new_key(path: &Path) -> Result<Vec<u8>, SandboxFault> {
     let fault = |cause| SandboxFault::Key {
@@ -228,46 +245,7 @@ fn new_key(path: &Path) -> Result<Vec<u8>, SandboxFault> {
     Ok(der.as_ref().to_vec())
 }
 
-/// A certificate that signs itself and says in its name that it is for tests.
-struct TestProfile(Name);
-
-impl BuilderProfile for TestProfile {
-    fn get_issuer(&self, subject: &Name) -> Name {
-        subject.clone()
-    }
-    fn get_subject(&self) -> Name {
-        self.0.clone()
-    }
-    fn build_extensions(
-        &self,
-        _: SubjectPublicKeyInfoRef<'_>,
-        _: SubjectPublicKeyInfoRef<'_>,
-        _: &TbsCertificate,
-    ) -> x509_cert::builder::Result<Vec<Extension>> {
-        Ok(Vec::new())
-    }
-}
-
-/// Tells the builder who signs and how; the signature itself is made beside it.
-struct Issuer(rsa::PublicKey);
-
-impl Keypair for Issuer {
-    type VerifyingKey = rsa::PublicKey;
-    fn verifying_key(&self) -> rsa::PublicKey {
-        self.0.clone()
-    }
-}
-
-impl DynSignatureAlgorithmIdentifier for Issuer {
-    fn signature_algorithm_identifier(&self) -> x509_cert::spki::Result<AlgorithmIdentifierOwned> {
-        Ok(AlgorithmIdentifierOwned {
-            oid: SHA256_WITH_RSA,
-            parameters: Some(Any::null()),
-        })
-    }
-}
-
-fn rsa_sign(pair: &KeyPair, message: &[u8]) -> Vec<u8> {
+pub(super) fn rsa_sign(pair: &KeyPair, message: &[u8]) -> Vec<u8> {
     let mut signature = vec![0; pair.public_modulus_len()];
     pair.sign(
         &RSA_PKCS1_SHA256,
@@ -277,36 +255,6 @@ fn rsa_sign(pair: &KeyPair, message: &[u8]) -> Vec<u8> {
     )
     .expect("an RSA key of our own signs");
     signature
-}
-
-fn self_signed(path: &Path, key: &Path, der: &[u8], name: &str) -> Result<(), SandboxFault> {
-    let build = || -> Option<String> {
-        let pair = KeyPair::from_pkcs8(der).ok()?;
-        let signer = Issuer(rsa::PrivateKey::from_pkcs8_der(der).ok()?.to_public_key());
-        let public = SubjectPublicKeyInfo::from_key(&signer.0).ok()?;
-        let mut serial = [0u8; 20];
-        random(&mut serial);
-        // Positive, and 40 hexadecimal digits like the real ones.
-        serial[0] = serial[0] & 0x3f | 0x40;
-        let mut builder = CertificateBuilder::new(
-            TestProfile(Name::from_str(name).ok()?),
-            SerialNumber::new(&serial).ok()?,
-            Validity::from_now(CERTIFICATE_LIFE).ok()?,
-            public,
-        )
-        .ok()?;
-        let usage = KeyUsage(KeyUsages::DigitalSignature | KeyUsages::KeyEncipherment);
-        builder.add_extension(&usage).ok()?;
-        let signed = builder.finalize(&signer).ok()?;
-        let signature = BitString::from_bytes(&rsa_sign(&pair, &signed)).ok()?;
-        let certificate = builder.assemble(signature, &signer).ok()?;
-        certificate.to_pem(LineEnding::LF).ok()
-    };
-    let text = build().ok_or_else(|| SandboxFault::Key {
-        path: key.to_owned(),
-        cause: "could not be certified",
-    })?;
-    write_new(path, text.as_bytes(), 0o644)
 }
 
 /// `PUB_KEY_ID_` and 28 digits: the shape of the real ones, the last twelve told by the key, so
@@ -349,7 +297,7 @@ fn pem(path: &Path, label: &str) -> Result<Vec<u8>, SandboxFault> {
     }
 }
 
-fn read_small(path: &Path) -> Result<Vec<u8>, SandboxFault> {
+pub(super) fn read_small(path: &Path) -> Result<Vec<u8>, SandboxFault> {
     let mut text = Vec::new();
     File::open(path)
         .and_then(|file| file.take(FILE_BYTES_MAX).read_to_end(&mut text))
@@ -357,7 +305,7 @@ fn read_small(path: &Path) -> Result<Vec<u8>, SandboxFault> {
     Ok(text)
 }
 
-fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), SandboxFault> {
+pub(super) fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), SandboxFault> {
     OpenOptions::new()
         .write(true)
         .create_new(true)
@@ -430,11 +378,18 @@ pub(super) struct Keys {
     pub serial_no: String,
     caller: Vec<u8>,
     sealer: OaepPublicEncryptingKey,
-    platform: [PlatformKey; 2],
+    /// The public key's, the certificate's, and the next certificate's where there is one.
+    platform: Vec<PlatformKey>,
+    rotation: Rotation,
+    certificates: Handout,
 }
 
 impl Keys {
-    pub(super) fn load(dir: &Path, material: &Material) -> Result<Self, SandboxFault> {
+    pub(super) fn load(
+        dir: &Path,
+        material: &Material,
+        rotation: Rotation,
+    ) -> Result<Self, SandboxFault> {
         let keys = dir.join(KEYS_DIR);
         let (serial_no, caller) = certificate(&material.certificate)?;
         let sealer = PublicEncryptingKey::from_der(&caller)
@@ -444,21 +399,50 @@ impl Keys {
                 path: material.certificate.clone(),
                 cause: "holds no RSA key",
             })?;
+        let mut certificates = Handout::new(&material.api_v3_key)?;
+        certificates.add(&material.platform_certificate)?;
+        let mut platform = vec![
+            PlatformKey::load(&keys.join(PLATFORM_KEY), material.public_key_id.clone())?,
+            PlatformKey::load(
+                &keys.join(PLATFORM_CERTIFICATE_KEY),
+                material.platform_serial_no.clone(),
+            )?,
+        ];
+        if rotation != Rotation::Off {
+            ensure_next(&keys)?;
+            let serial = certificates.add(&keys.join(NEXT_CERTIFICATE))?;
+            platform.push(PlatformKey::load(&keys.join(NEXT_CERTIFICATE_KEY), serial)?);
+        }
         Ok(Self {
             serial_no,
             caller,
             sealer,
-            platform: [
-                PlatformKey::load(&keys.join(PLATFORM_KEY), material.public_key_id.clone())?,
-                PlatformKey::load(
-                    &keys.join(PLATFORM_CERTIFICATE_KEY),
-                    material.platform_serial_no.clone(),
-                )?,
-            ],
+            platform,
+            rotation,
+            certificates,
         })
     }
 
-    /// The platform key of that id; its place among the two, to be kept in a request.
+    /// The key that signs the reply to a request which named this one, or none: a certificate that is
+    /// on its way out yields to the next one, a public key to nothing.
+    pub(super) fn signing<'a>(&'a self, named: Option<&'a PlatformKey>) -> &'a PlatformKey {
+        let [public, certificate, ..] = self.platform.as_slice() else {
+            unreachable!("two keys are loaded always");
+        };
+        match (named, self.rotation, self.platform.last()) {
+            (Some(key), _, _) if key.id == public.id => key,
+            (_, Rotation::Signing, Some(next)) => next,
+            (Some(key), _, _) => key,
+            (None, _, _) => certificate,
+        }
+    }
+
+    /// The body of `GET /v3/certificates`.
+    pub(super) fn certificates(&self) -> serde_json::Value {
+        self.certificates.body()
+    }
+
+    /// The platform key of that id.
     pub(super) fn platform(&self, id: &str) -> Option<&PlatformKey> {
         self.platform.iter().find(|key| key.id == id)
     }

@@ -11,6 +11,8 @@
 mod amended;
 mod answer;
 pub mod books;
+mod certificates;
+mod certify;
 mod chance;
 mod desk;
 mod fault;
@@ -62,6 +64,20 @@ pub struct Options {
     /// Where to keep the last authentic request: its signed message here, the raw signature in
     /// `….sig` beside it. Default nowhere.
     pub record_request: Option<PathBuf>,
+    /// How far the platform's certificate is on its way out. Default not at all.
+    pub rotation: Rotation,
+}
+
+/// The platform's certificate gives way to another one. The public key stays as it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Rotation {
+    /// There is one certificate.
+    #[default]
+    Off,
+    /// The next one is handed out beside it; each still signs what names it.
+    Announced,
+    /// The next one signs, also what names the old one.
+    Signing,
 }
 
 impl Default for Options {
@@ -79,6 +95,7 @@ impl Default for Options {
             balance_fen: 1_000_000_000_000_000,
             sign_param_errors: false,
             record_request: None,
+            rotation: Rotation::Off,
         }
     }
 }

@@ -55,7 +55,7 @@ impl std::error::Error for Dropped {}
 impl Gateway {
     pub(super) fn open(options: &Options, material: &Material) -> Result<Self, SandboxFault> {
         Ok(Self {
-            keys: Keys::load(&options.dir, material)?,
+            keys: Keys::load(&options.dir, material, options.rotation)?,
             desk: Mutex::new(Desk::open(options)?),
             caller: options.caller_mchid.clone(),
             latency_ms: (*options.latency_ms.start(), *options.latency_ms.end()),
@@ -181,8 +181,11 @@ impl Gateway {
                 return Ok(answer::error(&refusal, false, &unsigned));
             }
         };
-        let (key, ask) = match wire::headers(call, &self.keys) {
-            Ok(key) => (Some(key), wire::ask(interface, path_number, fields, key)),
+        let (key, ask) = match wire::headers(call, interface, &self.keys) {
+            Ok(named) => (
+                Some(self.keys.signing(named)),
+                wire::ask(interface, path_number, fields, named),
+            ),
             Err(refusal) => (None, Err(refusal)),
         };
         let signing = Signing {

@@ -22,6 +22,7 @@ use super::shelf::{Content, Parties, reduction_type};
 
 const SUBMIT: &str = "/v3/aggracct-bc/wb-channel/special-reduction";
 const BALANCE: &str = "/v3/aggracct-bc/wb-channel/account/balance";
+const CERTIFICATES: &str = "/v3/certificates";
 const SCHEME: &str = "WECHATPAY2-SHA256-RSA2048 ";
 const SCENES: [&str; 3] = [
     "SJT_CONVENIENT_SETTLEMENT_SERVICE_MERCHANT",
@@ -91,6 +92,9 @@ impl Refusal {
 /// Which interface a request is for, and the number in its path.
 pub(super) fn route<'a>(method: &str, target: &'a str) -> Option<(Interface, &'a str)> {
     let path = target.split_once('?').map_or(target, |(path, _)| path);
+    if method == "GET" && path == CERTIFICATES {
+        return Some((Interface::Certificates, ""));
+    }
     match (method, path.strip_prefix(SUBMIT)) {
         ("POST", Some("")) => Some((Interface::Submit, "")),
         ("GET", Some(rest)) => {
@@ -213,8 +217,13 @@ fn items(text: &str) -> Option<[&str; 5]> {
     Some([a?, b?, c?, d?, e?])
 }
 
-/// Checks the headers beside `Authorization`; gives the key that the client named.
-pub(super) fn headers<'k>(call: &Call<'_>, keys: &'k Keys) -> Result<&'k PlatformKey, Refusal> {
+/// Checks the headers beside `Authorization`; gives the key that the client named. Only who asks for
+/// certificates need not name one: it may have none yet.
+pub(super) fn headers<'k>(
+    call: &Call<'_>,
+    interface: Interface,
+    keys: &'k Keys,
+) -> Result<Option<&'k PlatformKey>, Refusal> {
     let text = |name: &str| call.headers.get(name).and_then(|value| value.to_str().ok());
     let json = |name: &str| {
         text(name).is_some_and(|list| {
@@ -231,13 +240,17 @@ pub(super) fn headers<'k>(call: &Call<'_>, keys: &'k Keys) -> Result<&'k Platfor
     if call.method == "POST" && !json("content-type") {
         return Err(Refusal::param("Content-Type", "must be application/json"));
     }
-    let id = text("wechatpay-serial").ok_or_else(|| {
-        Refusal::param(
-            "Wechatpay-Serial",
-            "HTTP header缺少微信支付平台证书序列号(Wechatpay-Serial)",
-        )
-    })?;
+    let Some(id) = text("wechatpay-serial") else {
+        return match interface {
+            Interface::Certificates => Ok(None),
+            Interface::Submit | Interface::Query | Interface::Balance => Err(Refusal::param(
+                "Wechatpay-Serial",
+                "HTTP header缺少微信支付平台证书序列号(Wechatpay-Serial)",
+            )),
+        };
+    };
     keys.platform(id)
+        .map(Some)
         .ok_or_else(|| Refusal::param("Wechatpay-Serial", "平台证书序列号Wechatpay-Serial错误"))
 }
 
@@ -374,6 +387,7 @@ pub(super) enum Ask {
     Submit(Box<Content>, Script),
     Query(Parties, String),
     Balance(Parties),
+    Certificates,
 }
 
 /// Checks the fields.
@@ -381,11 +395,16 @@ pub(super) fn ask(
     interface: Interface,
     path_number: &str,
     fields: Result<Fields, Refusal>,
-    key: &PlatformKey,
+    key: Option<&PlatformKey>,
 ) -> Result<Ask, Refusal> {
     let mut fields = fields?;
+    let Some(key) = key.filter(|_| interface != Interface::Certificates) else {
+        fields.nothing_left()?;
+        return Ok(Ask::Certificates);
+    };
     let parties = fields.parties(key)?;
     let ask = match interface {
+        Interface::Certificates => Ask::Certificates,
         Interface::Submit => {
             let content = content(&mut fields, parties)?;
             let script = Script::parse(content.reason.as_deref())

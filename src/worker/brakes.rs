@@ -288,17 +288,6 @@ pub fn words(checked: &Checked, meaning: &Meaning) -> String {
         Checked::Verified(reply) => said(reply),
         Checked::Unsigned(reply) => format!("{} (unsigned)", said(reply)),
         Checked::IllSigned { reply, fault } => {
-            let fault = match fault {
-                SignatureFault::HeaderMissing(name) => format!("{name} is missing"),
-                SignatureFault::UnknownSerial(serial) => {
-                    format!("signed with the key {serial}, which is not configured")
-                }
-                SignatureFault::Mismatch => "its signature does not match".into(),
-                SignatureFault::Stale(off) => {
-                    format!("stale: the gateway's clock minus this one's is {off} s")
-                }
-                SignatureFault::SeenBefore => "its signature was seen before".into(),
-            };
             format!("{} ({fault})", reply.status)
         }
         Checked::Lost(Lost::TimedOut) => "no reply in time".into(),

@@ -138,6 +138,7 @@ pub fn join(first: Option<RunReport>, second: Option<RunReport>) -> Option<RunRe
     joined.alerts.extend(second.alerts);
     joined.attempts += second.attempts;
     joined.intents += second.intents;
+    joined.traffic.join(&second.traffic);
     joined.clock_skew_ms = second.clock_skew_ms.or(joined.clock_skew_ms);
     Some(joined)
 }
@@ -171,6 +172,65 @@ mod tests {
                 stop: self.0.clone(),
                 ..RunReport::default()
             }))
+        }
+    }
+
+    /// What a backup has forgotten of a file that asks for new numbers goes with that very file, before
+    /// anything is issued; of a batch that is named, only what was sent, and its reissues.
+    #[test]
+    fn l4_a_rerun_that_issues_first_drives_the_open_orders_of_its_own_file() {
+        for (unsent, own) in [
+            (Unsent::All, Unsent::All),
+            (Unsent::Reissues, Unsent::Reissues),
+            (Unsent::Nothing, Unsent::Reissues),
+        ] {
+            let rerun_of = Rerun::Issued(unsent);
+            let mut desk = Quiet {
+                ledger: crate::ledger::SqliteLedger::scratch().unwrap(),
+                went: Vec::new(),
+            };
+            let again = Again {
+                batch: BatchId(1),
+                only: Only::Asked,
+                rerun: rerun_of,
+            };
+            let mut outcome = Outcome::default();
+            let mut scopes_then = Vec::new();
+            rerun(&mut desk, &again, &mut outcome, |desk| {
+                scopes_then = desk.went.clone();
+                Ok(())
+            })
+            .unwrap();
+            assert_eq!(scopes_then, [Scope::OpenOf(BatchId(1), own)], "{unsent:?}");
+            assert_eq!(desk.went[1..], [Scope::Rerun(BatchId(1), rerun_of)]);
+            assert_eq!(outcome.reissued, Some(Tally::default()));
+        }
+    }
+
+    /// Nothing is stopped, and nothing is dead.
+    struct Quiet {
+        ledger: crate::ledger::SqliteLedger,
+        went: Vec<Scope>,
+    }
+
+    impl Drive for Quiet {
+        type Fault = LedgerError;
+
+        fn ledger(&mut self) -> Result<&mut dyn Ledger, LedgerError> {
+            Ok(&mut self.ledger)
+        }
+
+        fn now(&self) -> WallMs {
+            WallMs(0)
+        }
+
+        fn stopped(&self) -> bool {
+            false
+        }
+
+        fn go(&mut self, scope: Scope) -> Result<Option<RunReport>, LedgerError> {
+            self.went.push(scope);
+            Ok(None)
         }
     }
 

@@ -14,6 +14,7 @@ mod brakes;
 mod run;
 mod send;
 mod step;
+pub mod traffic;
 
 pub use run::{prepare, run};
 pub use step::may_be_queried;
@@ -84,6 +85,8 @@ pub struct RunReport {
     pub intents: u64,
     /// Gateway minus local clock in milliseconds, by the last signed reply.
     pub clock_skew_ms: Option<i64>,
+    /// What its requests were like.
+    pub traffic: traffic::Traffic,
 }
 
 /// Where a run stands, for the progress bar.

@@ -11,6 +11,7 @@ from urllib.parse import quote
 os.environ["NO_PROXY"] = "127.0.0.1,localhost,::1"
 
 from wechatpayv3 import WeChatPay, WeChatPayType  # noqa: E402
+from wechatpayv3.core import Core  # noqa: E402
 from wechatpayv3.type import RequestType  # noqa: E402
 
 SUBMIT = "/v3/aggracct-bc/wb-channel/special-reduction"
@@ -37,8 +38,26 @@ def client(base_url, directory):
     return core
 
 
+def certificate_client(base_url, directory):
+    """Without a public key the library downloads the platform's certificates by itself."""
+    material = json.loads((directory / "material.json").read_text(encoding="utf-8"))
+
+    class Boxed(Core):
+        # It asks from within its constructor, where it knows WeChat Pay's own address alone.
+        _gate_way = property(lambda self: base_url.rstrip("/"), lambda self, _: None)
+
+    core = Boxed(
+        mchid=material["mchid"],
+        cert_serial_no=material["serial_no"],
+        private_key=(directory / material["private_key"]).read_text(encoding="utf-8"),
+        apiv3_key=(directory / material["api_v3_key"]).read_text(encoding="utf-8").strip(),
+        timeout=(5, 10),
+    )
+    return core, int(material["platform_serial_no"], 16)
+
+
 def submit(core, number, reason):
-    return core.request(SUBMIT, method=RequestType.POST, data={
+    return core.request(SUBMIT, method=RequestType.POST, cipher_data=True, data={
         "mchid": MERCHANT,
         "bal_account_no": core.encrypt(ACCOUNT),
         "out_request_no": number,
@@ -87,6 +106,15 @@ def main():
         status, body = submit(core, forged, f"#sandbox post={step},success")
         expect(f"… and the true one after it is taken",
                status == 200 and json.loads(body)["state"] == "SUCCESS")
+
+    core, serial = certificate_client(sys.argv[1], Path(sys.argv[2]))
+    expect("the library downloads the platform's certificate and opens it under the APIv3 key",
+           [it.serial_number for it in core._certificates] == [serial])
+    status, body = submit(core, "PY" + uuid.uuid4().hex[:28], "司法案件号:202508080010")
+    expect("a reply under that certificate verifies",
+           status == 200 and json.loads(body)["state"] == "SUCCESS")
+    status, _ = core.request("/v3/certificates")
+    expect("and so does the one that hands it out", status == 200)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,9 @@
 
 mod box_run;
 mod check;
+mod doctor;
+mod herald;
+mod keys;
 pub mod live;
 mod people;
 mod plans;
@@ -141,7 +144,8 @@ fn help_has_examples_and_the_exit_codes() {
     }
     for name in [
         "run", "sweep", "resume", "rerun", "check", "plan", "approve", "export", "cancel",
-        "status", "show", "freeze", "unfreeze", "resolve", "ledger", "template", "init", "sandbox",
+        "status", "show", "freeze", "unfreeze", "resolve", "ledger", "template", "init", "doctor",
+        "keys", "sandbox",
     ] {
         let help = desk.levy(&[name, "--help"]);
         assert_eq!(help.exit, 0, "{name}");
@@ -190,6 +194,8 @@ fn what_cannot_be_meant_is_exit_2() {
         ],
         &["resolve", "N1", "--as", "failed", "--evidence", "x"],
         &["ledger"],
+        &["keys"],
+        &["doctor", "--offline", "--probe", "1900016681:8609cb22"],
         &["ledger", "verify", "--expect", "12"],
         &["ledger", "backup"],
     ] {

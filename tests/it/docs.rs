@@ -128,3 +128,69 @@ fn every_option_and_setting_is_documented() {
         }
     }
 }
+
+/// The commands of a page's `sh` blocks, block by block, without what is said about them.
+fn command_blocks(page: &str) -> Vec<Vec<String>> {
+    let fences = page.split("\n```").collect::<Vec<_>>();
+    let blocks = fences.iter().filter_map(|part| part.strip_prefix("sh\n"));
+    blocks
+        .map(|block| {
+            let bare = block
+                .lines()
+                .map(|line| line.split(" #").next().unwrap_or(line));
+            bare.map(|line| line.trim_end().to_owned()).collect()
+        })
+        .collect()
+}
+
+/// What stands in backquotes on a page and begins with `levy` or another word of a shell, in order.
+fn commands_in_text(page: &str) -> Vec<String> {
+    let prose = page
+        .split("\n```")
+        .step_by(2)
+        .collect::<Vec<_>>()
+        .join("\n");
+    let quoted = prose.split('`').skip(1).step_by(2);
+    let commands = quoted.filter(|text| {
+        ["levy ", "mkdir ", "sudo ", "*/10 "]
+            .iter()
+            .any(|word| text.starts_with(word))
+    });
+    commands.map(str::to_owned).collect()
+}
+
+#[test]
+fn both_readmes_show_the_same_commands() {
+    let (english, chinese) = (page("README.md"), page("README.zh-CN.md"));
+    assert!(command_blocks(&english).len() >= 4);
+    assert_eq!(command_blocks(&english), command_blocks(&chinese));
+    assert_eq!(commands_in_text(&english), commands_in_text(&chinese));
+    for status in levy::order::Status::ALL {
+        assert!(chinese.contains(&format!("| {status} |")), "{status}");
+    }
+    for exit in levy::cli::failure::Exit::WORST_FIRST {
+        assert!(
+            chinese.contains(&format!("\n| {} | ", exit.code())),
+            "{exit:?}"
+        );
+    }
+    let headings = |page: &str| page.lines().filter(|line| line.starts_with("## ")).count();
+    assert_eq!(headings(&english), headings(&chinese));
+}
+
+#[test]
+fn operations_say_what_to_do_for_every_status_and_exit_code() {
+    let page = page("docs/OPERATIONS.md");
+    for status in levy::order::Status::ALL {
+        let named = page
+            .lines()
+            .filter(|line| line.starts_with("| ") && line.contains(&status.to_string()));
+        assert!(named.count() > 0, "{status}");
+    }
+    for exit in levy::cli::failure::Exit::WORST_FIRST {
+        assert!(
+            page.contains(&format!("\n| {} | ", exit.code())),
+            "{exit:?}"
+        );
+    }
+}

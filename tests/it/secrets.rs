@@ -8,6 +8,8 @@ use std::process::Command;
 const ACCOUNT: &str = "8609cb22e1774a50a930e414cc71eca06121bc";
 const OTHER_ACCOUNT: &str = "1c0fe2b7aa5c4d1f8d3c5b7e90a4f6d2e8b91a";
 const CARD: &str = "6222021234567890123";
+const PASSPHRASE: &str = "hunter2-of-the-proxy-too";
+const PASSPHRASE_FILE: &str = "words";
 
 fn rows() -> String {
     let mut csv =
@@ -99,11 +101,24 @@ fn l8_no_secret_is_in_anything_that_a_run_says() {
         "a wrong echo is an alert: {first}"
     );
     let mut said = first;
+    let settings = format!(
+        "[merchant]\nmchid = \"1900000001\"\ncertificate = \"keys/apiclient_cert.pem\"\n\
+         private_key = \"keys/apiclient_key.pem\"\napi_v3_key_file = \"keys/apiv3_key.txt\"\n\
+         private_key_passphrase_file = \"keys/{PASSPHRASE_FILE}\"\n[gateway]\n\
+         base_url = \"https://127.0.0.1:1\"\nproxy = \"http://user:{PASSPHRASE}@127.0.0.1:1\"\n"
+    );
+    fs::write(dir.path().join(".levy-sandbox/levy.toml"), settings).unwrap();
+    let passphrase = keys.join(PASSPHRASE_FILE);
+    fs::write(&passphrase, PASSPHRASE).unwrap();
+    fs::set_permissions(&passphrase, fs::Permissions::from_mode(0o600)).unwrap();
     for more in [
         &run[..],
         &["check", "night.csv"],
         &["cancel", "S1", "--sandbox"],
         &["export", "night.csv", "--sandbox", "--out", "again.csv"],
+        &["doctor", "--config", ".levy-sandbox/levy.toml"],
+        &["keys", "fetch", "--config", ".levy-sandbox/levy.toml"],
+        &["report", "night.csv", "--sandbox"],
         &["run", "night.csv"],
         &[
             "run",
@@ -114,7 +129,18 @@ fn l8_no_secret_is_in_anything_that_a_run_says() {
     ] {
         said.push_str(&levy(more).1);
     }
-    for secret in [ACCOUNT, OTHER_ACCOUNT, CARD, "PRIVATE KEY"] {
+    // A report is made to be passed on.
+    said.push_str(&fs::read_to_string(dir.path().join("night.report.html")).unwrap());
+    assert!(said.contains("APIv3 key: "), "doctor spoke: {said}");
+    let api_v3_key = fs::read_to_string(keys.join("apiv3_key.txt")).unwrap();
+    for secret in [
+        ACCOUNT,
+        OTHER_ACCOUNT,
+        CARD,
+        "BEGIN PRIVATE KEY",
+        PASSPHRASE,
+        &api_v3_key,
+    ] {
         let found = said.lines().find(|line| line.contains(secret));
         assert_eq!(found, None, "{secret}");
     }
@@ -125,7 +151,12 @@ fn l8_no_secret_is_in_anything_that_a_run_says() {
         }
     }
     assert!(longest_run(&said) < 80, "{}", longest_run(&said));
-    for name in ["night.result.csv", ".levy-sandbox/ledger.db", "again.csv"] {
+    for name in [
+        "night.result.csv",
+        ".levy-sandbox/ledger.db",
+        "again.csv",
+        "night.report.html",
+    ] {
         let mode = fs::metadata(dir.path().join(name))
             .unwrap()
             .permissions()

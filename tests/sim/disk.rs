@@ -7,11 +7,12 @@ use std::sync::{Arc, Mutex};
 
 use levy::clock::WallMs;
 use levy::ledger::{
-    Accepted, Admit, AttemptId, Batch, BatchHead, BatchId, Beside, CancelTarget, Cancelled,
+    Accepted, Admit, AttemptId, Batch, BatchHead, BatchId, Beside, By, CancelTarget, Cancelled,
     Compared, Decided, Decision, Expiring, FilePlan, Frozen, Imported, Job, JournalHead, LaneWork,
     Ledger, LedgerError, LedgerResult, ListScope, NewPlan, Only, OrderId, Overview, OverviewAsk,
     Person, Phase, PlanKey, Planned, Reach, RecentSend, Rehearsal, Rehearsed, Reissued, Released,
-    Restored, ResultRow, RunId, Scope, StagedRow, Story, Sum, Totals, Write, Written,
+    ReportHead, Reported, Restored, ResultRow, RunId, Scope, StagedRow, Story, Sum, Totals, Write,
+    Written,
 };
 use levy::order::{ContentDigest, Merchant, OrderNo, Proof};
 
@@ -164,10 +165,18 @@ impl<L: Ledger> Ledger for Mortal<L> {
         self.fuse.operate(|| self.ledger.unapproved(batch))
     }
 
+    fn note_failed_file(&mut self, digest: &[u8; 32]) -> LedgerResult<()> {
+        self.fuse.operate(|| self.ledger.note_failed_file(digest))
+    }
+
+    fn wrote_failed_file(&mut self, digest: &[u8; 32]) -> LedgerResult<bool> {
+        self.fuse.operate(|| self.ledger.wrote_failed_file(digest))
+    }
+
     fn import(
         &mut self,
         head: &BatchHead,
-        by: &Person,
+        by: &dyn By,
         at: WallMs,
         hold_days: u32,
     ) -> LedgerResult<Imported> {
@@ -175,7 +184,7 @@ impl<L: Ledger> Ledger for Mortal<L> {
             .operate(|| self.ledger.import(head, by, at, hold_days))
     }
 
-    fn restored(&mut self, since: WallMs, by: &Person, at: WallMs) -> LedgerResult<Restored> {
+    fn restored(&mut self, since: WallMs, by: &dyn By, at: WallMs) -> LedgerResult<Restored> {
         self.fuse.operate(|| self.ledger.restored(since, by, at))
     }
 
@@ -241,8 +250,8 @@ impl<L: Ledger> Ledger for Mortal<L> {
         self.fuse.operate(|| self.ledger.content_of(no))
     }
 
-    fn nth_unsent(&mut self, scope: Scope, n: u64) -> LedgerResult<Option<OrderId>> {
-        self.fuse.operate(|| self.ledger.nth_unsent(scope, n))
+    fn nth_unsent(&mut self, scope: Scope, n: u64, at: WallMs) -> LedgerResult<Option<OrderId>> {
+        self.fuse.operate(|| self.ledger.nth_unsent(scope, n, at))
     }
 
     fn proofs(
@@ -319,6 +328,14 @@ impl<L: Ledger> Ledger for Mortal<L> {
         each: &mut dyn FnMut(Beside) -> io::Result<()>,
     ) -> LedgerResult<Sum> {
         self.fuse.operate(|| self.ledger.beside(scope, each))
+    }
+
+    fn report(
+        &mut self,
+        batch: BatchId,
+        each: &mut dyn FnMut(Reported),
+    ) -> LedgerResult<ReportHead> {
+        self.fuse.operate(|| self.ledger.report(batch, each))
     }
 
     fn story(&mut self, no: &OrderNo) -> LedgerResult<Option<Story>> {

@@ -77,7 +77,7 @@ pub enum Errand {
 pub enum Ended {
     Died,
     /// By itself; what went wrong, in words.
-    Itself(Result<Option<RunReport>, String>),
+    Itself(Result<(), String>),
 }
 
 /// A process of levy.
@@ -165,7 +165,7 @@ pub fn run(world: &mut World, errand: Errand, start: Start) -> Ended {
             } else {
                 note!(world, "ended");
             }
-            Ended::Itself(result)
+            Ended::Itself(result.map(|_| ()))
         }
         Err(payload) if payload.is::<Death>() => {
             world.count("death");
@@ -393,7 +393,7 @@ impl Process<'_> {
         let last_fresh = match self.start.limit {
             None => None,
             Some(0) => Some(OrderId(0)),
-            Some(limit) => ledger.nth_unsent(scope, limit)?,
+            Some(limit) => ledger.nth_unsent(scope, limit, now)?,
         };
         Ok(RunSettings {
             per_merchant_qps: self.start.qps,

@@ -100,6 +100,15 @@ fn levys_own_columns_are_known_in_both_languages_and_never_carried() {
 }
 
 #[test]
+fn ascii_is_folded_on_the_short_way_as_on_the_long_one() {
+    for c in (0..128).map(char::from) {
+        let cell = format!("{c}Ab {c}C{c}");
+        let long: String = cell.nfkc().flat_map(char::to_lowercase).nfkc().collect();
+        assert_eq!(folded(&cell), long.trim(), "{cell:?}");
+    }
+}
+
+#[test]
 fn distance_counts_edits() {
     for (a, b, want) in [
         ("", "", 0),

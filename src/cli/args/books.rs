@@ -181,6 +181,8 @@ pub enum LedgerCommand {
     Verify(VerifyArgs),
     /// Make a verified copy of the ledger, while a run may be going on.
     Backup(BackupArgs),
+    /// Bring a ledger that an older levy made up to date; sends nothing.
+    Upgrade(UpgradeArgs),
     /// Take over numbers that another tool has used: content, first send, outcome.
     Import(ImportArgs),
     /// Tell a ledger that it came back from a backup: what was not sent may have been since.
@@ -209,6 +211,27 @@ pub struct VerifyArgs {
     /// Print one JSON object, with every lane's head.
     #[arg(long)]
     pub json: bool,
+    /// The ledger of the gateway in a box.
+    #[arg(long)]
+    pub sandbox: bool,
+}
+
+/// `levy ledger upgrade`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  levy ledger upgrade
+  levy ledger upgrade --ledger /backup/levy-2026-03-02.db     a copy, before it is verified
+
+A run does the same by itself. Adds what newer versions need, and changes nothing that was
+written; an older levy can't use the ledger afterwards. Sends nothing. Takes the run's lock.")]
+pub struct UpgradeArgs {
+    /// Settings and ledger.
+    #[command(flatten)]
+    pub at: Where,
+    /// Print nothing.
+    #[arg(long)]
+    pub quiet: bool,
     /// The ledger of the gateway in a box.
     #[arg(long)]
     pub sandbox: bool,

@@ -12,10 +12,12 @@ use super::Where;
 Examples:
   levy ledger import history.csv --by \"Li Wei\"     before the first night
   levy ledger import history.csv --by \"Li Wei\" --ledger /srv/levy.db
+  levy ledger import history.csv --by \"Li Wei\" --approved-by \"Wang Fang\"   where approval is required
 
 The columns are the input's, with out_request_no in every row, and first_sent_at
 (2026-03-02T08:00:00+08:00, or 2026-03-02 08:00:00 in China's time) and outcome (SUCCESS, FAILED or
-UNKNOWN); quota_change_no is optional. Any faulty row refuses the whole file.
+UNKNOWN); quota_change_no is optional. Any faulty row refuses the whole file, and so do the ceilings of
+[limits] where outcome is UNKNOWN: that is submitted, and may be a deduction.
 
 Another tool's word settles nothing: its rows show SUCCESS or FAILED, nothing is sent again for
 them, and a verified reply that comes later wins. What is UNKNOWN is asked for by `levy resume`, under its
@@ -27,6 +29,9 @@ pub struct ImportArgs {
     /// Who answers for it; it stands in the journal.
     #[arg(long, value_name = "NAME")]
     pub by: String,
+    /// Who else has looked at it; needed where `[batch] require_approval` is set.
+    #[arg(long, value_name = "NAME")]
+    pub approved_by: Option<String>,
     /// Take identifiers of 16 digits and more that end in zeros as they are, though a spreadsheet may
     /// have rounded them.
     #[arg(long)]
@@ -61,6 +66,9 @@ pub struct RestoredArgs {
     /// Who says so; it stands in the journal.
     #[arg(long, value_name = "NAME")]
     pub by: String,
+    /// Who else has looked at it; needed where `[batch] require_approval` is set.
+    #[arg(long, value_name = "NAME")]
+    pub approved_by: Option<String>,
     /// Settings and ledger.
     #[command(flatten)]
     pub at: Where,

@@ -38,7 +38,7 @@ pub struct PlanArgs {
     /// The ledger of the gateway in a box, beside the file.
     #[arg(long)]
     pub sandbox: bool,
-    /// How the file is read and taken in; `levy run` needs the same.
+    /// How the file is read and taken in; part of the plan, so that `levy run` takes it from there.
     #[command(flatten)]
     pub taking: FileArgs,
     /// What it must add up to.

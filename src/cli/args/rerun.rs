@@ -32,6 +32,9 @@ pub struct DriveArgs {
     #[arg(long, value_name = "SECONDS", default_value_t = 600,
           value_parser = clap::value_parser!(u32).range(0..=WAIT_SECONDS_MAX))]
     pub outage_wait: u32,
+    /// Write metrics for Prometheus' textfile collector there, in place of `[metrics] file`.
+    #[arg(long, value_name = "FILE")]
+    pub metrics_file: Option<PathBuf>,
     /// Use the gateway in a box: no account, no network, no real money. Its ledger, keys and books
     /// are kept in .levy-sandbox/ beside the input, or here.
     #[arg(long)]

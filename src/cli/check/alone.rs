@@ -5,16 +5,18 @@
 use std::fs::File;
 
 use super::desk::Desk;
-use super::{Found, warned};
+use super::{Found, standing, warned};
 use crate::batch::{Alike, Reader};
 use crate::cli::args::CheckArgs;
 use crate::cli::failure::Failure;
+use crate::cli::store::Store;
 use crate::ledger::{Accepted, Ledger, SqliteLedger};
 use crate::worker::intake::{Staged, Terms, read_through, stage_some};
 
 /// Reads the file through; why there is no ledger to look at is told with what it comes to.
 pub(super) fn alone(
     args: &CheckArgs,
+    store: &Store,
     mut reader: Reader<File>,
     terms: &Terms,
     why: String,
@@ -29,6 +31,7 @@ pub(super) fn alone(
         Ok(())
     })?;
     warned(&read, desk);
+    let approval = standing(args, store, None, &read.head.digest)?;
     let mut shared = alike.shared();
     let mut accepted = Accepted::default();
     if shared.as_ref().is_none_or(|shared| !shared.is_empty()) {
@@ -41,7 +44,8 @@ pub(super) fn alone(
     accepted.orders += others;
     accepted.invalid = desk.invalid;
     accepted.rows = desk.valid() + desk.invalid;
-    Ok(Found::beside_nothing(accepted, why))
+    let found = Found::beside_nothing(accepted, why);
+    Ok(Found { approval, ..found })
 }
 
 /// What becomes of the valid rows that are `wanted`, which is told.

@@ -12,6 +12,7 @@ use crate::batch::{Encoding, Form, InputRow, shown_cell};
 use crate::cli::failure::Exit;
 use crate::ledger::ResultRow;
 use crate::order::{Fen, Merchant, NextAction, ReductionType, Status, yuan};
+use crate::report::progress::{columns, fitted};
 use crate::report::summary::grouped;
 use crate::worker::balances::Purses;
 use crate::worker::intake::Watcher;
@@ -45,6 +46,8 @@ pub struct Desk {
     /// The file, as it was named.
     pub name: String,
     faults: BufWriter<Box<dyn Write>>,
+    /// Of the terminal, if stdout is one.
+    columns: Option<usize>,
     by_type: [Sum; ReductionType::ALL.len()],
     by_merchant: HashMap<Merchant, Sum>,
     /// Rows with faults of their own.
@@ -142,6 +145,7 @@ impl Desk {
         Self {
             name: file.display().to_string(),
             faults: BufWriter::new(faults),
+            columns: columns(&stdout()),
             by_type: Default::default(),
             by_merchant: HashMap::new(),
             invalid: 0,
@@ -153,13 +157,13 @@ impl Desk {
 
     /// A line of its own. A reader that has seen enough (`| head`) is no reason to fail.
     pub fn fault(&mut self, line: &str) {
-        let _ = writeln!(self.faults, "{line}");
+        let _ = writeln!(self.faults, "{}", fitted(line, self.columns));
     }
 
     /// What goes to stdout, behind the faults that were told.
     pub fn print(&mut self, text: &str) {
         self.flush();
-        let _ = writeln!(stdout(), "{text}");
+        let _ = writeln!(stdout(), "{}", fitted(text, self.columns));
     }
 
     /// Lets everything out that was told.
@@ -280,6 +284,9 @@ impl Desk {
             text.push_str(&format!(", {rows} with an amount that cannot be read"));
         }
         text.push_str(&format!("\n{}", known(found)));
+        if let Some(words) = &found.approval {
+            text.push_str(&format!("\n{words}"));
+        }
         if let Some(purses) = &found.purses {
             text.push_str(&format!("\n{}", balances(purses)));
         }
@@ -321,6 +328,7 @@ impl Desk {
             "conflicts": accepted.conflicts,
             "held": accepted.held,
             "ledger": found.known.as_ref().ok().map(|path| path.display().to_string()),
+            "approval": found.approval,
             "batch": found.before.as_ref().map(|batch| batch.id.to_string()),
             "balances": found.purses.as_ref().map(|purses| json!({
                 "accounts": purses.answered,

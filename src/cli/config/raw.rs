@@ -20,6 +20,8 @@ pub(super) struct Raw {
     pub(super) holds: RawHolds,
     pub(super) batch: RawBatch,
     pub(super) result: RawResult,
+    pub(super) metrics: RawMetrics,
+    pub(super) notify: RawNotify,
 }
 
 #[derive(Default, Deserialize)]
@@ -29,6 +31,8 @@ pub(super) struct RawMerchant {
     pub(super) serial_no: Option<String>,
     pub(super) certificate: Option<String>,
     pub(super) private_key: Option<String>,
+    pub(super) private_key_passphrase_file: Option<String>,
+    pub(super) api_v3_key_file: Option<String>,
 }
 
 #[derive(Default, Deserialize)]
@@ -97,10 +101,30 @@ pub(super) struct RawResult {
     pub(super) plain: Option<bool>,
 }
 
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawMetrics {
+    pub(super) file: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawNotify {
+    pub(super) webhook: Option<String>,
+    pub(super) webhook_file: Option<String>,
+    pub(super) form: Option<String>,
+    pub(super) secret: Option<String>,
+    pub(super) secret_file: Option<String>,
+    pub(super) on: Option<String>,
+    pub(super) ping: Option<String>,
+    pub(super) ping_file: Option<String>,
+    pub(super) proxy: Option<String>,
+}
+
 /// One setting that the environment may give.
 pub(super) struct Key {
-    section: &'static str,
-    name: &'static str,
+    pub(super) section: &'static str,
+    pub(super) name: &'static str,
     pub(super) slot: fn(&mut Raw) -> Slot<'_>,
 }
 
@@ -125,6 +149,8 @@ pub(super) const KEYS: &[Key] = keys! {
     Text merchant.serial_no,
     Text merchant.certificate,
     Text merchant.private_key,
+    Text merchant.private_key_passphrase_file,
+    Text merchant.api_v3_key_file,
     Text platform.public_key_id,
     Text platform.public_key,
     Text platform.certificate,
@@ -142,6 +168,16 @@ pub(super) const KEYS: &[Key] = keys! {
     Flag batch.require_approval,
     Text result.language,
     Flag result.plain,
+    Text metrics.file,
+    Text notify.webhook,
+    Text notify.webhook_file,
+    Text notify.form,
+    Text notify.secret,
+    Text notify.secret_file,
+    Text notify.on,
+    Text notify.ping,
+    Text notify.ping_file,
+    Text notify.proxy,
 };
 
 impl Key {

@@ -5,9 +5,11 @@
 
 use std::path::Path;
 
+use super::super::approval;
 use super::super::args::RerunArgs;
 use super::super::export::sandbox_directory;
 use super::super::failure::{Exit, Failure};
+use super::super::plan::options;
 use super::super::run_file::{self, terms};
 use super::super::store::Store;
 use super::{Asked, asked, only, second_half};
@@ -74,6 +76,12 @@ pub fn plan(args: &RerunArgs) -> Result<Exit, Failure> {
     let said = said?;
     cleared?;
     tell(args, &said, &rehearsal, place.as_ref());
+    if store.config.require_approval && unsent == Unsent::All && !args.drive.quiet {
+        let options = options(&args.drive.at, args.drive.sandbox, &store.path);
+        let file = Path::new(&args.target);
+        let words = approval::standing(Some(&mut *ledger), file, &head.digest, &options)?;
+        say(&words);
+    }
     Ok(Exit::Done)
 }
 

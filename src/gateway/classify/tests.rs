@@ -257,7 +257,10 @@ fn l3_every_reply_of_the_table_moves_every_state_as_the_table_says() {
             SignatureFault::Mismatch,
             SignatureFault::SeenBefore,
             SignatureFault::Stale(-301),
-            SignatureFault::UnknownSerial("X".into()),
+            SignatureFault::UnknownSerial {
+                got: "X".into(),
+                held: vec!["Y".into()],
+            },
             SignatureFault::HeaderMissing("Wechatpay-Nonce"),
         ] {
             check("ill-signed", ill_signed(r.clone(), fault), STAYS);

@@ -1,7 +1,5 @@
 use super::*;
 use crate::gateway::fixtures::{file, text};
-use std::fs;
-use std::os::unix::fs::OpenOptionsExt;
 
 fn doc_key() -> rsa::PrivateKey {
     private_key(&file("vectors/wechat_doc_test_key.pkcs8.pem")).unwrap()
@@ -142,63 +140,60 @@ fn a_certificates_serial_reads_as_openssl_prints_it() {
         ),
         ("keys/zero_nibble_cert.pem", "0A4C8D1B"),
     ] {
-        let (_, read) = certificate(KeyPart::Certificate, &file(path)).unwrap();
+        let read = certificate(KeyPart::Certificate, &file(path))
+            .unwrap()
+            .serial;
         assert_eq!(read, serial);
     }
 }
 
-fn saved(name: &str, mode: u32, bytes: &[u8]) -> (tempfile::TempDir, std::path::PathBuf) {
-    use std::io::Write;
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join(name);
-    let mut options = fs::OpenOptions::new();
-    let mut file = options
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&path)
-        .unwrap();
-    file.write_all(bytes).unwrap();
-    // Not by `open`, whose mode the umask changes.
-    file.set_permissions(fs::Permissions::from_mode(mode))
-        .unwrap();
-    (dir, path)
+fn passphrase(text: &str) -> Option<Passphrase> {
+    Some(Passphrase::parse(text.as_bytes()).unwrap())
 }
 
 #[test]
-fn a_private_key_that_others_may_read_is_refused() {
-    let key = file("vectors/wechat_doc_test_key.pkcs8.pem");
-    for mode in [0o600, 0o400, 0o700] {
-        let (_dir, path) = saved("key.pem", mode, &key);
-        // 0o400 and 0o600 are read by their owner.
-        assert_eq!(read_private_key_file(&path).unwrap(), key, "{mode:o}");
+fn an_encrypted_key_opens_with_its_passphrase_and_with_no_other() {
+    let pem = file("keys/merchant_key.encrypted.pem");
+    for line in ["levy", "levy\n", "levy\r\nmore\n"] {
+        let plain = unlock(&pem, passphrase(line).as_ref()).unwrap();
+        assert!(private_key(plain.reveal()).unwrap() == doc_key());
+        let form = private_key_form(&pem, plain.reveal()).unwrap();
+        assert_eq!(form, (KeyForm::EncryptedPkcs8, 2048));
     }
-    for mode in [0o640, 0o604, 0o644, 0o620, 0o601, 0o660] {
-        let (_dir, path) = saved("key.pem", mode, &key);
-        let fault = read_private_key_file(&path).unwrap_err();
-        let shown = path.display().to_string();
-        assert_eq!(fault.cause, KeyCause::ReadableByOthers(shown.clone(), mode));
-        assert!(
-            fault.to_string().ends_with(&format!("chmod 600 {shown}")),
-            "{fault}"
-        );
+    for wrong in ["Levy", "levy ", "hunter2"] {
+        let fault = unlock(&pem, passphrase(wrong).as_ref()).unwrap_err();
+        assert_eq!(fault.cause, KeyCause::WrongPassphrase, "{wrong}");
+        assert!(!fault.to_string().contains("hunter2"), "{fault}");
     }
+    // Without one the key is as it came, and refused where it is used.
+    let plain = unlock(&pem, None).unwrap();
+    let fault = private_key(plain.reveal()).unwrap_err();
+    assert_eq!(fault.cause, KeyCause::Encrypted);
+    let words = fault.to_string();
+    assert!(words.contains("private_key_passphrase_file"), "{words}");
+    let fault = Passphrase::parse(b"\n").unwrap_err();
+    assert_eq!(fault.cause, KeyCause::Empty);
 }
 
 #[test]
-fn a_private_key_file_that_is_missing_or_no_file_or_too_long_is_refused() {
-    let (dir, path) = saved(
-        "key.pem",
-        0o600,
-        &vec![b' '; KEY_FILE_BYTES_MAX as usize + 1],
+fn a_key_that_is_not_encrypted_needs_no_passphrase_and_one_of_the_old_form_is_told_apart() {
+    let plain = file("vectors/wechat_doc_test_key.pkcs8.pem");
+    let opened = unlock(&plain, passphrase("levy").as_ref()).unwrap();
+    assert_eq!(*opened.reveal(), plain);
+    let old = file("keys/encrypted_key.pkcs1.pem");
+    let fault = unlock(&old, passphrase("levy").as_ref()).unwrap_err();
+    assert_eq!(fault.cause, KeyCause::UnknownCipher);
+    assert!(
+        fault.to_string().contains("openssl pkcs8 -topk8"),
+        "{fault}"
     );
-    let cause = |path: &Path| read_private_key_file(path).unwrap_err().cause;
-    assert!(matches!(cause(&path), KeyCause::Unreadable(_, why) if why.contains("longer")));
-    let missing = dir.path().join("nothing.pem");
-    assert_eq!(
-        cause(&missing),
-        KeyCause::NoSuchFile(missing.display().to_string())
+}
+
+#[test]
+fn l8_a_passphrase_prints_nothing_of_itself() {
+    let shown = format!("{:?} {:#?}", passphrase("hunter2"), passphrase("hunter2"));
+    assert!(
+        shown.contains("[redacted]") && !shown.contains("104"),
+        "{shown}"
     );
-    fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o700)).unwrap();
-    assert!(matches!(cause(dir.path()), KeyCause::Unreadable(..)));
 }

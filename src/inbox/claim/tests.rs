@@ -57,8 +57,16 @@ fn a_file_goes_through_with_its_totals_and_overwrites_nothing() {
         assert_eq!(slot.key, key);
         let name = OsString::from("a.csv");
         assert_eq!(slot.stage().unwrap(), Stage::Claimed(name.clone()));
-        slot.begin(&bench.folder, &name, false).unwrap();
-        assert_eq!(slot.stage().unwrap(), Stage::Begun(name.clone(), false));
+        for begun in [
+            Begun::default(),
+            Begun {
+                again: true,
+                digests: vec![[7; 32], [255; 32]],
+            },
+        ] {
+            slot.begin(&bench.folder, &name, &begun).unwrap();
+            assert_eq!(slot.stage().unwrap(), Stage::Begun(name.clone(), begun));
+        }
         for (file, text) in [("a.result.csv", "result"), ("a.receipt.txt", "receipt")] {
             fs::write(slot.path.join(file), text).unwrap();
         }

@@ -166,6 +166,27 @@ pub(in crate::ledger) fn l5_what_is_not_sent_since_an_earlier_number_was_paid_is
     assert_eq!(open, [(NextAction::Review, 1)], "a resume says so too");
 }
 
+/// Neither a run nor a mended row helps it on.
+pub(in crate::ledger) fn l5_what_was_closed_or_refused_beside_a_paid_number_is_told_to_a_person(
+    engine: &dyn Engine,
+) {
+    let mut desk = Desk::new(engine);
+    for (number, state) in [("A", State::Closed), ("B", State::Rejected)] {
+        let (batch, _) = desk.file(number, vec![numbered(number, number, 100)]);
+        desk.bring(batch, number, State::Failed);
+        let child = child(&desk.rerun(batch).remove(0)).unwrap();
+        desk.bring(batch, child.as_str(), state);
+        assert_eq!(before(&mut desk, &child), None);
+        desk.told(batch, number, Came::Success);
+        let row = desk.rows(batch).remove(0);
+        assert_eq!(row.next_action, NextAction::Review, "{state}");
+        let said = format!("not submitted: {number} has paid this debt");
+        assert!(row.note.contains(&said), "{state}: {}", row.note);
+        let totals = desk.ledger.totals(batch).unwrap();
+        assert_eq!(totals.by_action, [(NextAction::Review, 1)], "{state}");
+    }
+}
+
 /// However many changed rows and reissues lie between.
 pub(in crate::ledger) fn l5_a_paid_number_is_found_through_several_changes_and_reissues(
     engine: &dyn Engine,
@@ -238,7 +259,7 @@ pub(in crate::ledger) fn l5_what_people_called_dead_is_dealt_for_a_query_before_
         let lanes = desk.ledger.lanes(scope).unwrap();
         let counted: u64 = lanes.iter().map(|lane| lane.open).sum();
         assert_eq!(counted as usize, numbers.len());
-        assert_eq!(desk.ledger.nth_unsent(scope, 1).unwrap(), None);
+        assert_eq!(desk.ledger.nth_unsent(scope, 1, desk.now).unwrap(), None);
         numbers
     };
     for (reach, _) in reaches {
@@ -256,6 +277,33 @@ pub(in crate::ledger) fn l5_what_people_called_dead_is_dealt_for_a_query_before_
     desk.told(batch, "A", Came::Success);
     assert!(!desk.may_submit(batch, child.as_str()));
     assert!(dealt(&mut desk, Reach::Of(batch)).is_empty());
+}
+
+/// A changed row that took such a reissue's place would deduct beside it just so.
+pub(in crate::ledger) fn l5_what_people_called_dead_is_dealt_for_a_query_before_what_took_its_place(
+    engine: &dyn Engine,
+) {
+    let mut desk = Desk::new(engine);
+    let (batch, child) = desk.issued_by_a_clock_that_was_ahead();
+    let (two, _) = desk.file("two.csv", vec![numbered("B", "a", 2).back(child.as_str())]);
+    let changed = numbered("C", "b", 3).merchant("1900016682").back("B");
+    let (three, _) = desk.file("three.csv", vec![changed]);
+    desk.now = START.plus_ms(31 * DAY_MS);
+    desk.bring(three, "C", State::Unknown);
+    let now = desk.now;
+    for (reach, want) in [
+        (Reach::Of(three), vec!["A"]),
+        (Reach::Between(now, now.plus_ms(1)), vec!["A"]),
+        (Reach::Of(two), vec![]),
+        (Reach::Of(batch), vec![]),
+        (Reach::Between(START, now), vec![]),
+    ] {
+        let scope = Scope::Replaced(reach);
+        assert_eq!(desk.numbers(scope, Phase::Open), want, "{reach:?}");
+        let lanes = desk.ledger.lanes(scope).unwrap();
+        let counted: u64 = lanes.iter().map(|lane| lane.open).sum();
+        assert_eq!(counted as usize, want.len(), "{reach:?}");
+    }
 }
 
 /// A refused or failed order holds nobody, so that its debt may have been given afresh and paid at any

@@ -43,7 +43,7 @@ pub(in crate::ledger) fn blank(account: &str, fen: u64) -> StagedOrder {
             req_scene: None,
         },
         returned: None,
-        comeback: Comeback::Result,
+        comeback: Comeback::First,
         past: None,
     }
 }
@@ -59,6 +59,9 @@ pub(in crate::ledger) fn numbered(number: &str, account: &str, fen: u64) -> Stag
 impl StagedOrder {
     pub(in crate::ledger) fn back(mut self, number: &str) -> Self {
         self.returned = Some(no(number));
+        if self.comeback == Comeback::First {
+            self.comeback = Comeback::Result;
+        }
         self
     }
 
@@ -93,6 +96,8 @@ pub(in crate::ledger) enum Came {
     Processing,
     CloseClaimed,
     Refused,
+    /// The same without a signature.
+    RefusedUnsigned,
     Throttled,
     Expired,
     Lost,
@@ -107,7 +112,7 @@ impl Came {
             Self::Failed | Self::ClosedProven => "FAILED",
             Self::Processing => "PROCESSING",
             Self::CloseClaimed => "CLOSE_CLAIMED",
-            Self::Refused | Self::Expired => "REFUSED",
+            Self::Refused | Self::RefusedUnsigned | Self::Expired => "REFUSED",
             Self::Throttled => "THROTTLED",
             Self::Lost => "RESET",
             Self::NotSent => "NOT_SENT",
@@ -260,7 +265,15 @@ impl Desk {
                 error("NOT_ENOUGH"),
                 true,
             ),
-            Came::Refused => (to_submission(Event::Refused), error("PARAM_ERROR"), false),
+            Came::Refused => {
+                let signed = ReplyFacts {
+                    signed_at: Some(self.now),
+                    trust: Trust::Verified,
+                    ..error("PARAM_ERROR")
+                };
+                (to_submission(Event::Refused), signed, false)
+            }
+            Came::RefusedUnsigned => (to_submission(Event::Refused), error("PARAM_ERROR"), false),
             Came::Throttled => (Event::Unsettled, error("RATELIMIT_EXCEEDED"), false),
             Came::Expired => (Event::WindowPassed, error("NOT_FOUND"), true),
             Came::Lost => (Event::Unsettled, ReplyFacts::bare(Trust::Lost, None), true),

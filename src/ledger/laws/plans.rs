@@ -28,6 +28,8 @@ fn plan(desk: &mut Desk, file: &str, rows: &[StagedOrder], by: &str) -> LedgerRe
         head: &Desk::head(file),
         path: Some("/drop/one.csv"),
         by: &person(by),
+        encoding: None,
+        accept_digits: false,
     };
     desk.ledger.plan(&new, desk.now, HOLD_DAYS_DEFAULT)
 }

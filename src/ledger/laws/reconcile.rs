@@ -118,7 +118,9 @@ pub(in crate::ledger) fn l3_only_what_a_query_cannot_close_is_dealt_to_be_compar
         );
     }
     assert_eq!(
-        desk.ledger.nth_unsent(Scope::Sent(ALL, LATE), 1).unwrap(),
+        desk.ledger
+            .nth_unsent(Scope::Sent(ALL, LATE), 1, desk.now)
+            .unwrap(),
         None
     );
 }

@@ -279,9 +279,15 @@ pub(in crate::ledger) fn a_child_belongs_to_the_batch_that_was_asked_for(engine:
     };
     assert_eq!(lanes(&mut desk, all(two)), 2);
     assert_eq!(lanes(&mut desk, reissues(two)), 1);
-    let first = desk.ledger.nth_unsent(reissues(two), 1).unwrap();
-    assert_eq!(first, desk.ledger.nth_unsent(all(two), 2).unwrap());
-    assert_eq!(desk.ledger.nth_unsent(reissues(two), 2).unwrap(), None);
+    let first = desk.ledger.nth_unsent(reissues(two), 1, desk.now).unwrap();
+    assert_eq!(
+        first,
+        desk.ledger.nth_unsent(all(two), 2, desk.now).unwrap()
+    );
+    assert_eq!(
+        desk.ledger.nth_unsent(reissues(two), 2, desk.now).unwrap(),
+        None
+    );
     // Each file's result says who sends it.
     let go = "it is sent only with its own file: run two.csv";
     assert!(

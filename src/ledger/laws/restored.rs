@@ -296,12 +296,6 @@ pub(in crate::ledger) fn l3_what_was_refused_may_have_been_accepted_since_the_ba
         "{}",
         row.note
     );
-    // It holds its debt now, since it may have been deducted.
-    let (next, _) = desk.file(
-        "next.csv",
-        vec![numbered("B", "a", 1), numbered("M", "l", 1)],
-    );
-    assert_eq!(desk.statuses(next), [Status::Held, Status::Pending]);
     // A rerun asks for it under its own number, and another refusal proves nothing.
     let scope = Scope::Rerun(batch, Rerun::IssuedAndRejected(Unsent::Reissues));
     let jobs = [Phase::Pending, Phase::Open]
@@ -317,6 +311,12 @@ pub(in crate::ledger) fn l3_what_was_refused_may_have_been_accepted_since_the_ba
         other => panic!("{other:?}"),
     };
     assert_eq!(claimed.earlier_sends(), 1);
+    // It holds its debt now, since it may have been deducted.
+    let (next, _) = desk.file(
+        "next.csv",
+        vec![numbered("B", "a", 1), numbered("M", "l", 1)],
+    );
+    assert_eq!(desk.statuses(next), [Status::Held, Status::Pending]);
 }
 
 pub(in crate::ledger) fn l5_what_was_cancelled_since_the_backup_is_resolved_and_goes_out_no_more(

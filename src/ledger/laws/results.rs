@@ -1,8 +1,8 @@
 //! What the ledger shows of a batch.
 
 use super::fixture::{Came, Desk, Engine, MERCHANT, START, blank, numbered};
-use crate::ledger::{LaneWork, OrderId, Phase, Scope, Write};
-use crate::order::{Asked, Merchant, NextAction, PROOF_RUNS_MAX, State, Status};
+use crate::ledger::{LaneWork, OrderId, Phase, Reported, Scope, Write};
+use crate::order::{Asked, Fate, Merchant, NextAction, PROOF_RUNS_MAX, State, Status};
 
 pub(in crate::ledger) fn l7_every_row_stands_in_the_result_once_in_input_order(
     engine: &dyn Engine,
@@ -232,4 +232,49 @@ pub(in crate::ledger) fn a_close_that_no_run_could_prove_is_given_to_a_person(en
         (facts.http_status, facts.code.as_deref()),
         (Some(400), Some("NOT_ENOUGH"))
     );
+}
+
+pub(in crate::ledger) fn l7_a_report_tells_every_order_row_and_request_once(engine: &dyn Engine) {
+    let mut desk = Desk::new(engine);
+    let (earlier, _) = desk.file("zero.csv", vec![numbered("Z", "z", 1_000)]);
+    desk.bring(earlier, "Z", State::Success);
+    let rows = vec![
+        Ok(numbered("A", "a", 1)),
+        Ok(numbered("B", "b", 20)),
+        Ok(numbered("A", "a", 1)),
+        Err("amount: none".into()),
+        Ok(numbered("C", "c", 300)),
+        // The order of another file: its requests are that file's.
+        Ok(numbered("Z", "z", 1_000)),
+    ];
+    let (batch, _) = desk.mixed("one.csv", rows);
+    desk.bring(batch, "A", State::Success);
+    desk.bring(batch, "B", State::Unknown);
+    let job = desk.find(batch, "C").unwrap();
+    desk.exchange(&job, Asked::Submission, Came::NotSent);
+
+    let (mut orders, mut rows, mut requests) = (Vec::new(), Vec::new(), Vec::new());
+    let head = desk.ledger.report(batch, &mut |piece| match piece {
+        Reported::Order(order) => orders.push((order.amount.get(), order.fate)),
+        Reported::Row(row) => rows.push(*row),
+        Reported::Request(request) => requests.push(request),
+    });
+    let head = head.unwrap();
+    assert_eq!(head.totals, desk.ledger.totals(batch).unwrap());
+    assert_eq!(head.journal, desk.ledger.journal_head().unwrap());
+    assert_eq!(rows, desk.rows(batch));
+    orders.sort_by_key(|(fen, _)| *fen);
+    let (deducted, open) = (Fate::Deducted, Fate::Open);
+    assert_eq!(
+        orders,
+        [(1, deducted), (20, open), (300, open), (1_000, deducted)]
+    );
+    let answered: Vec<_> = requests.iter().map(|r| (r.asked, r.latency_ms)).collect();
+    let submission = Asked::Submission;
+    assert_eq!(
+        answered,
+        [(submission, Some(20)), (submission, None)],
+        "what was never connected was not sent"
+    );
+    assert!(requests.iter().all(|r| r.sent_at == START.plus_ms(-20)));
 }

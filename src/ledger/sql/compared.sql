@@ -1,6 +1,6 @@
--- The orders that were first sent from ?1 on and before ?2 (and, with ?3, belong to a batch's
--- deductions), each with what the queries after the attempt ?4 were told.
-WITH answer AS MATERIALIZED (
+-- The orders `compared`, which another file says (compared_between.sql, compared_of_batch.sql), each with
+-- what the queries after the attempt ?4 were told.
+answer AS MATERIALIZED (
     -- What says something of its order: a verified 200, or a verified refusal that does not know it.
     -- The new replies alone are gone through, not the journal.
     SELECT attempt.order_id, MAX(reply.attempt_id) AS attempt_id
@@ -33,7 +33,7 @@ SELECT o.*, batch.file, batch_row.line, answer.attempt_id AS told_attempt,
                     AND reply.trust = 'VERIFIED' AND reply.meaning = 'SUCCESS'))
         ORDER BY later.generation LIMIT 1) AS twice,
     owner.out_request_no AS shares_with
-FROM job AS o
+FROM compared CROSS JOIN job AS o ON o.order_id = compared.order_id
 LEFT JOIN batch ON batch.batch_id = o.batch_id
 LEFT JOIN batch_row ON batch_row.batch_id = o.batch_id AND batch_row.ordinal = o.ordinal
 LEFT JOIN answer ON answer.order_id = o.order_id
@@ -41,8 +41,4 @@ LEFT JOIN reply AS told ON told.attempt_id = answer.attempt_id
 LEFT JOIN shared ON shared.quota_change_no = told.quota_change_no
     AND shared.owner_id <> o.order_id AND told.meaning <> 'OTHER_NUMBER'
 LEFT JOIN orders AS owner ON owner.order_id = shared.owner_id
-WHERE o.first_sent_at_ms >= ?1 AND o.first_sent_at_ms < ?2
-    AND (?3 IS NULL OR EXISTS (
-        SELECT 1 FROM batch_row AS asked
-        WHERE asked.batch_id = ?3 AND asked.deduction_id = o.deduction_id))
-ORDER BY o.order_id
+ORDER BY compared.order_id

@@ -1,6 +1,6 @@
 -- What the ledger `known` has for the staged rows, into a ledger that is thrown away: the orders that
 -- have one of their numbers, or hold others for one of their debts, with their whole chains, what took
--- their places and what holds them. So far the acceptance of a batch looks, and no further.
+-- their places, what holds them, and what came in after a refused one (order_younger.sql). So far the acceptance of a batch looks, and no further.
 INSERT OR IGNORE INTO excerpt (deduction_id)
 WITH RECURSIVE reached (deduction_id) AS (
     SELECT o.deduction_id FROM excerpt_number AS n
@@ -19,6 +19,14 @@ WITH RECURSIVE reached (deduction_id) AS (
     SELECT holder.deduction_id FROM reached
     CROSS JOIN known.orders AS o ON o.deduction_id = reached.deduction_id
     CROSS JOIN known.orders AS holder ON holder.order_id = o.held_by
+    UNION
+    SELECT other.deduction_id FROM reached
+    CROSS JOIN known.orders AS o ON o.deduction_id = reached.deduction_id
+    CROSS JOIN known.orders AS other ON other.account = o.account AND other.amount_fen = o.amount_fen
+    WHERE o.state = 'REJECTED' AND other.order_id > o.order_id
+    UNION
+    SELECT d.deduction_id FROM reached
+    CROSS JOIN known.deduction AS d ON d.superseded_by = reached.deduction_id
 )
 SELECT deduction_id FROM reached;
 
@@ -40,6 +48,13 @@ INSERT OR IGNORE INTO main.batch_row
 SELECT r.batch_id, r.ordinal, r.line, '[]', r.amount_fen, r.kind, r.deduction_id
 FROM main.orders AS o CROSS JOIN known.batch_row AS r
     ON r.batch_id = o.frozen_by_batch AND r.ordinal = o.frozen_by_ordinal;
+
+-- Rows that ask for what nobody has decided yet.
+INSERT OR IGNORE INTO main.batch_row
+    (batch_id, ordinal, line, cells, amount_fen, kind, came_back_as, undecided)
+SELECT r.batch_id, r.ordinal, r.line, '[]', r.amount_fen, r.kind, r.came_back_as, r.undecided
+FROM staged AS s CROSS JOIN known.batch_row AS r
+    ON r.came_back_as = s.returned AND r.undecided = s.content_digest;
 
 -- All of them: when an order came in is told by the batches behind its own (the view came_in).
 INSERT INTO main.batch

@@ -1,6 +1,6 @@
 SELECT r.ordinal, r.line, r.cells, r.amount_fen, r.kind, first.file AS first_file,
     CASE WHEN o.batch_id <> r.batch_id THEN own.file END AS other_file,
-    r.repeat_of_line, r.note, r.came_back_as, r.reissues, deduction.superseded_by,
+    r.repeat_of_line, r.note, r.came_back_as, r.reissues, r.undecided IS NOT NULL AS undecided, deduction.superseded_by,
     o.order_id, o.out_request_no, o.generation, o.state, o.proof_runs, o.attempts,
     o.first_sent_at_ms, o.settled_at_ms, o.held_by, o.frozen_by_batch, o.frozen_by_ordinal,
     o.alerts, o.resolved_as, o.past, o.generation > 1 OR EXISTS (

@@ -22,7 +22,7 @@ CREATE TEMP TABLE IF NOT EXISTS staged (
     first_sent_at_ms INTEGER,
     outcome TEXT,
     change_no TEXT,
-    -- What a row that came back asks for.
+    -- Whether it comes back, and what it asks for then.
     comeback TEXT,
     -- The number that the row claims. A derived one counts as well, since somebody may have written
     -- it into another row; that of a row which came back does not, since the row belongs to the

@@ -52,10 +52,14 @@ WHERE generation > 1 AND NOT EXISTS (
 UNION ALL
 SELECT 'superseded deductions that are alive', COUNT(*) FROM deduction
 WHERE superseded_by IS NOT NULL AND EXISTS (
-    -- One that stands refused is not submitted any more.
+    -- One that stands refused is not submitted any more. Asked for, it may turn out to have been accepted.
     SELECT 1 FROM orders WHERE orders.deduction_id = deduction.deduction_id
         AND state NOT IN ('FAILED', 'CLOSED_PROVEN', 'CANCELLED') AND state <> 'REJECTED'
-        AND resolved_as IS NOT 'FAILED')
+        AND resolved_as IS NOT 'FAILED'
+        AND NOT (state = 'SUCCESS' AND EXISTS (
+            SELECT 1 FROM attempt JOIN reply ON reply.attempt_id = attempt.attempt_id
+            WHERE attempt.order_id = orders.order_id AND asked = 'QUERY'
+                AND state_before = 'REJECTED' AND trust = 'VERIFIED' AND meaning = 'SUCCESS')))
 UNION ALL
 SELECT 'orders that were held and are released by nobody', COUNT(*) FROM orders
 WHERE held_by IS NOT NULL

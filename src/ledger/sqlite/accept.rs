@@ -10,14 +10,14 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, Row, Transaction, TransactionBehavior, params};
 
 use super::result::wish;
-use super::{plan, read, sql, stage};
+use super::{plan, read, sql, stage, twin};
 use crate::clock::WallMs;
 use crate::ledger::{
-    Accepted, Admit, Batch, BatchHead, BatchId, DeductionId, LedgerError, LedgerResult,
+    Accepted, Admit, Batch, BatchHead, BatchId, DeductionId, LedgerError, LedgerResult, OrderId,
 };
 use crate::order::{Comeback, State};
-use decide::Decision;
 pub(super) use decide::changed_no;
+use decide::{Decision, NewOrder};
 pub(super) use import::import;
 
 const MS_PER_DAY: i64 = 86_400_000;
@@ -144,7 +144,7 @@ impl<'r> Staged<'r> {
         Ok(Self {
             comeback: comeback
                 .and_then(|word| Comeback::from_word(&word))
-                .unwrap_or(Comeback::Result),
+                .unwrap_or(Comeback::First),
             row,
             ordinal: row.get(0)?,
             line: row.get(1)?,
@@ -223,16 +223,12 @@ impl Acceptance<'_> {
                     note.as_deref(),
                 )
             }
-            Decision::New { no, supersedes } => self.new_order(staged, &no, supersedes),
+            Decision::New(new) => self.new_order(staged, &new),
         }
     }
 
-    fn new_order(
-        &mut self,
-        staged: &Staged<'_>,
-        no: &str,
-        supersedes: Option<DeductionId>,
-    ) -> LedgerResult<()> {
+    fn new_order(&mut self, staged: &Staged<'_>, new: &NewOrder) -> LedgerResult<()> {
+        let supersedes = new.supersedes;
         let id = self.tx.prepare_cached(sql::DEDUCTION_INSERT)?.insert([])?;
         let deduction = DeductionId(id);
         if let Some(old) = supersedes {
@@ -240,9 +236,13 @@ impl Acceptance<'_> {
             one_row(statement.execute([old.0, id])?, "a superseded deduction")?;
         }
         self.insert_row(staged, "ORDER", Some(deduction), None, None)?;
-        let held_by = match (self.holding(staged, deduction)?, supersedes) {
-            (None, Some(old)) => self.held_before(staged, old)?,
-            (held_by, _) => held_by,
+        let held_by = match (self.holding(staged, deduction)?, supersedes, new.beside) {
+            (None, Some(old), _) => match self.held_before(staged, old)? {
+                None => self.given_afresh(old)?,
+                held_by => held_by,
+            },
+            (None, None, beside) => beside,
+            (held_by, _, _) => held_by,
         };
         let state = match held_by {
             Some(_) => State::Held,
@@ -250,7 +250,7 @@ impl Acceptance<'_> {
         };
         let copied = |i: usize| staged.raw(column::MERCHANT + i);
         self.tx.prepare_cached(sql::ORDER_INSERT)?.execute(params![
-            no,
+            new.no,
             id,
             1,
             self.batch.0,
@@ -276,13 +276,9 @@ impl Acceptance<'_> {
 
     /// An order for the same debt that is alive or succeeded.
     fn holding(&self, staged: &Staged<'_>, own: DeductionId) -> LedgerResult<Option<i64>> {
-        let mut statement = self.tx.prepare_cached(sql::ORDER_HOLDING)?;
         let key = staged.raw(column::HOLD_KEY)?;
-        let mut rows = statement.query(params![key, self.hold_since.0, own.0])?;
-        match rows.next()? {
-            Some(row) => Ok(Some(row.get(0)?)),
-            None => Ok(None),
-        }
+        let found = twin::holding(self.tx, &key, self.hold_since, own.0)?;
+        Ok(found.map(|OrderId(id)| id))
     }
 
     /// A row asks for a new number, and its order can't need one now: it is told so, and the wish is not
@@ -297,6 +293,18 @@ impl Acceptance<'_> {
         let known = self.by_no(asked)?;
         let why = known.and_then(|known| wish::in_vain(known.state));
         Ok(why.map(|why| wish::words(asked, why)))
+    }
+
+    /// A row that was refused, and that this one mends, was perhaps mended and given as one of its own
+    /// before.
+    fn given_afresh(&self, old: DeductionId) -> LedgerResult<Option<i64>> {
+        let newest = self.newest(old)?;
+        match newest.state {
+            State::Rejected => Ok(twin::younger(self.tx, newest.id())?.map(|OrderId(id)| id)),
+            State::Pending | State::Held | State::Conflict | State::Cancelled => Ok(None),
+            State::Unknown | State::Processing | State::Closed | State::Expired => Ok(None),
+            State::Success | State::Failed | State::ClosedProven => Ok(None),
+        }
     }
 
     /// What held the order that this one takes the place of, if only words have changed.
@@ -324,7 +332,9 @@ impl Acceptance<'_> {
         first: Option<FirstPlace>,
         note: Option<&str>,
     ) -> LedgerResult<()> {
-        let reissues = kind == "ORDER" && staged.comeback == Comeback::Reissue && note.is_none();
+        let asks = staged.comeback == Comeback::Reissue;
+        let reissues = kind == "ORDER" && asks && note.is_none();
+        let undecided = kind == "CONFLICT" && asks && staged.returned.is_some();
         self.tx
             .prepare_cached(sql::BATCH_ROW_INSERT)?
             .execute(params![
@@ -340,6 +350,7 @@ impl Acceptance<'_> {
                 note,
                 staged.returned.as_ref().filter(|_| kind != "ORDER"),
                 staged.returned.as_ref().filter(|_| reissues),
+                undecided.then_some(&staged.digest[..]),
             ])?;
         Ok(())
     }

@@ -43,7 +43,9 @@ pub(super) fn shown(
     has_past: bool,
 ) -> LedgerResult<Option<Before>> {
     match (state, resolved) {
-        (State::Pending | State::Unknown, None) if has_past => of(conn, order),
+        (State::Pending | State::Unknown | State::Closed | State::Rejected, None) if has_past => {
+            of(conn, order)
+        }
         (State::Held, None) if has_past => Ok(of(conn, order)?.filter(Before::wants_a_person)),
         (_, Some(_) | None) => Ok(None),
     }
@@ -57,7 +59,8 @@ pub(super) fn dead_from(conn: &Connection, order: i64) -> LedgerResult<Option<Wa
     Ok(since.map(|since| WallMs(since).plus_ms(REISSUE_OF_RESOLVED_MS)))
 }
 
-fn number(conn: &Connection, order: i64) -> LedgerResult<OrderNo> {
+/// An order's number.
+pub(super) fn number(conn: &Connection, order: i64) -> LedgerResult<OrderNo> {
     let mut statement = conn.prepare_cached(sql::PLACE_OF_ORDER)?;
     let no: String = statement.query_row([order], |row| row.get(0))?;
     convert::parsed(&no, OrderNo::parse, "number", order)

@@ -22,12 +22,14 @@ mod read;
 mod reconcile;
 mod rehearse;
 mod reissue;
+mod report;
 mod result;
 mod sql;
 mod stage;
 mod story;
 #[cfg(test)]
 mod tests;
+mod twin;
 mod verify;
 mod write;
 
@@ -35,17 +37,19 @@ use std::path::Path;
 
 use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 
+use open::Older;
 pub use open::OpenOptions;
 pub(in crate::ledger) use place::{FILE_MODE, missing};
+pub use place::{Ground, ground};
 pub use verify::{Audit, BadEntry};
 
 use super::{
-    Accepted, Admit, AttemptId, Batch, BatchHead, BatchId, Beside, Binding, CancelTarget,
+    Accepted, Admit, AttemptId, Batch, BatchHead, BatchId, Beside, Binding, By, CancelTarget,
     Cancelled, Compared, Decided, Decision, Expiring, FilePlan, Frozen, Imported, Job, JournalHead,
     LaneWork, Ledger, LedgerError, LedgerResult, ListScope, NewPlan, Only, OrderId, Overview,
     OverviewAsk, Person, Phase, PlanKey, Planned, Reach, RecentSend, Rehearsal, Rehearsed,
-    Reissued, Released, Restored, ResultRow, RunId, Scope, StagedRow, Story, Sum, Totals, Write,
-    Written,
+    Reissued, Released, ReportHead, Reported, Restored, ResultRow, RunId, Scope, StagedRow, Story,
+    Sum, Totals, Write, Written,
 };
 use crate::clock::WallMs;
 use crate::order::{ContentDigest, Merchant, OrderNo, Proof};
@@ -57,12 +61,19 @@ pub struct SqliteLedger {
 }
 
 impl SqliteLedger {
-    /// Opens a ledger for writing, and makes or migrates it where that is allowed.
+    /// Opens a ledger for writing, makes it where that is allowed, and brings one of an older schema up to
+    /// date: the caller holds the run's lock ([`super::lock`]).
     ///
     /// `Missing` if there is none; `Refused` if it is not levy's, not this caller's, of a newer
     /// schema, readable by others or on a network file system; `Broken` if it is damaged.
     pub fn open(options: &OpenOptions) -> LedgerResult<Self> {
-        open::open(options).map(|conn| Self { conn })
+        open::open(options, Older::Upgraded).map(|conn| Self { conn })
+    }
+
+    /// The same without the run's lock, beside a run. A ledger of an older schema is `Refused`: a run of
+    /// that older levy may be going on.
+    pub fn open_beside_a_run(options: &OpenOptions) -> LedgerResult<Self> {
+        open::open(options, Older::Refused).map(|conn| Self { conn })
     }
 
     /// Opens a ledger to read it beside a run; every write is an error.
@@ -91,6 +102,19 @@ impl SqliteLedger {
     /// and must have come through since.
     pub fn audit(&mut self, expect: Option<JournalHead>) -> LedgerResult<Audit> {
         verify::audit(&mut self.conn, expect)
+    }
+
+    /// SQLite's quick check alone: every page, but neither indices nor what must hold beyond them.
+    pub fn quick_check(&self) -> LedgerResult<Vec<String>> {
+        verify::quick(&self.conn)
+    }
+
+    /// The version of its schema.
+    pub fn schema_version(&self) -> LedgerResult<u32> {
+        let version = self
+            .conn
+            .pragma_query_value(None, "user_version", |row| row.get(0))?;
+        Ok(version)
     }
 
     /// Copies the ledger as it stands at one moment into an empty file, while a run may be writing.
@@ -149,10 +173,18 @@ impl Ledger for SqliteLedger {
         plan::unapproved(&self.conn, batch)
     }
 
+    fn note_failed_file(&mut self, digest: &[u8; 32]) -> LedgerResult<()> {
+        write::note_failed_file(&self.conn, digest)
+    }
+
+    fn wrote_failed_file(&mut self, digest: &[u8; 32]) -> LedgerResult<bool> {
+        read::wrote_failed_file(&self.conn, digest)
+    }
+
     fn import(
         &mut self,
         head: &BatchHead,
-        by: &Person,
+        by: &dyn By,
         at: WallMs,
         hold_days: u32,
     ) -> LedgerResult<Imported> {
@@ -162,7 +194,7 @@ impl Ledger for SqliteLedger {
         imported
     }
 
-    fn restored(&mut self, since: WallMs, by: &Person, at: WallMs) -> LedgerResult<Restored> {
+    fn restored(&mut self, since: WallMs, by: &dyn By, at: WallMs) -> LedgerResult<Restored> {
         past::restored(&mut self.conn, since, by, at)
     }
 
@@ -190,8 +222,8 @@ impl Ledger for SqliteLedger {
         read::deck(&self.conn, scope, phase, merchant, after, limit)
     }
 
-    fn nth_unsent(&mut self, scope: Scope, n: u64) -> LedgerResult<Option<OrderId>> {
-        read::nth_unsent(&self.conn, scope, n)
+    fn nth_unsent(&mut self, scope: Scope, n: u64, at: WallMs) -> LedgerResult<Option<OrderId>> {
+        read::nth_unsent(&self.conn, scope, n, at)
     }
 
     fn recent_sends(&mut self, since: WallMs) -> LedgerResult<Vec<RecentSend>> {
@@ -230,7 +262,7 @@ impl Ledger for SqliteLedger {
     }
 
     fn reissues_asked(&mut self, batch: BatchId) -> LedgerResult<u64> {
-        reissue::asked(&self.conn, batch)
+        Ok(reissue::asked(&self.conn, batch)?.orders)
     }
 
     fn reissue(
@@ -297,6 +329,14 @@ impl Ledger for SqliteLedger {
 
     fn overview(&mut self, ask: &OverviewAsk) -> LedgerResult<Overview> {
         overview::overview(&self.conn, ask)
+    }
+
+    fn report(
+        &mut self,
+        batch: BatchId,
+        each: &mut dyn FnMut(Reported),
+    ) -> LedgerResult<ReportHead> {
+        report::report(&self.conn, batch, each)
     }
 
     fn beside(

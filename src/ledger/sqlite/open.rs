@@ -42,8 +42,17 @@ pub struct OpenOptions {
     pub allow_network_file_system: bool,
 }
 
-/// Opens for writing, makes or migrates it where that is allowed.
-pub(super) fn open(options: &OpenOptions) -> LedgerResult<Connection> {
+/// What becomes of a ledger that an older levy made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Older {
+    /// It is brought up to date: the caller holds the run's lock.
+    Upgraded,
+    /// It is refused: a run of the older levy may be going on.
+    Refused,
+}
+
+/// Opens for writing, makes it where that is allowed.
+pub(super) fn open(options: &OpenOptions, older: Older) -> LedgerResult<Connection> {
     let real = match place::find(&options.path)? {
         Found::File(real) => real,
         Found::Nothing(path) if options.create => place::make(&path)?,
@@ -60,11 +69,14 @@ pub(super) fn open(options: &OpenOptions) -> LedgerResult<Connection> {
         Inspected::Fresh if !options.create => return Err(place::missing(&real)),
         Inspected::Fresh => {
             settle(&conn)?;
-            migrate(&mut conn, 0, sql::MIGRATIONS, Some(&options.binding))?;
+            migrate(&mut conn, sql::MIGRATIONS, Some(&options.binding))?;
         }
         Inspected::Version(version) => {
+            if is_older(version) && older == Older::Refused {
+                return Err(too_old(&real));
+            }
             settle(&conn)?;
-            migrate(&mut conn, version, sql::MIGRATIONS, None)?;
+            migrate(&mut conn, sql::MIGRATIONS, None)?;
         }
     }
     check_binding(&conn, &real, &options.binding)?;
@@ -87,17 +99,24 @@ pub(super) fn open_read_only(path: &Path, binding: &Binding) -> LedgerResult<Con
     let (conn, inspected) = connect(&real, flags)?;
     match inspected {
         Inspected::Fresh => return Err(place::missing(&real)),
-        Inspected::Version(version) if (version as usize) < sql::MIGRATIONS.len() => {
-            return Err(LedgerError::Refused(format!(
-                "the ledger {} was made by an older levy: `levy run` or `levy resume` brings it up \
-                 to date",
-                real.display()
-            )));
-        }
+        Inspected::Version(version) if is_older(version) => return Err(too_old(&real)),
         Inspected::Version(_) => {}
     }
     check_binding(&conn, &real, binding)?;
     Ok(conn)
+}
+
+fn is_older(version: i32) -> bool {
+    (version as usize) < sql::MIGRATIONS.len()
+}
+
+/// Not to be told to run something: the file may be a backup that nobody has told of its restore.
+fn too_old(real: &Path) -> LedgerError {
+    let path = real.display();
+    LedgerError::Refused(format!(
+        "the ledger {path} was made by an older levy: `levy ledger upgrade --ledger {path}` brings it up to \
+         date, and sends nothing; then give the same command again"
+    ))
 }
 
 /// A ledger that nobody sees and that is gone with its connection. It has a file that SQLite
@@ -110,7 +129,7 @@ pub(super) fn scratch() -> LedgerResult<Connection> {
         caller: String::new(),
         environment: Environment::Sandbox,
     };
-    migrate(&mut conn, 0, sql::MIGRATIONS, Some(&binding))?;
+    migrate(&mut conn, sql::MIGRATIONS, Some(&binding))?;
     Ok(conn)
 }
 
@@ -233,16 +252,21 @@ fn inspect(conn: &Connection, real: &Path) -> LedgerResult<Inspected> {
     Ok(Inspected::Version(version))
 }
 
-/// Applies the migrations after `version`, each in a transaction of its own; a new ledger is bound
-/// in its first.
+/// Applies the migrations that the ledger has not had, each in a transaction of its own, in which it is
+/// asked for its version: another process may have been first. A new ledger is bound in its first.
 pub(super) fn migrate(
     conn: &mut Connection,
-    version: i32,
     migrations: &[&str],
     bind: Option<&Binding>,
 ) -> LedgerResult<()> {
-    for (index, migration) in migrations.iter().enumerate().skip(version as usize) {
+    loop {
         let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let version: i32 = tx.pragma_query_value(None, "user_version", |row| row.get(0))?;
+        let index = usize::try_from(version)
+            .map_err(|_| LedgerError::Broken(format!("its schema is version {version}")))?;
+        let Some(migration) = migrations.get(index) else {
+            return Ok(());
+        };
         tx.execute_batch(migration)?;
         if index == 0 {
             let bind =
@@ -260,7 +284,6 @@ pub(super) fn migrate(
         tx.pragma_update(None, "user_version", (index + 1) as i32)?;
         tx.commit()?;
     }
-    Ok(())
 }
 
 fn check_binding(conn: &Connection, real: &Path, wanted: &Binding) -> LedgerResult<()> {

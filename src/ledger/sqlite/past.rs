@@ -13,7 +13,7 @@ use super::journal::Journal;
 use super::{convert, sql};
 use crate::clock::WallMs;
 use crate::ledger::{
-    BatchId, Decided, DecisionKind, Job, LedgerError, LedgerResult, OrderId, Person, Restored,
+    BatchId, By, Decided, DecisionKind, Job, LedgerError, LedgerResult, OrderId, Restored,
 };
 use crate::order::{Event, State};
 
@@ -143,7 +143,7 @@ pub(super) fn as_it_may_stand(
 pub(super) fn restored(
     conn: &mut Connection,
     since: WallMs,
-    by: &Person,
+    by: &dyn By,
     at: WallMs,
 ) -> LedgerResult<Restored> {
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -154,10 +154,11 @@ pub(super) fn restored(
         ..Restored::default()
     };
     if !known {
+        let (first, second) = by.by();
         let decided = Decided {
             kind: DecisionKind::Restored,
-            by_first: by.as_str().into(),
-            by_second: None,
+            by_first: first.into(),
+            by_second: second.map(Into::into),
             at,
             words: String::new(),
             since: Some(since),

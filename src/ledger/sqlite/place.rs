@@ -164,6 +164,77 @@ pub(super) fn network_file_system(magic: u32) -> Option<&'static str> {
     }
 }
 
+/// The ground that a ledger stands on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ground {
+    /// The file system, by its usual name or its magic number.
+    pub file_system: String,
+    /// Why it is not to be trusted with a ledger, if it is not.
+    pub doubt: Option<&'static str>,
+    /// It is a network's: a run refuses it unless it is forced.
+    pub is_network: bool,
+    /// Bytes that are free for whoever asks.
+    pub free_bytes: u64,
+    /// Whether whoever asks may write to the ledger and make files beside it.
+    pub is_writable: bool,
+}
+
+/// Looks where a ledger lies, without opening it.
+pub fn ground(path: &Path) -> LedgerResult<Ground> {
+    let real = match find(path)? {
+        Found::File(real) => real,
+        Found::Nothing(path) => return Err(missing(&path)),
+    };
+    let untold = |e: rustix::io::Errno| {
+        LedgerError::Unusable(format!(
+            "the file system of the ledger {} cannot be told: {e}",
+            real.display()
+        ))
+    };
+    let magic = rustix::fs::statfs(&real).map_err(untold)?.f_type as u32;
+    let space = rustix::fs::statvfs(&real).map_err(untold)?;
+    let network = network_file_system(magic);
+    let (local, doubt) = local_file_system(magic);
+    let may_write = |path: &Path| rustix::fs::access(path, rustix::fs::Access::WRITE_OK).is_ok();
+    Ok(Ground {
+        file_system: match (network, local) {
+            (Some(name), _) | (None, Some(name)) => name.into(),
+            (None, None) => format!("{magic:#x}"),
+        },
+        doubt: match network {
+            Some(_) => Some("locks and syncs cannot be relied on there"),
+            None => doubt,
+        },
+        is_network: network.is_some(),
+        free_bytes: space.f_bavail.saturating_mul(space.f_frsize),
+        is_writable: may_write(&real) && may_write(real.parent().unwrap_or(Path::new("/"))),
+    })
+}
+
+/// The name of a local file system, and what is wrong with it as a ledger's place.
+fn local_file_system(magic: u32) -> (Option<&'static str>, Option<&'static str>) {
+    match magic {
+        0xEF53 => (Some("ext4"), None),
+        0x5846_5342 => (Some("xfs"), None),
+        0x9123_683E => (Some("btrfs"), None),
+        0x2FC1_2FC1 => (Some("zfs"), None),
+        0xF2F5_2010 => (Some("f2fs"), None),
+        0x0102_1994 => (
+            Some("tmpfs"),
+            Some("it is memory, and gone after a restart"),
+        ),
+        0x8584_58F6 => (
+            Some("ramfs"),
+            Some("it is memory, and gone after a restart"),
+        ),
+        0x794C_7630 => (
+            Some("overlayfs"),
+            Some("in a container it is gone with the container"),
+        ),
+        _ => (None, None),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,11 +5,11 @@ use rusqlite::{Connection, Row, Transaction, TransactionBehavior, params};
 use sha2::{Digest, Sha256};
 
 use super::journal::Journal;
-use super::{accept, read, sql};
+use super::{accept, read, reissue, sql};
 use crate::clock::WallMs;
 use crate::ledger::{
     Accepted, Admit, Approval, Batch, BatchId, Decided, DecisionKind, FilePlan, LedgerError,
-    LedgerResult, NewPlan, OrderSum, Outcome, Person, PlanId, PlanKey, TwoPeople,
+    LedgerResult, NewPlan, OrderSum, Outcome, Person, PlanId, PlanKey, Reading, TwoPeople,
 };
 use crate::order::{ReductionType, State};
 
@@ -32,13 +32,19 @@ pub(super) fn plan(
     tx.execute_batch("SAVEPOINT before_plan")?;
     let (batch, accepted) = accept::accept_in(&tx, head, at, hold_days)?;
     let outcome = outcome(&tx, batch.id, accepted)?;
+    let reading = Reading {
+        hold_days: Some(hold_days),
+        encoding: new.encoding.map(Into::into),
+        accept_digits: new.accept_digits,
+    };
     tx.execute_batch("ROLLBACK TO before_plan")?;
     if let Some(plan) = find(&tx, PlanKey::File(&head.digest))?
         && plan.outcome == outcome
+        && plan.reading == reading
     {
         return Ok(plan);
     }
-    let id = insert(&tx, new, &outcome, at)?;
+    let id = insert(&tx, new, &reading, &outcome, at)?;
     let plan = known(&tx, id)?;
     tx.commit()?;
     Ok(plan)
@@ -47,6 +53,7 @@ pub(super) fn plan(
 fn insert(
     tx: &Transaction<'_>,
     new: &NewPlan<'_>,
+    reading: &Reading,
     outcome: &Outcome,
     at: WallMs,
 ) -> LedgerResult<PlanId> {
@@ -70,6 +77,11 @@ fn insert(
         &outcome.orders_digest[..],
         new.by.as_str(),
         at.0,
+        reading.hold_days,
+        reading.encoding,
+        reading.accept_digits,
+        outcome.reissues.orders as i64,
+        outcome.reissues.fen as i64,
     ])?;
     Ok(PlanId(id))
 }
@@ -103,6 +115,7 @@ fn outcome(tx: &Transaction<'_>, batch: BatchId, accepted: Accepted) -> LedgerRe
         to_send,
         held_fen,
         orders_digest: hash.finalize().into(),
+        reissues: reissue::asked(tx, batch)?,
     })
 }
 
@@ -151,7 +164,7 @@ pub(super) fn admit(
             if let Some(words) = now.differs(&plan.outcome) {
                 return refused(format!(
                     "{file}: the ledger has changed since plan {id} was made: {words}. Nothing was \
-                     sent: plan it again, with the same options"
+                     sent: plan it again"
                 ));
             }
             let mut statement = tx.prepare_cached(sql::PLAN_RUN_INSERT)?;
@@ -172,19 +185,23 @@ pub(super) fn approve(
     let plan = known(tx, id)?;
     if let Some(batch) = read::batch_by_digest(tx, &plan.digest)? {
         return refused(format!(
-            "plan {id}: {} is batch {} already, so there is nothing left to approve",
+            "plan {id}: {} is batch {} already, so there is nothing left to approve: `levy run` with that \
+             file continues it",
             plan.file, batch.id
         ));
     }
     if let Some(approval) = &plan.approval {
         let (by, at) = (&approval.by, approval.at.rfc3339());
-        return refused(format!("plan {id} is approved already, by {by} on {at}"));
+        return refused(format!(
+            "plan {id} is approved already, by {by} on {at}: `levy run --plan {id}` runs it"
+        ));
     }
     match find(tx, PlanKey::File(&plan.digest))? {
         Some(newer) if newer.id != id => {
             return refused(format!(
-                "plan {id} was replaced by plan {} of the same file: look at that one",
-                newer.id
+                "plan {id} was replaced by plan {newer} of the same file: look at that one, and `levy \
+                 approve {newer} --by NAME`",
+                newer = newer.id
             ));
         }
         Some(_) | None => {}
@@ -278,6 +295,11 @@ fn read_plan(row: &Row<'_>) -> LedgerResult<FilePlan> {
         digest: row.get("digest")?,
         file: row.get("file")?,
         path: row.get("path")?,
+        reading: Reading {
+            hold_days: row.get("hold_days")?,
+            encoding: row.get("encoding")?,
+            accept_digits: row.get("accept_digits")?,
+        },
         outcome: Outcome {
             accepted: Accepted {
                 rows: number("row_count")?,
@@ -293,6 +315,7 @@ fn read_plan(row: &Row<'_>) -> LedgerResult<FilePlan> {
             ],
             held_fen: number("held_fen")?,
             orders_digest: row.get("orders_digest")?,
+            reissues: sum("reissues", "reissue_fen")?,
         },
         made_by: row.get("made_by")?,
         made_at: WallMs(row.get("made_at_ms")?),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::{convert, sql};
+use super::{before, convert, sql};
 use crate::clock::WallMs;
 use crate::ledger::{
     AttemptId, Batch, BatchHead, BatchId, Expiring, Job, LaneWork, LedgerError, LedgerResult,
@@ -240,7 +240,12 @@ pub(super) fn recent_sends(conn: &Connection, since: WallMs) -> LedgerResult<Vec
     Ok(sends)
 }
 
-pub(super) fn nth_unsent(conn: &Connection, scope: Scope, n: u64) -> LedgerResult<Option<OrderId>> {
+pub(super) fn nth_unsent(
+    conn: &Connection,
+    scope: Scope,
+    n: u64,
+    at: WallMs,
+) -> LedgerResult<Option<OrderId>> {
     let (batch, unsent) = match scope {
         Scope::Batch(batch) => (batch, Unsent::All),
         Scope::Rerun(batch, rerun) => (batch, rerun.unsent()),
@@ -252,12 +257,21 @@ pub(super) fn nth_unsent(conn: &Connection, scope: Scope, n: u64) -> LedgerResul
             return Ok(None);
         }
     };
-    let n = i64::try_from(n.max(1)).unwrap_or(i64::MAX);
-    let mut statement = conn.prepare_cached(sql::NTH_PENDING)?;
-    let params = params![batch.0, n, unsent.generation_min()];
-    Ok(statement
-        .query_row(params, |row| row.get(0).map(OrderId))
-        .optional()?)
+    let mut left = n.max(1);
+    let mut statement = conn.prepare_cached(sql::PENDING_OF_BATCH)?;
+    let mut rows = statement.query([batch.0, unsent.generation_min()])?;
+    while let Some(row) = rows.next()? {
+        let order: i64 = row.get(0)?;
+        // One whose claim would be refused is none of them, or the run would come to nothing for ever.
+        if before::of(conn, order)?.is_some_and(|before| before.forbids(at)) {
+            continue;
+        }
+        left -= 1;
+        if left == 0 {
+            return Ok(Some(OrderId(order)));
+        }
+    }
+    Ok(None)
 }
 
 /// What a batch has that was never sent, by merchant: orders and fen.
@@ -309,4 +323,10 @@ pub(super) fn content_of(conn: &Connection, no: &OrderNo) -> LedgerResult<Option
     Ok(statement
         .query_row([no.as_str()], |row| row.get(3).map(ContentDigest))
         .optional()?)
+}
+
+/// A failed file that levy wrote.
+pub(super) fn wrote_failed_file(conn: &Connection, digest: &[u8; 32]) -> LedgerResult<bool> {
+    let mut statement = conn.prepare_cached(sql::FAILED_FILE_KNOWN)?;
+    Ok(statement.exists([&digest[..]])?)
 }

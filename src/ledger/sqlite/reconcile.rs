@@ -15,7 +15,10 @@ pub(super) fn compared(
 ) -> LedgerResult<()> {
     let tx = conn.unchecked_transaction()?;
     let (from, to, batch) = read::bounds(reach);
-    let mut statement = tx.prepare_cached(sql::COMPARED)?;
+    let mut statement = tx.prepare_cached(match reach {
+        Reach::Between(..) => sql::COMPARED_BETWEEN,
+        Reach::Of(_) => sql::COMPARED_OF_BATCH,
+    })?;
     let mut rows = statement.query(params![from, to, batch, after.0])?;
     while let Some(row) = rows.next()? {
         let job = convert::job(row)?;

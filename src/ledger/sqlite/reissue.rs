@@ -7,13 +7,13 @@
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
 use super::accept::one_row;
-use super::before::dead_from;
+use super::before::{dead_from, number};
 use super::journal::Journal;
-use super::{convert, sql};
+use super::{convert, sql, twin};
 use crate::clock::WallMs;
 use crate::ledger::{
-    BatchId, Decided, DecisionKind, Job, Kept, LedgerError, LedgerResult, Only, Person,
-    REISSUE_OF_RESOLVED_MS, Reissue, Reissued, Released,
+    BatchId, Decided, DecisionKind, Job, Kept, LedgerError, LedgerResult, Only, OrderId, OrderSum,
+    Person, REISSUE_OF_RESOLVED_MS, Reissue, Reissued, Released,
 };
 use crate::order::{Event, OrderNo, Proof, State};
 
@@ -45,11 +45,15 @@ pub(super) fn proofs(
     Ok(proofs)
 }
 
-/// Rows whose wish for a new number may still come to something.
-pub(super) fn asked(conn: &Connection, batch: BatchId) -> LedgerResult<u64> {
+/// Orders for which the batch's rows ask for a new number, where that may still come to something.
+pub(super) fn asked(conn: &Connection, batch: BatchId) -> LedgerResult<OrderSum> {
     let mut statement = conn.prepare_cached(sql::REISSUES_ASKED)?;
-    let rows: i64 = statement.query_row([batch.0], |row| row.get(0))?;
-    Ok(rows as u64)
+    Ok(statement.query_row([batch.0], |row| {
+        Ok(OrderSum {
+            orders: row.get::<_, i64>(0)? as u64,
+            fen: row.get::<_, i64>(1)? as u64,
+        })
+    })?)
 }
 
 /// Issues an order for each proof, all of them in one transaction.
@@ -75,9 +79,6 @@ pub(super) fn reissue_in(
     let desk = Desk { tx, batch, at };
     proofs.into_iter().map(|proof| desk.one(proof)).collect()
 }
-
-/// Whatever succeeded since then holds: everything.
-const ANY_AGE: WallMs = WallMs(i64::MIN);
 
 struct Desk<'t> {
     tx: &'t Transaction<'t>,
@@ -181,17 +182,9 @@ impl Desk<'_> {
     /// An order of another deduction for the same debt that is alive or succeeded, however long ago:
     /// while the parent was dead it held no other, and the debt may have been given afresh.
     fn holding(&self, parent: &Parent) -> LedgerResult<Option<(i64, OrderNo)>> {
-        let mut statement = self.tx.prepare_cached(sql::ORDER_HOLDING)?;
-        let found: Option<(i64, String)> = statement
-            .query_row(
-                params![parent.hold_key, ANY_AGE.0, parent.deduction],
-                |row| Ok((row.get(0)?, row.get(1)?)),
-            )
-            .optional()?;
-        let named = found.map(|(id, no)| {
-            let no = convert::parsed(&no, OrderNo::parse, "number", id)?;
-            Ok::<_, LedgerError>((id, no))
-        });
+        let (key, deduction) = (&parent.hold_key, parent.deduction);
+        let found = twin::holding(self.tx, key, twin::ANY_AGE, deduction)?;
+        let named = found.map(|OrderId(id)| Ok::<_, LedgerError>((id, number(self.tx, id)?)));
         named.transpose()
     }
 

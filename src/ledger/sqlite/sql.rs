@@ -7,7 +7,10 @@ macro_rules! statements {
 
         /// All of them by name, for the test that prepares each.
         #[cfg(test)]
-        pub(super) const ALL: &[(&str, &str)] = &[$(($file, $name),)+];
+        pub(super) const ALL: &[(&str, &str)] = &[
+            ("compared_between", COMPARED_BETWEEN), ("compared_of_batch", COMPARED_OF_BATCH),
+            $(($file, $name),)+
+        ];
     };
 }
 
@@ -15,6 +18,8 @@ macro_rules! statements {
 pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("../sql/schema_0001.sql"),
     include_str!("../sql/schema_0002.sql"),
+    include_str!("../sql/schema_0003.sql"),
+    include_str!("../sql/schema_0004.sql"),
 ];
 /// Copies what an attached ledger has for the staged rows.
 pub(super) const EXCERPT: &str = include_str!("../sql/excerpt.sql");
@@ -26,6 +31,17 @@ pub(super) const STAGING_CLEAR: &str = include_str!("../sql/staging_clear.sql");
 pub(super) const LISTED_CLEAR: &str = include_str!("../sql/listed_clear.sql");
 /// Finds the numbers that stand for two contents in the staged file.
 pub(super) const CLASH_FILL: &str = include_str!("../sql/clash_fill.sql");
+
+/// What a reconciliation compares: the orders of a period.
+pub(super) const COMPARED_BETWEEN: &str = concat!(
+    include_str!("../sql/compared_between.sql"),
+    include_str!("../sql/compared.sql")
+);
+/// And those of a batch.
+pub(super) const COMPARED_OF_BATCH: &str = concat!(
+    include_str!("../sql/compared_of_batch.sql"),
+    include_str!("../sql/compared.sql")
+);
 
 statements! {
     APPROVAL_INSERT = "approval_insert",
@@ -40,7 +56,6 @@ statements! {
     BATCH_ROW_INSERT = "batch_row_insert",
     BLANK_COUNT = "blank_count",
     CLASH_OTHER = "clash_other",
-    COMPARED = "compared",
     DECISIONS_OF_ORDER = "decisions_of_order",
     DECISION_BY_ID = "decision_by_id",
     DECISION_INSERT = "decision_insert",
@@ -57,6 +72,8 @@ statements! {
     DEDUCTION_SUPERSEDED_BY = "deduction_superseded_by",
     EXPIRING_COUNT = "expiring_count",
     EXPIRING_FIRST = "expiring_first",
+    FAILED_FILE_INSERT = "failed_file_insert",
+    FAILED_FILE_KNOWN = "failed_file_known",
     GAP_KNOWN = "gap_known",
     GROUP_DEDUCTIONS = "group_deductions",
     GROUP_LOOK = "group_look",
@@ -96,7 +113,6 @@ statements! {
     META_LATEST_SIGNED_AT = "meta_latest_signed_at",
     META_SIGNED_AT = "meta_signed_at",
     NAMED_INSERT = "named_insert",
-    NTH_PENDING = "nth_pending",
     ORDERS_OF_BATCH = "orders_of_batch",
     ORDERS_OF_NUMBER = "orders_of_number",
     ORDER_ALERTS = "order_alerts",
@@ -104,6 +120,7 @@ statements! {
     ORDER_CLAIM = "order_claim",
     ORDER_CONTENT = "order_content",
     ORDER_DEAD_SINCE = "order_dead_since",
+    ORDER_DEBT = "order_debt",
     ORDER_FREEZE = "order_freeze",
     ORDER_GAP = "order_gap",
     ORDER_HELD_BEFORE = "order_held_before",
@@ -124,11 +141,13 @@ statements! {
     ORDER_IS_IMPORTED = "order_is_imported",
     ORDER_PAID_BEFORE = "order_paid_before",
     ORDER_STANDS_REFUSED = "order_stands_refused",
-    ORDER_TWIN = "order_twin",
+    ORDER_STATE = "order_state",
     ORDER_WAITING = "order_waiting",
     ORDER_WITHDRAW = "order_withdraw",
+    ORDER_YOUNGER = "order_younger",
     OVERVIEW_ORDERS = "overview_orders",
     OVERVIEW_ORDERS_OF_BATCH = "overview_orders_of_batch",
+    PENDING_OF_BATCH = "pending_of_batch",
     PLACE_OF_DEDUCTION = "place_of_deduction",
     PLACE_OF_ORDER = "place_of_order",
     PLACE_OF_ROW = "place_of_row",
@@ -149,6 +168,8 @@ statements! {
     REPLAY_ORDERS = "replay_orders",
     REPLY_BY_ATTEMPT = "reply_by_attempt",
     REPLY_INSERT = "reply_insert",
+    REPORT_ORDERS = "report_orders",
+    REPORT_REQUESTS = "report_requests",
     RESTORED_BATCHES = "restored_batches",
     RESTORED_ORDERS = "restored_orders",
     RESULT_ROWS = "result_rows",
@@ -171,6 +192,7 @@ statements! {
     TOTALS_OF_ORDERS = "totals_of_orders",
     TOTALS_OF_ROWS = "totals_of_rows",
     TOTALS_SINCE = "totals_since",
+    ROW_UNDECIDED = "row_undecided",
     UNAPPROVED_OF_BATCH = "unapproved_of_batch",
     UNSENT_OF_BATCH = "unsent_of_batch",
     VERIFY_BOOKS = "verify_books",

@@ -90,7 +90,7 @@ pub(super) fn stage(conn: &mut Connection, rows: &[StagedRow]) -> LedgerResult<(
                 past.map(|past| past.first_sent_at.0),
                 past.and_then(|past| past.outcome).map(Resolution::as_str),
                 past.and_then(|past| past.change_no.as_deref()),
-                returned.as_ref().map(|_| comeback.as_str()),
+                comeback.as_str(),
             ])?;
         }
     }

@@ -2,11 +2,12 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::{before, convert, journal, result, sql};
+use super::{before, convert, journal, result, sql, twin};
 use crate::clock::WallMs;
 use crate::ledger::overview::{STORY_ATTEMPTS_MAX, STORY_PLACES_MAX};
 use crate::ledger::{
-    Attempt, AttemptId, BatchId, Decided, LedgerResult, Place, Relative, Reply, RunId, Story,
+    Attempt, AttemptId, BatchId, Decided, LedgerResult, OrderId, Place, Relative, Reply, RunId,
+    Story,
 };
 use crate::order::{Asked, Order, OrderNo};
 
@@ -41,7 +42,11 @@ pub(super) fn story(conn: &Connection, no: &OrderNo) -> LedgerResult<Option<Stor
         before: before::shown(&tx, id, job.standing.state, job.standing.resolved, true)?,
         new_number_from: before::dead_from(&tx, id)?,
         held_by: match held_by {
-            Some(by) => Some(number(&tx, by)?),
+            Some(by) => {
+                let holder = twin::holder(&tx, job.id, OrderId(by))?;
+                let OrderId(holder) = holder.unwrap_or(OrderId(by));
+                Some(before::number(&tx, holder)?)
+            }
             None => None,
         },
         frozen_by: match frozen_by {
@@ -133,12 +138,6 @@ fn numbers(conn: &Connection, sql: &str, deduction: i64) -> LedgerResult<Vec<Ord
         numbers.push(convert::parsed(&no, OrderNo::parse, "number", deduction)?);
     }
     Ok(numbers)
-}
-
-fn number(conn: &Connection, order: i64) -> LedgerResult<OrderNo> {
-    let mut statement = conn.prepare_cached(sql::PLACE_OF_ORDER)?;
-    let no: String = statement.query_row([order], |row| row.get(0))?;
-    convert::parsed(&no, OrderNo::parse, "number", order)
 }
 
 fn row_place(conn: &Connection, batch: i64, ordinal: i64) -> LedgerResult<Option<(String, u64)>> {

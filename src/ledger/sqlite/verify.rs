@@ -113,6 +113,20 @@ fn told(done: LedgerResult<()>, sound: bool, wrong: &mut Vec<String>) {
     }
 }
 
+/// SQLite's quick check of the file's pages; in words what is wrong with them.
+pub(super) fn quick(conn: &Connection) -> LedgerResult<Vec<String>> {
+    let mut statement = conn.prepare(&format!("PRAGMA quick_check({FINDINGS_MAX})"))?;
+    let mut rows = statement.query([])?;
+    let mut wrong = Vec::new();
+    while let Some(row) = rows.next()? {
+        let words: String = row.get(0)?;
+        if words != "ok" {
+            wrong.push(words);
+        }
+    }
+    Ok(wrong)
+}
+
 fn integrity(conn: &Connection, wrong: &mut Vec<String>) -> LedgerResult<()> {
     let mut statement = conn.prepare(&format!("PRAGMA integrity_check({FINDINGS_MAX})"))?;
     let mut rows = statement.query([])?;

@@ -4,7 +4,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
 use super::accept::one_row;
 use super::journal::Journal;
-use super::{before, convert, past, sql};
+use super::{before, convert, past, sql, twin};
 use crate::clock::WallMs;
 use crate::ledger::{
     Answer, Ask, BatchId, CancelTarget, Cancelled, Claimed, Job, LedgerError, LedgerResult,
@@ -43,28 +43,11 @@ fn claim(tx: &Transaction<'_>, journal: &mut Journal<'_>, ask: Ask) -> LedgerRes
     if found.order != ask.job.order || before != ask.job.standing.state {
         return Ok(Written::Refused(found.id, found.standing));
     }
-    // What people have resolved may be asked about, but never be deducted behind their backs.
-    if found.standing.resolved.is_some() && ask.asked == Asked::Submission {
-        return Ok(Written::Refused(found.id, found.standing));
-    }
     if before.next(Event::Claimed(ask.asked)).is_none() {
         return Ok(Written::Refused(found.id, found.standing));
     }
-    // While it stood refused it held no other: the debt may have been deducted since. Or a mended row
-    // has taken its place.
-    if before == State::Rejected && (has_twin(tx, found.id)? || is_superseded(tx, found.id)?) {
-        return Ok(Written::Refused(found.id, found.standing));
-    }
-    // Another tool that sent it may have tried again under another number.
-    if ask.asked == Asked::Submission && past::is_imported(tx, found.id)? && has_twin(tx, found.id)?
-    {
-        return Ok(Written::Refused(found.id, found.standing));
-    }
-    // What an earlier number of it has deducted, or may still, is not deducted again. By the clock of
-    // now: the one that gave it its number may have been ahead.
-    if ask.asked == Asked::Submission
-        && before::of(tx, found.id.0)?.is_some_and(|before| before.forbids(ask.at))
-    {
+    // A query moves no money, and its answer may settle what nobody submits any more.
+    if ask.asked == Asked::Submission && forbidden(tx, &found, ask.at)? {
         return Ok(Written::Refused(found.id, found.standing));
     }
     // Its first send, by this journal, is perhaps not its first.
@@ -104,9 +87,24 @@ fn claim(tx: &Transaction<'_>, journal: &mut Journal<'_>, ask: Ask) -> LedgerRes
     Ok(Written::Claimed(Box::new(claimed)))
 }
 
-fn has_twin(tx: &Transaction<'_>, order: OrderId) -> LedgerResult<bool> {
-    let mut statement = tx.prepare_cached(sql::ORDER_TWIN)?;
-    Ok(statement.exists([order.0])?)
+/// Submitting it now could deduct beside what people resolved, what took its place or what its debt was
+/// deducted by.
+fn forbidden(tx: &Transaction<'_>, found: &Job, at: WallMs) -> LedgerResult<bool> {
+    let state = found.standing.state;
+    // What people have resolved may be asked about, but never be deducted behind their backs.
+    if found.standing.resolved.is_some() {
+        return Ok(true);
+    }
+    // A mended row has taken its place.
+    if state == State::Rejected && is_superseded(tx, found.id)? {
+        return Ok(true);
+    }
+    if twin::forbids(tx, found.id, state)?.is_some() {
+        return Ok(true);
+    }
+    // What an earlier number of it has deducted, or may still, is not deducted again. By the clock of
+    // now: the one that gave it its number may have been ahead.
+    Ok(before::of(tx, found.id.0)?.is_some_and(|before| before.forbids(at)))
 }
 
 fn is_superseded(tx: &Transaction<'_>, order: OrderId) -> LedgerResult<bool> {
@@ -306,4 +304,14 @@ pub(super) fn cancel(
 
 fn unknown(what: &str) -> LedgerError {
     LedgerError::Refused(format!("this ledger does not know {what}"))
+}
+
+/// A failed file that levy is about to write.
+pub(super) fn note_failed_file(conn: &Connection, digest: &[u8; 32]) -> LedgerResult<()> {
+    if conn.is_readonly("main")? {
+        return Ok(());
+    }
+    let mut statement = conn.prepare_cached(sql::FAILED_FILE_INSERT)?;
+    statement.execute([&digest[..]])?;
+    Ok(())
 }

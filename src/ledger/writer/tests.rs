@@ -7,7 +7,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use super::*;
 use crate::clock::WallMs;
 use crate::ledger::{
-    Accepted, Admit, AttemptId, Batch, BatchHead, BatchId, Beside, CancelTarget, Cancelled,
+    Accepted, Admit, AttemptId, Batch, BatchHead, BatchId, Beside, By, CancelTarget, Cancelled,
     Compared, Decided, Decision, Expiring, FilePlan, Frozen, Imported, JournalHead, LaneWork,
     LedgerError, ListScope, NewPlan, Only, Overview, OverviewAsk, Person, PlanKey, Planned, Reach,
     RecentSend, Rehearsal, Rehearsed, Reissued, Released, Restored, ResultRow, RunId, StagedRow,
@@ -48,12 +48,14 @@ impl Ledger for Told {
     fn find_plan(&mut self, _: PlanKey<'_>) -> LedgerResult<Option<FilePlan>> { unreachable!() }
     fn plans_waiting(&mut self) -> LedgerResult<Vec<FilePlan>> { unreachable!() }
     fn unapproved(&mut self, _: BatchId) -> LedgerResult<u64> { unreachable!() }
-    fn import(&mut self, _: &BatchHead, _: &Person, _: WallMs, _: u32) -> LedgerResult<Imported> { unreachable!() }
-    fn restored(&mut self, _: WallMs, _: &Person, _: WallMs) -> LedgerResult<Restored> { unreachable!() }
+    fn note_failed_file(&mut self, _: &[u8; 32]) -> LedgerResult<()> { unreachable!() }
+    fn wrote_failed_file(&mut self, _: &[u8; 32]) -> LedgerResult<bool> { unreachable!() }
+    fn import(&mut self, _: &BatchHead, _: &dyn By, _: WallMs, _: u32) -> LedgerResult<Imported> { unreachable!() }
+    fn restored(&mut self, _: WallMs, _: &dyn By, _: WallMs) -> LedgerResult<Restored> { unreachable!() }
     fn begin_run(&mut self, _: WallMs) -> LedgerResult<RunId> { unreachable!() }
     fn lanes(&mut self, _: Scope) -> LedgerResult<Vec<LaneWork>> { unreachable!() }
     fn recent_sends(&mut self, _: WallMs) -> LedgerResult<Vec<RecentSend>> { unreachable!() }
-    fn nth_unsent(&mut self, _: Scope, _: u64) -> LedgerResult<Option<OrderId>> { unreachable!() }
+    fn nth_unsent(&mut self, _: Scope, _: u64, _: WallMs) -> LedgerResult<Option<OrderId>> { unreachable!() }
     fn latest_signed_at(&mut self) -> LedgerResult<Option<WallMs>> { unreachable!() }
     fn rows(&mut self, _: BatchId, _: &mut dyn FnMut(ResultRow) -> std::io::Result<()>) -> LedgerResult<()> { unreachable!() }
     fn totals(&mut self, _: BatchId) -> LedgerResult<Totals> { unreachable!() }
@@ -72,6 +74,7 @@ impl Ledger for Told {
     fn frozen(&mut self) -> LedgerResult<Option<Frozen>> { unreachable!() }
     fn journal_head(&mut self) -> LedgerResult<JournalHead> { unreachable!() }
     fn overview(&mut self, _: &OverviewAsk) -> LedgerResult<Overview> { unreachable!() }
+    fn report(&mut self, _: BatchId, _: &mut dyn FnMut(crate::ledger::Reported)) -> LedgerResult<crate::ledger::ReportHead> { unreachable!() }
     fn beside(&mut self, _: &ListScope, _: &mut dyn FnMut(Beside) -> std::io::Result<()>) -> LedgerResult<Sum> { unreachable!() }
     fn story(&mut self, _: &OrderNo) -> LedgerResult<Option<Story>> { unreachable!() }
 }

@@ -85,8 +85,11 @@ fn l7_the_rows_that_need_somebody_come_back_as_they_were_in_every_form_and_langu
                 let place = Place::look(&result, &[]).unwrap().styled(style);
                 let path = dir.path().join(format!("night.failed.{form}"));
                 let rows = odd.len() as u64 + 1;
-                let failed = written(&mut ledger, &batch, &place);
-                assert_eq!(failed, Failed::Written(path.clone(), rows));
+                // Nobody has touched it: it is written anew.
+                for _ in 0..2 {
+                    let failed = written(&mut ledger, &batch, &place);
+                    assert_eq!(failed, Failed::Written(path.clone(), rows));
+                }
                 let mode = fs::metadata(&path).unwrap().permissions().mode();
                 assert_eq!(mode & 0o777, 0o600);
                 let read = |path: &Path| {
@@ -142,6 +145,19 @@ fn an_older_one_is_removed_when_nobody_is_needed_and_no_other_file_ever() {
         Failed::Taken(path.clone())
     );
     assert_eq!(fs::read_to_string(&path).unwrap(), another);
+
+    // One that somebody has mended is theirs, whether anybody is needed or not.
+    fs::remove_file(&path).unwrap();
+    written(&mut ledger, &bad, &place);
+    let mended = fs::read_to_string(&path).unwrap().replace(",x,", ",7,");
+    fs::write(&path, &mended).unwrap();
+    for batch in [&bad, &good] {
+        assert_eq!(
+            written(&mut ledger, batch, &place),
+            Failed::Mended(path.clone())
+        );
+    }
+    assert_eq!(fs::read_to_string(&path).unwrap(), mended);
 
     fs::remove_file(&path).unwrap();
     symlink(at("bad"), &path).unwrap();

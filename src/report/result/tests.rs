@@ -214,6 +214,7 @@ fn each_of_levys_columns_has_its_own_fact() {
         next_action: NextAction::Reissue,
         duplicate_of: Some("a.csv:2".into()),
         came_back_as: None,
+        undecided: false,
         order: Some(RowOrder {
             no: OrderNo::parse("N1").unwrap(),
             reply: Some(reply),

@@ -119,6 +119,7 @@ fn a_cell_that_no_sheet_holds_is_a_fault_with_its_way_out() {
         duplicate_of: None,
         order: None,
         came_back_as: None,
+        undecided: false,
         note: String::new(),
     });
     let fault = fault.unwrap_err();

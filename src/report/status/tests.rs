@@ -57,7 +57,8 @@ orders by status, the newest of each deduction:
 
 open: 0 orders sent and not final, 0 orders never sent
 
-last run: never; last success: never
+last run:     never
+last success: never
 "
     );
 }
@@ -73,9 +74,9 @@ fn columns_are_aligned_whatever_the_width_of_a_files_name() {
     assert_eq!(
         lines,
         [
-            "batch                       accepted  rows  orders   deducted  open  dead  file",
-            "    9  2026-09-21T22:13:20.000+08:00     3       3   6,000.00  0.00  0.00  夜间.csv",
-            "   10  2026-09-21T22:13:20.000+08:00    12      12  78,000.00  0.00  0.00  b.csv",
+            "batch          accepted  rows  orders   deducted  open  dead  file",
+            "    9  2026-09-21 22:13     3       3   6,000.00  0.00  0.00  夜间.csv",
+            "   10  2026-09-21 22:13    12      12  78,000.00  0.00  0.00  b.csv",
         ]
     );
     overview.batches = (1..=25).map(|id| batch(id, "n.csv", 1)).collect();

@@ -26,6 +26,13 @@ impl Engine {
         self.flying -= 1;
         self.report.attempts += 1;
         self.progress.attempts += 1;
+        match &checked {
+            Checked::Verified(_) | Checked::Unsigned(_) | Checked::IllSigned { .. } => {
+                self.report.traffic.latencies.add(latency);
+            }
+            Checked::Lost(_) => self.report.traffic.lost += 1,
+            Checked::NotSent(_) => {}
+        }
         if let Checked::Verified(verified) = &checked {
             self.signed_time(verified.signed_at(), now);
         }
@@ -127,7 +134,9 @@ impl Engine {
                 retry_after_seconds,
             } => {
                 let after = retry_after_seconds.map(Duration::from_secs);
-                lane.pace.throttled(now.mono, after);
+                let more = lane.pace.throttled(now.mono, after);
+                self.report.traffic.throttled += 1;
+                self.report.traffic.throttled_for += more;
                 self.progress.throttled += 1;
             }
             // What is only compared is answered, whatever the answer says.
@@ -210,6 +219,8 @@ impl Engine {
             .get_mut(&id)
             .expect("a claim keeps its order active");
         let ix = active.lane;
+        // Where it stands as it did, nothing of this run will change the answer.
+        let moved = active.job.standing != standing;
         active.job.standing = standing;
         self.lanes[ix].claiming -= 1;
         let again = match self.goal {
@@ -219,7 +230,7 @@ impl Engine {
             }
         };
         let active = self.jobs.get_mut(&id).expect("as above");
-        let again = again && !active.refused;
+        let again = again && moved && !active.refused;
         active.refused = true;
         if again && !self.stopping && !self.lanes[ix].stopped {
             let next = self.goal.first(standing.state, standing.weak);

@@ -69,6 +69,8 @@ struct World {
     seed: u64,
     /// The host's clock, less the gateway's.
     skew_ms: i64,
+    /// Claims that the ledger refused.
+    refusals: u32,
 }
 
 /// [`Asked`] with an order, for the maps.
@@ -99,7 +101,7 @@ fn row(ordinal: u64, lane: u32) -> StagedRow {
             no: Some(OrderNo::parse(&format!("N{ordinal:06}")).unwrap()),
             content,
             returned: None,
-            comeback: Comeback::Result,
+            comeback: Comeback::First,
             past: None,
         }),
     }
@@ -136,6 +138,7 @@ impl World {
             latency: Duration::from_millis(20),
             seed: 1,
             skew_ms: 0,
+            refusals: 0,
         };
         (world, batch.id)
     }
@@ -154,6 +157,13 @@ impl World {
             run,
             seed: self.seed,
         }
+    }
+
+    /// The `n`-th order of a batch that was never sent.
+    fn nth_pending(&mut self, batch: BatchId, n: u64) -> Option<OrderId> {
+        let at = self.now.wall;
+        let found = self.ledger.nth_unsent(Scope::Batch(batch), n, at);
+        found.unwrap()
     }
 
     fn engine(&mut self, scope: Scope, settings: RunSettings) -> Engine {
@@ -215,6 +225,7 @@ impl World {
             }
             if !writes.is_empty() {
                 for written in self.ledger.write(writes).unwrap() {
+                    self.refusals += u32::from(matches!(written, Written::Refused(..)));
                     engine.on(Event::Written(written), self.now);
                 }
                 continue;
@@ -678,7 +689,7 @@ fn a_stop_ends_new_sends_and_the_next_run_goes_on() {
 fn only_the_first_unsent_orders_are_sent_where_that_was_asked() {
     let (mut world, batch) = World::new(100, 5, always(Does::Right));
     let mut settings = world.settings();
-    settings.last_fresh = world.ledger.nth_pending(batch, 7).unwrap();
+    settings.last_fresh = world.nth_pending(batch, 7);
     world
         .run_with(Scope::Batch(batch), settings, u64::MAX)
         .unwrap();
@@ -1001,7 +1012,7 @@ fn fuzz(seed: u64) {
                 settings.until = Some(world.now.wall.plus_ms(dice.roll(30_000) as i64));
             }
             if dice.roll(3) == 0 {
-                settings.last_fresh = world.ledger.nth_pending(batch, 1 + dice.roll(20)).unwrap();
+                settings.last_fresh = world.nth_pending(batch, 1 + dice.roll(20));
             }
             if dice.roll(3) == 0 {
                 steps = dice.roll(300);

@@ -71,7 +71,7 @@ fn ledger() -> (SqliteLedger, Scope) {
             no: Some(OrderNo::parse("N1").unwrap()),
             content,
             returned: None,
-            comeback: Comeback::Result,
+            comeback: Comeback::First,
             past: None,
         }),
     };

@@ -195,11 +195,18 @@ fn told(config: &Config, secret: &[String]) -> String {
         config.amount_fen_max,
         config.hold_days
     );
-    match config.connection() {
-        Ok(connection) => {
-            let words = format!("{connection:?}");
+    for setting in &config.settings {
+        let line = format!("{} {} {}", setting.key, setting.value, setting.origin);
+        shows_no_secret(&line, secret);
+    }
+    match config
+        .connection()
+        .and_then(|c| Ok((c, config.platform_keys()?)))
+    {
+        Ok((connection, platform)) => {
+            let words = format!("{connection:?} {platform:?}");
             shows_no_secret(&words, secret);
-            assert!(!connection.platform.is_empty());
+            assert!(!platform.is_empty());
             told.push_str(&words);
         }
         Err(fault) => {

@@ -118,6 +118,58 @@ fn a_batch_is_exported_by_number_file_and_digest_and_a_lock_is_no_hindrance() {
 }
 
 #[test]
+fn a_report_needs_no_lock_writes_no_ledger_and_overwrites_nothing_but_a_page() {
+    let desk = Desk::new();
+    desk.batch("night.csv", &rows());
+    let run = ["run", "night.csv", "--sandbox", "--wait", "5", "--quiet"];
+    assert_eq!(desk.levy(&run).exit, 3);
+    let before = fs::read(desk.path(".levy-sandbox/ledger.db")).unwrap();
+    let lock = fs::File::open(desk.path(".levy-sandbox/ledger.db.lock")).unwrap();
+    lock.lock().unwrap();
+
+    let said = desk.levy(&["report", "night.csv", "--sandbox"]);
+    assert_eq!(
+        (said.exit, said.err.as_str()),
+        (0, "batch 1: 8 rows in night.report.html\n")
+    );
+    let page = desk.read("night.report.html");
+    for told in [
+        "Sandbox: no real money moved.",
+        ">3.57<",
+        "BALANCE_NOT_ENOUGH",
+        "limit 100",
+        "p99",
+    ] {
+        assert!(page.contains(told), "{told}");
+    }
+    let said = desk.levy(&[
+        "report",
+        "1",
+        "--sandbox",
+        "--lang",
+        "zh",
+        "--out",
+        "zh.html",
+    ]);
+    assert_eq!(said.exit, 0, "{}", said.err);
+    assert!(
+        desk.read("zh.html")
+            .contains("<td class=\"word look\">待确认</td>")
+    );
+    let result = desk.read("night.result.csv");
+    for wrong in ["night.result.csv", "night.csv", "report"] {
+        let said = desk.levy(&["report", "1", "--sandbox", "--out", wrong]);
+        assert_eq!(said.exit, 2, "{wrong}");
+        assert!(said.err.contains("name a .html"), "{}", said.err);
+    }
+    assert_eq!(desk.read("night.result.csv"), result);
+    assert_eq!(
+        fs::read(desk.path(".levy-sandbox/ledger.db")).unwrap(),
+        before
+    );
+}
+
+#[test]
 fn what_was_never_sent_is_cancelled_and_what_was_sent_is_left_alone() {
     let desk = Desk::new();
     desk.batch(

@@ -100,7 +100,7 @@ fn json_goes_to_stdout_and_the_faults_to_stderr() {
             "by_merchant": {"1900016681": {"rows": 1, "amount": 8}},
             "amount": 8, "unreadable_amounts": 1,
             "repeats": 0, "conflicts": 0, "held": 0, "exit_code": 3,
-            "ledger": null, "batch": null, "balances": null, "result": null,
+            "ledger": null, "batch": null, "approval": null, "balances": null, "result": null,
         })
     );
 }

@@ -29,16 +29,21 @@ pub fn on_a_terminal(dir: &Path, args: &str, typed: &str) -> (i32, String) {
 }
 
 /// A gateway in a process of its own, with settings that lead to it: for levy, real money.
-struct Gateway {
+pub struct Gateway {
     process: Child,
     /// What it says later must find a reader.
     _said: BufReader<ChildStderr>,
 }
 
 impl Gateway {
-    fn start(desk: &Desk) -> Self {
+    pub(super) fn start(desk: &Desk) -> Self {
+        Self::start_with(desk, &[])
+    }
+
+    pub(super) fn start_with(desk: &Desk, options: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_levy"))
             .args(["sandbox", "--dir", "box"])
+            .args(options)
             .current_dir(desk.dir.path())
             .stderr(Stdio::piped())
             .spawn()

@@ -1,6 +1,8 @@
 //! Plans and four eyes: nothing runs but what was planned, and, where that is required, approved by
 //! somebody else.
 
+mod told;
+
 use std::fs;
 use std::process::{Command, Stdio};
 
@@ -132,14 +134,14 @@ fn nothing_new_runs_without_a_plan_that_somebody_else_has_approved() {
         "run night.csv",
         &[
             "night.csv: 2 of its 2 rows are new deductions, and no approved plan allows them",
-            "`levy plan night.csv` makes a plan",
+            "`levy plan night.csv --sandbox` makes a plan",
         ],
     );
     desk.ends("plan night.csv", 0);
     for line in ["run night.csv", "run night.csv --plan 1", "run --plan 1"] {
         desk.refused(
             line,
-            &["Plan 1 by Li Wei waits: `levy approve 1 --by NAME`"],
+            &["Plan 1 by Li Wei waits: `levy approve 1 --by NAME --sandbox`"],
         );
     }
     for same in ["Li Wei", " li  WEI ", "Ｌｉ Ｗｅｉ", "ｌｉｗｅｉ"] {
@@ -306,7 +308,7 @@ fn l5_what_was_approved_is_issued_again_and_what_was_edited_is_planned_first() {
         "rerun edited.csv",
         &[
             "1 of its 2 rows are new deductions",
-            "`levy plan edited.csv`",
+            "`levy plan edited.csv --sandbox`",
         ],
     );
     desk.ends("plan edited.csv", 0);

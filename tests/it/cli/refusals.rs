@@ -43,7 +43,7 @@ fn settings_and_keys_that_do_not_hold_are_exit_2() {
     let table: Vec<(Spoil, &str)> = vec![
         (
             Box::new(swap("[ledger]", "[pace]\nper_merchant_qps = 0\n[ledger]")),
-            "error: levy.toml: [pace] per_merchant_qps: 0 is too small, at least 1",
+            "error: levy.toml:11: [pace] per_merchant_qps: 0 is too small, at least 1",
         ),
         (
             Box::new(swap("mchid =", "mchld =")),
@@ -51,11 +51,11 @@ fn settings_and_keys_that_do_not_hold_are_exit_2() {
         ),
         (
             Box::new(swap("http://127.0.0.1:1", "http://10.0.0.1")),
-            "error: levy.toml: [gateway] base_url: ",
+            "error: levy.toml:9: [gateway] base_url: ",
         ),
         (
             Box::new(swap("apiclient_key.pem", "nowhere.pem")),
-            "error: levy.toml: [merchant] private_key: private key: nowhere.pem: no such file",
+            "error: levy.toml:4: [merchant] private_key: private key: nowhere.pem: no such file",
         ),
         (
             Box::new(swap("certificate = ", "serial_no = \"7\"\ncertificate = ")),
@@ -66,7 +66,7 @@ fn settings_and_keys_that_do_not_hold_are_exit_2() {
                 let open = fs::Permissions::from_mode(0o640);
                 fs::set_permissions(desk.path("apiclient_key.pem"), open).unwrap();
             }),
-            "error: levy.toml: [merchant] private_key: ",
+            "error: levy.toml:4: [merchant] private_key: ",
         ),
         (
             Box::new(|desk: &Desk| {

@@ -1,6 +1,8 @@
 //! The drop folder, as a clerk and cron see it: what is taken, what is left alone, what lies where
 //! afterwards, and what was sent.
 
+mod turns;
+
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
@@ -450,7 +452,9 @@ fn what_nobody_has_approved_yet_waits_in_processing_until_somebody_has() {
     assert!(receipt.contains("WAITS FOR APPROVAL"), "{receipt}");
     let file = "inbox/processing/night/night.csv";
     assert!(
-        receipt.contains(&format!("`levy plan {file}`")),
+        receipt.contains(&format!(
+            "`levy plan {file} --ledger inbox/.levy-sandbox/ledger.db --sandbox`"
+        )),
         "{receipt}"
     );
     assert_eq!(inbox.arrivals(), 0);

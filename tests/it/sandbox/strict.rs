@@ -90,10 +90,16 @@ fn spoilt_headers_and_targets() -> Vec<Spoilt> {
         ("another path", |c| c.draft("POST", format!("{SUBMIT}s"), "{}".into()), 404, "RESOURCE_NOT_EXISTS"),
         ("another method", |c| c.draft("PUT", SUBMIT.into(), "{}".into()), 404, "RESOURCE_NOT_EXISTS"),
         (
-            "certificates, which new merchants have not",
-            |c| c.draft("GET", "/v3/certificates".into(), String::new()),
+            "certificates by another method",
+            |c| c.draft("POST", "/v3/certificates".into(), "{}".into()),
             404,
             "RESOURCE_NOT_EXISTS",
+        ),
+        (
+            "certificates with a query",
+            |c| c.draft("GET", "/v3/certificates?a=b".into(), String::new()),
+            400,
+            "PARAM_ERROR",
         ),
         ("a number with a dash", |c| c.asking(&format!("{SUBMIT}/S-1"), MERCHANT, ACCOUNT), 400, "PARAM_ERROR"),
         (

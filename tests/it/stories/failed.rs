@@ -184,7 +184,7 @@ fn l5_a_killed_run_of_a_failed_file_is_finished_by_the_same_command() {
 fn l2_what_is_dropped_unmended_is_sent_for_no_row_and_a_mended_one_once() {
     let house = Boxed::new();
     let rows = [
-        row("R1", 1, 100, "#sandbox post=param-error"),
+        row("R1", 1, 100, "#sandbox post=not-found"),
         row("", 2, 200, "#sandbox post=param-error"),
         row("C1", 3, 300, "two contents"),
         row("C1", 3, 301, "two contents"),
@@ -198,7 +198,7 @@ fn l2_what_is_dropped_unmended_is_sent_for_no_row_and_a_mended_one_once() {
     assert_eq!(house.levy(&["run", "night.csv", "--quiet"]).exit, 3);
     let failed = house.result("night.failed.csv");
     let want = [
-        ("", "REJECTED FIX_ROW"),
+        ("R1", "REJECTED FIX_ROW"),
         ("", "REJECTED FIX_ROW"),
         ("C1", "CONFLICT REVIEW"),
         ("C1", "CONFLICT REVIEW"),
@@ -211,6 +211,25 @@ fn l2_what_is_dropped_unmended_is_sent_for_no_row_and_a_mended_one_once() {
     let shown: Vec<_> = shown.iter().map(|(no, s)| (*no, s.as_str())).collect();
     assert_eq!(shown, want);
 
+    // Anybody can refuse without a signature: what was, is replaced by nothing.
+    let (from, to) = (house.path("night.failed.csv"), house.path("unsigned.csv"));
+    super::house::edit(&from, &to, |rows| {
+        rows.retain(|row| row["levy_status"] == "REJECTED");
+        rows.remove(0);
+        rows[0].insert("reason".into(), "case 2".into());
+    });
+    assert_eq!(house.levy(&["run", "unsigned.csv", "--quiet"]).exit, 3);
+    let told = house.result("unsigned.result.csv");
+    assert_eq!(statuses(&told), ["CONFLICT REVIEW"]);
+    assert!(told[0]["levy_note"].contains("the refusal was not signed"));
+    // Nor is that conflict's own result a deduction, though its row has no number.
+    assert_eq!(
+        house.levy(&["run", "unsigned.result.csv", "--quiet"]).exit,
+        3
+    );
+    let told = house.result("unsigned.result.result.csv");
+    assert_eq!(statuses(&told), ["CONFLICT REVIEW"]);
+
     let before = house.books();
     let said = house.levy(&["run", "night.failed.csv", "--quiet"]);
     assert_eq!(said.exit, 3, "{}", said.err);
@@ -219,6 +238,19 @@ fn l2_what_is_dropped_unmended_is_sent_for_no_row_and_a_mended_one_once() {
         statuses(&house.result("night.failed.result.csv")),
         statuses(&failed)
     );
+
+    // Cut to the columns of the input and mended, it is no new debt: the number is taken.
+    let cut = "out_request_no mchid bal_account_no reduction_type amount reason";
+    let cut: Vec<&str> = cut.split(' ').collect();
+    let mut first = failed[0].clone();
+    first.insert("reason".into(), "case 1".into());
+    let cells: Vec<&str> = cut.iter().map(|name| first[*name].as_str()).collect();
+    let text = format!("{}\n{}\n", cut.join(","), cells.join(","));
+    std::fs::write(house.path("cut.csv"), text).unwrap();
+    assert_eq!(house.levy(&["run", "cut.csv", "--quiet"]).exit, 3);
+    let told = house.result("cut.result.csv");
+    assert_eq!(statuses(&told), ["CONFLICT REVIEW"]);
+    assert!(told[0]["levy_note"].contains("mend it in the failed file"));
 
     let mend = |to: &str, reason: &'static str| {
         super::house::edit(&house.path("night.failed.csv"), &house.path(to), |rows| {
@@ -249,4 +281,107 @@ fn l2_what_is_dropped_unmended_is_sent_for_no_row_and_a_mended_one_once() {
     assert_eq!(house.levy(&["run", "night.csv", "--quiet"]).exit, 3);
     assert_eq!(house.result("night.failed.csv").len(), 6);
     assert_eq!(super::house::debited(&house.books()), debits);
+}
+
+#[test]
+fn l5_yes_and_changed_is_nobodys_decision_however_often_it_is_dropped() {
+    let house = morning(&[]);
+    for (language, column, word) in [("en", "levy_reissue", "yes"), ("zh", "levy重新发起", "是")]
+    {
+        let before = house.books();
+        let at = |name: &str| format!("{language}.{name}");
+        house.edit("night.failed.csv", &at("csv"), |rows| {
+            rows.truncate(1);
+            rows[0].insert("levy_reissue".into(), "yes".into());
+            rows[0].insert("amount".into(), "1111".into());
+        });
+        // As it is written, dropped again and again: as a failed file, as a result.
+        for name in ["csv", "failed.csv", "failed.failed.csv", "result.csv"] {
+            let said = house.levy(&["run", &at(name), "--quiet", "--lang", language]);
+            assert_eq!(said.exit, 3, "{name}: {}", said.err);
+            assert_eq!(house.books(), before, "{name}");
+        }
+        let text = std::fs::read_to_string(house.path(&at("failed.csv"))).unwrap();
+        assert!(
+            text.contains(column) && text.contains(&format!(",{word},2,")),
+            "{text}"
+        );
+    }
+    // Decided: the row as it stands now.
+    house.edit("en.failed.csv", "decided.csv", |rows| {
+        rows[0].insert("levy_reissue".into(), String::new());
+    });
+    let said = house.levy(&["run", "decided.csv", "--quiet"]);
+    assert_eq!(said.exit, 0, "{}", said.err);
+    assert_eq!(
+        house
+            .debited()
+            .values()
+            .filter(|fen| **fen == 1_111)
+            .count(),
+        1
+    );
+}
+
+#[test]
+fn l7_a_row_mended_into_the_twin_of_another_is_held_and_no_silent_repeat() {
+    let house = Boxed::new();
+    let twin = row("", 1, 400, "case 1");
+    house.file("night.csv", &[twin.clone(), twin.replace(",400,", ",4OO,")]);
+    assert_eq!(house.levy(&["run", "night.csv", "--quiet"]).exit, 3);
+    let (from, to) = (house.path("night.failed.csv"), house.path("fixed.csv"));
+    super::house::edit(&from, &to, |rows| {
+        assert_eq!(rows.len(), 1);
+        rows[0].insert("amount".into(), "400".into());
+    });
+    for _ in 0..2 {
+        let said = house.levy(&["run", "fixed.csv", "--quiet"]);
+        assert_eq!(said.exit, 3, "{}", said.err);
+        assert_eq!(statuses(&house.result("fixed.result.csv")), ["HELD REVIEW"]);
+        assert_eq!(super::house::debited(&house.books()).len(), 1);
+    }
+    let no = house.result("fixed.result.csv")[0]["levy_out_request_no"].clone();
+    let said = house.levy(&[
+        "run",
+        "fixed.csv",
+        "--quiet",
+        "--release",
+        &no,
+        "--by",
+        "Li Wei",
+    ]);
+    assert_eq!(said.exit, 0, "{}", said.err);
+    assert_eq!(super::house::debited(&house.books()).len(), 2);
+    // The first file as it came is the same two rows as ever.
+    assert_eq!(house.levy(&["run", "night.csv", "--quiet"]).exit, 3);
+    assert_eq!(super::house::debited(&house.books()).len(), 2);
+}
+
+#[test]
+fn l7_a_failed_file_that_was_mended_in_its_place_is_not_overwritten() {
+    let house = morning(&[]);
+    let path = house.path("night.failed.csv");
+    let written = std::fs::read(&path).unwrap();
+    // As levy wrote it, it is written anew with every result.
+    assert_eq!(house.levy(&["run", "night.csv", "--quiet"]).exit, 3);
+    assert_eq!(std::fs::read(&path).unwrap(), written);
+    house.edit("night.failed.csv", "night.failed.csv", |rows| {
+        rows[0].insert("levy_reissue".into(), "yes".into());
+    });
+    let mended = std::fs::read(&path).unwrap();
+    for args in [
+        &["run", "night.csv", "--quiet"][..],
+        &["export", "1", "--quiet"],
+    ] {
+        let said = house.levy(args);
+        let words = "night.failed.csv was changed since levy wrote it, and not run";
+        assert!(said.err.contains(words), "{}", said.err);
+        assert_eq!(std::fs::read(&path).unwrap(), mended, "{args:?}");
+    }
+    // Run from its place it has done its work, and the night's own run writes what is left.
+    let said = house.levy(&["run", "night.failed.csv", "--quiet"]);
+    assert_eq!(said.exit, 3, "{}", said.err);
+    assert!(house.debited().contains_key(&child("N1")));
+    assert_eq!(house.levy(&["run", "night.csv", "--quiet"]).exit, 3);
+    assert_eq!(house.result("night.failed.csv").len(), 4);
 }

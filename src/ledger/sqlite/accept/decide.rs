@@ -11,6 +11,8 @@ use crate::order::{Comeback, Content, ContentDigest, Event, OrderNo, State};
 /// The ordinal under which a changed row that had a number of its own gets a derived one: out of
 /// reach of the ordinals of blank-number rows, so that it never takes the number of one.
 const CHANGED_ROW_ORDINAL: u32 = 1 << 31;
+/// Identical rows without number that came back, beyond which one must have a number of its own.
+const IDENTICAL_MAX: u32 = 1_000;
 
 /// The number of a changed row that had one of its own.
 pub(in crate::ledger::sqlite) fn changed_no(digest: [u8; 32]) -> OrderNo {
@@ -26,12 +28,17 @@ pub(super) enum Decision {
     /// It is an order that was there already.
     Repeat(DeductionId),
     /// It is a new deduction.
-    New {
-        /// Its first order's number.
-        no: String,
-        /// The deduction that it takes the place of.
-        supersedes: Option<DeductionId>,
-    },
+    New(NewOrder),
+}
+
+/// A deduction's first order.
+pub(super) struct NewOrder {
+    /// Its number.
+    pub no: String,
+    /// The deduction that it takes the place of.
+    pub supersedes: Option<DeductionId>,
+    /// The order that it is held beside, however that stands.
+    pub beside: Option<i64>,
 }
 
 /// An order that the ledger has.
@@ -41,6 +48,12 @@ pub(super) struct Known {
     pub deduction: DeductionId,
     digest: [u8; 32],
     pub state: State,
+}
+
+impl Known {
+    pub(super) fn id(&self) -> OrderId {
+        OrderId(self.id)
+    }
 }
 
 impl Acceptance<'_> {
@@ -63,7 +76,42 @@ impl Acceptance<'_> {
         }
         let no =
             claimed.ok_or_else(|| LedgerError::Broken("a staged row without number".into()))?;
+        if row.own_no.is_none() && row.comeback != Comeback::First {
+            return self.never_an_order(row, no);
+        }
         self.numbered(row, no, None)
+    }
+
+    /// A row of a file that came back, which shows no order and has no number: it was never one, be it
+    /// mended by now or added. Equal to a row of another file, it is a deduction beside that one, and held,
+    /// as it would have been in one file with it: taken for a repeat, its debt would be lost.
+    fn never_an_order(&self, row: &Staged<'_>, first: &str) -> LedgerResult<Decision> {
+        if self.by_no(first)?.is_none() {
+            return self.numbered(row, first, None);
+        }
+        let mut beside = None;
+        for ordinal in 1..=IDENTICAL_MAX {
+            let no = ContentDigest(row.digest).derived_no(ordinal);
+            let Some(known) = self.by_no(no.as_str())? else {
+                return Ok(Decision::New(NewOrder {
+                    no: no.as_str().to_owned(),
+                    supersedes: None,
+                    beside,
+                }));
+            };
+            if known.digest != row.digest {
+                return self.numbered(row, no.as_str(), None);
+            }
+            // The same row given once more, which nobody has released yet: it shows, and needs somebody.
+            let place = self.first_place(known.deduction)?;
+            if known.state == State::Held && place.batch != self.batch.0 {
+                return Ok(Decision::Repeat(known.deduction));
+            }
+            beside = Some(known.id);
+        }
+        Ok(Decision::Conflict(format!(
+            "there are {IDENTICAL_MAX} rows like it already: give it a number of its own"
+        )))
     }
 
     /// A number that nothing else in this file contradicts.
@@ -79,16 +127,26 @@ impl Acceptance<'_> {
             (Admission::Conflict(field), Some(known)) => {
                 self.freeze(row, &known)?;
                 let place = self.place(known.deduction)?;
+                let field = field.as_str();
+                let what = match known.state == State::Rejected {
+                    // Under another number it would be deducted beside it.
+                    true => {
+                        "it was refused, so mend it in the failed file beside its result, and leave \
+                         levy's columns there as they are"
+                    }
+                    false => "clear the number or give another",
+                };
                 Ok(Decision::Conflict(format!(
-                    "the number {no} is taken by {place}, whose {} differs: clear the number or \
-                     give another",
-                    field.as_str()
+                    "the number {no} is taken by {place}, whose {field} differs: {what}"
                 )))
             }
-            (Admission::New | Admission::Repeat | Admission::Conflict(_), _) => Ok(Decision::New {
-                no: no.to_owned(),
-                supersedes,
-            }),
+            (Admission::New | Admission::Repeat | Admission::Conflict(_), _) => {
+                Ok(Decision::New(NewOrder {
+                    no: no.to_owned(),
+                    supersedes,
+                    beside: None,
+                }))
+            }
         }
     }
 
@@ -130,7 +188,13 @@ impl Acceptance<'_> {
         if own.is_none() && row.digest == old.digest {
             return Ok(Decision::Repeat(old.deduction));
         }
-        if row.comeback == Comeback::Reissue {
+        // A result has no column for the wish: it stands in the ledger.
+        let asks = match row.comeback {
+            Comeback::Reissue => true,
+            Comeback::Result => self.is_undecided(returned, row)?,
+            Comeback::Mended | Comeback::First => false,
+        };
+        if asks {
             return Ok(Decision::Conflict(format!(
                 "levy_reissue asks for {returned} again, and the row was changed: clear levy_reissue to \
                  deduct what the row says now, or put the row back as it was"
@@ -191,12 +255,19 @@ impl Acceptance<'_> {
                  {}`, and ask the gateway's operator which holds",
                 newest.no, newest.no
             )));
+        } else if newest.state == State::Rejected && self.may_be_accepted(&newest)? {
+            return Ok(Decision::Conflict(format!(
+                "the row was changed, and {no} was refused, but may have been accepted: since the backup \
+                 that this ledger came back from, or since the refusal was not signed. Find out with the \
+                 gateway's operator whether {no} was deducted, and `levy resolve` it; only if it was not, \
+                 give this row as one of its own then, without its number and levy's columns",
+                no = newest.no
+            )));
         } else if newest.state == State::Rejected && !self.is_mended(row, &newest)? {
             // Not to be told to make it a deduction of its own: both would be deducted.
             return Ok(Decision::Conflict(format!(
                 "the row was changed, and {no} was refused: mend it in the failed file beside the result \
-                 (with its levy_reissue left empty), and it takes the place of {no}, unless that may \
-                 have been accepted. As a row of its own it would be deducted beside {no}, should \
+                 (with its levy_reissue left empty), and it takes the place of {no}. As a row of its own it would be deducted beside {no}, should \
                  `levy rerun --only rejected` submit that again",
                 no = newest.no
             )));
@@ -208,10 +279,11 @@ impl Acceptance<'_> {
                 newest.no, newest.state
             )));
         }
-        Ok(Decision::New {
+        Ok(Decision::New(NewOrder {
             no,
             supersedes: Some(old.deduction),
-        })
+            beside: None,
+        }))
     }
 
     /// The row's order was superseded before: by this very change, or by another.
@@ -291,8 +363,19 @@ impl Acceptance<'_> {
     /// The row of a failed file, mended: its order stands refused, and no send of it can have been
     /// accepted. It is submitted no more once another has its place.
     fn is_mended(&self, row: &Staged<'_>, newest: &Known) -> LedgerResult<bool> {
+        Ok(row.comeback == Comeback::Mended && !self.may_be_accepted(newest)?)
+    }
+
+    /// It does not stand refused for sure.
+    fn may_be_accepted(&self, newest: &Known) -> LedgerResult<bool> {
         let mut statement = self.tx.prepare_cached(sql::ORDER_STANDS_REFUSED)?;
-        Ok(row.comeback == Comeback::Mended && statement.exists([newest.id])?)
+        Ok(!statement.exists([newest.id])?)
+    }
+
+    /// It asked for a new number as well when it came back so, and nothing was decided since.
+    fn is_undecided(&self, returned: &str, row: &Staged<'_>) -> LedgerResult<bool> {
+        let mut statement = self.tx.prepare_cached(sql::ROW_UNDECIDED)?;
+        Ok(statement.exists(params![returned, &row.digest[..]])?)
     }
 
     fn was_called_paid(&self, known: &Known) -> LedgerResult<bool> {
@@ -337,7 +420,7 @@ impl Acceptance<'_> {
         rows.next()?.map(known).transpose()
     }
 
-    fn newest(&self, deduction: DeductionId) -> LedgerResult<Known> {
+    pub(super) fn newest(&self, deduction: DeductionId) -> LedgerResult<Known> {
         let mut statement = self.tx.prepare_cached(sql::ORDER_NEWEST)?;
         let mut rows = statement.query([deduction.0])?;
         known(rows.next()?.ok_or(rusqlite::Error::QueryReturnedNoRows)?)

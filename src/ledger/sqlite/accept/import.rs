@@ -11,8 +11,8 @@ use crate::clock::WallMs;
 use crate::ledger::sqlite::journal::Journal;
 use crate::ledger::sqlite::{convert, past, read, sql, stage};
 use crate::ledger::{
-    Admission, Batch, BatchHead, Decided, DecisionKind, DeductionId, ImportFault, Imported, Job,
-    LedgerError, LedgerResult, Person,
+    Admission, Batch, BatchHead, By, Decided, DecisionKind, DeductionId, ImportFault, Imported,
+    Job, LedgerError, LedgerResult,
 };
 use crate::order::{OrderNo, Resolution, State};
 
@@ -20,7 +20,7 @@ use crate::order::{OrderNo, Resolution, State};
 pub(in crate::ledger::sqlite) fn import(
     conn: &mut Connection,
     head: &BatchHead,
-    by: &Person,
+    by: &dyn By,
     at: WallMs,
     hold_days: u32,
 ) -> LedgerResult<Imported> {
@@ -84,7 +84,7 @@ struct Desk<'t> {
     acceptance: Acceptance<'t>,
     journal: Journal<'t>,
     file: &'t str,
-    by: &'t Person,
+    by: &'t dyn By,
     imported: Imported,
 }
 
@@ -279,10 +279,11 @@ impl Desk<'_> {
         if let Some(change_no) = &said.change_no {
             words.push_str(&format!(" (change number {change_no})"));
         }
+        let (first, second) = self.by.by();
         Decided {
             kind: DecisionKind::import(said.outcome),
-            by_first: self.by.as_str().into(),
-            by_second: None,
+            by_first: first.into(),
+            by_second: second.map(Into::into),
             at: self.acceptance.at,
             words,
             since: Some(said.first_sent_at),

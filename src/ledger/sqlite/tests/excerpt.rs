@@ -6,7 +6,7 @@ use crate::ledger::{
     Accepted, BatchHead, BatchId, Environment, Ledger, Person, ResultRow, SqliteLedger,
     StagedOrder, StagedRow,
 };
-use crate::order::Asked;
+use crate::order::{Asked, Comeback};
 
 /// What is told of a row, but for its order's own numbering.
 fn told(row: &ResultRow) -> (u64, String, Option<String>, Option<String>, String) {
@@ -92,8 +92,9 @@ impl Chance {
             0 => blank(&account, fen),
             _ => numbered(&format!("N{}", self.below(20)), &account, fen),
         };
-        match self.below(3) {
+        match self.below(4) {
             0 => row.back(&format!("N{}", self.below(20))),
+            1 => row.failed(&format!("N{}", self.below(20)), Comeback::Mended),
             _ => row,
         }
     }
@@ -115,7 +116,8 @@ fn l2_whatever_came_before_a_file_comes_to_what_was_foreseen() {
                 let Some(job) = desk.find(batch, &format!("N{}", chance.below(20))) else {
                     continue;
                 };
-                let came = match chance.below(6) {
+                let came = match chance.below(7) {
+                    6 => Came::Refused,
                     0 => Came::Success,
                     1 => Came::Failed,
                     2 => Came::ClosedProven,

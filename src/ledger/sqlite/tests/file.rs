@@ -215,7 +215,7 @@ fn settings_are_what_they_must_be() {
         ("temp_store", "1"),
         ("busy_timeout", "10000"),
         ("application_id", "1279612505"),
-        ("user_version", "2"),
+        ("user_version", &sql::MIGRATIONS.len().to_string()),
     ] {
         let found: rusqlite::types::Value = ledger
             .conn
@@ -241,9 +241,9 @@ fn migrations_go_in_order_and_one_that_fails_leaves_nothing() {
         conn.pragma_query_value(None, "user_version", |row| row.get(0))
             .unwrap()
     };
-    open::migrate(&mut conn, 1, &[first, good], None).unwrap();
+    open::migrate(&mut conn, &[first, good], None).unwrap();
     assert_eq!(version(&conn), 2);
-    assert!(open::migrate(&mut conn, 2, &[first, good, bad], None).is_err());
+    assert!(open::migrate(&mut conn, &[first, good, bad], None).is_err());
     assert_eq!(version(&conn), 2);
     conn.prepare("SELECT note FROM run").unwrap();
     assert!(conn.prepare("SELECT host FROM run").is_err());
@@ -251,34 +251,84 @@ fn migrations_go_in_order_and_one_that_fails_leaves_nothing() {
 
 /// A ledger as the first version made it.
 fn first_version(books: &Books) -> Connection {
+    version(books, 1)
+}
+
+/// A ledger as an older version made it.
+fn version(books: &Books, version: usize) -> Connection {
     let mut conn = Connection::open(books.path()).unwrap();
     fs::set_permissions(books.path(), Permissions::from_mode(0o600)).unwrap();
     conn.pragma_update(None, "foreign_keys", "ON").unwrap();
     let binding = books.options().binding;
-    open::migrate(&mut conn, 0, &sql::MIGRATIONS[..1], Some(&binding)).unwrap();
+    open::migrate(&mut conn, &sql::MIGRATIONS[..version], Some(&binding)).unwrap();
     conn
 }
 
 #[test]
-fn a_ledger_of_the_first_version_is_brought_up_to_date_with_all_that_it_had() {
+fn a_ledger_of_an_older_version_is_brought_up_to_date_with_all_that_it_had() {
+    for older in 1..sql::MIGRATIONS.len() {
+        let books = Books::new();
+        let conn = version(&books, older);
+        conn.execute_batch(
+            "INSERT INTO batch VALUES (1, zeroblob(32), 'old.csv', '[]', 44, 1, 5);
+             INSERT INTO batch_row (batch_id, ordinal, line, cells, kind) VALUES (1, 1, 2, '[]', 'INVALID');",
+        )
+        .unwrap();
+        drop(conn);
+        let binding = books.options().binding;
+        let read = SqliteLedger::open_read_only(&books.path(), &binding);
+        // Nor by who holds no lock: a run of that older levy may be going on.
+        let beside = SqliteLedger::open_beside_a_run(&books.options());
+        for refused in [read, beside] {
+            let Err(LedgerError::Refused(words)) = refused else {
+                panic!("version {older} was opened");
+            };
+            assert!(words.contains("levy ledger upgrade"), "{words}");
+            assert!(!words.contains("levy run"), "{words}");
+        }
+        let mut ledger = books.sqlite();
+        assert_eq!(
+            ledger.batch(BatchId(1)).unwrap().unwrap().head.file,
+            "old.csv"
+        );
+        assert_eq!(ledger.plans_waiting().unwrap(), []);
+        assert_eq!(ledger.verify().unwrap(), Vec::<String>::new(), "{older}");
+    }
+}
+
+/// Both have seen the older version before either has the transaction.
+#[test]
+fn two_that_bring_a_ledger_up_to_date_at_once_do_it_once() {
     let books = Books::new();
-    let conn = first_version(&books);
+    let mut first = version(&books, 1);
+    let mut second = Connection::open(books.path()).unwrap();
+    let seen: i32 = second
+        .pragma_query_value(None, "user_version", |row| row.get(0))
+        .unwrap();
+    assert_eq!(seen, 1);
+    open::migrate(&mut first, sql::MIGRATIONS, None).unwrap();
+    open::migrate(&mut second, sql::MIGRATIONS, None).unwrap();
+    drop((first, second));
+    assert_eq!(books.sqlite().verify().unwrap(), Vec::<String>::new());
+}
+
+#[test]
+fn l2_a_plan_of_an_older_version_keeps_the_words_that_were_approved() {
+    let books = Books::new();
+    let mut conn = first_version(&books);
+    open::migrate(&mut conn, &sql::MIGRATIONS[..2], None).unwrap();
     conn.execute_batch(
-        "INSERT INTO batch VALUES (1, zeroblob(32), 'old.csv', '[]', 44, 1, 5);
-         INSERT INTO batch_row (batch_id, ordinal, line, cells, kind) VALUES (1, 1, 2, '[]', 'INVALID');",
+        "INSERT INTO plan VALUES (1, zeroblob(32), 'old.csv', NULL, 3, 2, 1, 1, 0, 0, 1, 100, 0, 0, 7,
+            zeroblob(32), 'Li Wei', 5);",
     )
     .unwrap();
-    drop(conn);
-    let binding = books.options().binding;
-    let read = SqliteLedger::open_read_only(&books.path(), &binding);
-    assert!(matches!(read, Err(LedgerError::Refused(words)) if words.contains("older levy")));
-    let mut ledger = books.sqlite();
-    assert_eq!(
-        ledger.batch(BatchId(1)).unwrap().unwrap().head.file,
-        "old.csv"
-    );
-    assert_eq!(ledger.plans_waiting().unwrap(), []);
-    assert_eq!(ledger.verify().unwrap(), Vec::<String>::new());
+    let words = |conn: &Connection| -> String {
+        let text = "SELECT words FROM plan_words WHERE plan_id = 1";
+        conn.query_row(text, [], |row| row.get(0)).unwrap()
+    };
+    let approved = words(&conn);
+    open::migrate(&mut conn, sql::MIGRATIONS, None).unwrap();
+    assert_eq!(words(&conn), approved);
 }
 
 #[test]

@@ -20,6 +20,8 @@ fn told(books: &Books) {
             head: &head,
             path: None,
             by: &person("Li Wei"),
+            encoding: None,
+            accept_digits: false,
         };
         let plan = desk.ledger.plan(&new, desk.now, HOLD_DAYS_DEFAULT).unwrap();
         if !run {

@@ -1,7 +1,9 @@
 //! What people decide while a run is on: it is frozen, or an order in flight is resolved.
 
 use super::*;
-use crate::ledger::{Decision, Person, TwoPeople, Words};
+use crate::ledger::{
+    Decision, Only, Person, REISSUE_OF_RESOLVED_MS, Rerun, TwoPeople, Unsent, Words,
+};
 use crate::order::Resolution;
 
 fn person(name: &str) -> Person {
@@ -147,4 +149,46 @@ fn a_lane_that_waits_when_the_run_is_stopped_is_not_blamed_for_the_time_after() 
         (Some(Stop::Until), vec![])
     );
     world.audit(batch);
+}
+
+/// What a clock that was ahead has issued waits for 31 days: it keeps nothing behind it from being sent,
+/// nor is it one of those that `--limit` counts.
+#[test]
+fn l5_a_refused_claim_is_asked_once_a_run_and_keeps_no_other_waiting() {
+    let script: Script = Box::new(|no, asked, _| match (no.as_str() > "N000004", asked) {
+        (true, _) => Does::LostBefore,
+        (false, Asked::Submission) => Does::NotEnough,
+        (false, Asked::Query) => Does::Right,
+    });
+    let (mut world, batch) = World::new(6, 3, script);
+    world.run(Scope::Batch(batch));
+    for n in 5..=6 {
+        let decision = Decision::Resolve {
+            no: OrderNo::parse(&format!("N{n:06}")).unwrap(),
+            resolution: Resolution::Failed,
+            by: TwoPeople::new(person("Li Wei"), person("Wang Fang")).unwrap(),
+            evidence: Words::parse("a call").unwrap(),
+        };
+        world.ledger.decide(&decision, world.now.wall).unwrap();
+    }
+    let ahead = world.now.wall.plus_ms(REISSUE_OF_RESOLVED_MS);
+    let proofs = world
+        .ledger
+        .proofs(batch, Only::Dead, 0, 99, ahead)
+        .unwrap();
+    // Those that wait come first.
+    let proofs: Vec<_> = proofs.into_iter().rev().map(|(_, proof)| proof).collect();
+    assert_eq!(proofs.len(), 6);
+    world.ledger.reissue(batch, proofs, ahead).unwrap();
+    world.script = Box::new(|_, _, _| Does::Right);
+    world.refusals = 0;
+    let scope = Scope::Rerun(batch, Rerun::Issued(Unsent::Reissues));
+    let mut settings = world.settings();
+    settings.last_fresh = world.ledger.nth_unsent(scope, 2, world.now.wall).unwrap();
+    let before = world.sends.len();
+    world.run_with(scope, settings, u64::MAX).unwrap();
+    assert_eq!((world.sends.len() - before, world.refusals), (2, 2));
+    world.refusals = 0;
+    world.run(scope);
+    assert_eq!((world.sends.len() - before, world.refusals), (4, 2));
 }

@@ -136,7 +136,7 @@ fn refused_queries_are_none_of_the_ten_refusals_that_stop_a_run() {
     });
     let (mut world, batch) = World::new(20, 1, script);
     let mut settings = world.settings();
-    settings.last_fresh = world.ledger.nth_pending(batch, 15).unwrap();
+    settings.last_fresh = world.nth_pending(batch, 15);
     world.run_with(Scope::Batch(batch), settings, u64::MAX);
     assert_eq!(
         world.statuses(batch),

@@ -1,0 +1,1 @@
+INSERT OR IGNORE INTO failed_file (digest) VALUES (?1)

@@ -1,0 +1,2 @@
+-- A failed file as levy wrote it.
+SELECT 1 FROM failed_file WHERE digest = ?1

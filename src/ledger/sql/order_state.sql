@@ -1,0 +1,1 @@
+SELECT state FROM orders WHERE order_id = ?1

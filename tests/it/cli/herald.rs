@@ -1,0 +1,303 @@
+//! Metrics, messages and pings: who was not there is told, and a run is no other for it.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::{Desk, row};
+
+/// What a server was asked: method and target, and the body.
+type Asked = (String, String);
+
+/// A server that answers everything with one status and body, and tells what it was asked.
+fn server(status: &'static str, answer: &'static str) -> (String, Receiver<Asked>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let base = format!("http://{}", listener.local_addr().unwrap());
+    let (tell, told) = channel();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let _ = tell.send(asked(stream.unwrap(), status, answer));
+        }
+    });
+    (base, told)
+}
+
+fn asked(mut stream: TcpStream, status: &str, answer: &str) -> Asked {
+    let mut reader = BufReader::new(stream.try_clone().unwrap());
+    let mut first = String::new();
+    reader.read_line(&mut first).unwrap();
+    let mut length = 0;
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).unwrap();
+        if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+            length = value.trim().parse().unwrap();
+        }
+        if line.trim().is_empty() {
+            break;
+        }
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).unwrap();
+    let reply = format!(
+        "HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{answer}",
+        answer.len()
+    );
+    stream.write_all(reply.as_bytes()).unwrap();
+    let target = first.trim_end_matches("HTTP/1.1\r\n").trim().to_owned();
+    (target, String::from_utf8(body).unwrap())
+}
+
+fn all(told: &Receiver<Asked>) -> Vec<Asked> {
+    let mut all = Vec::new();
+    while let Ok(asked) = told.recv_timeout(Duration::from_millis(200)) {
+        all.push(asked);
+    }
+    all
+}
+
+/// A desk with settings whose gateway is nowhere, and `more` behind them; one file whose row is no
+/// valid deduction, so that a run of it needs a person and sends nothing.
+fn desk(more: &str) -> Desk {
+    let desk = Desk::new();
+    desk.settings();
+    let settings = desk.read("levy.toml");
+    desk.write("levy.toml", &format!("{settings}{more}\n"));
+    desk.batch("night.csv", &[row("N1", "100", "case 1")]);
+    desk
+}
+
+/// Nothing of it goes out: the time has come before it begins. Exit 4.
+const RUN: [&str; 6] = [
+    "run",
+    "night.csv",
+    "--yes",
+    "--create-ledger",
+    "--outage-wait",
+    "0",
+];
+
+#[test]
+fn a_run_that_needs_somebody_is_told_in_the_robots_form() {
+    let (base, told) = server("200 OK", r#"{"errcode":0,"errmsg":"ok"}"#);
+    let (watchdog, pinged) = server("200 OK", "OK");
+    let desk = desk(&format!(
+        "[notify]\nwebhook_file = \"hook\"\nform = \"wecom\"\nping = \"{watchdog}/uuid\""
+    ));
+    desk.write("hook", &format!("{base}/send?key=693a91f6\n"));
+    let said = desk.levy(&RUN);
+    assert_eq!(said.exit, 3, "{}", said.err);
+    let [(target, body)] = &all(&told)[..] else {
+        panic!("one message");
+    };
+    assert_eq!(target, "POST /send?key=693a91f6");
+    let body: Value = serde_json::from_str(body).unwrap();
+    let text = body["markdown"]["content"].as_str().unwrap();
+    for part in [
+        "levy run",
+        "(exit 4)",
+        "night.csv, batch 1:",
+        "1 rows, 1.00 yuan",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert!(
+        !text.contains(super::ACCOUNT) && !text.contains("case 1"),
+        "{text}"
+    );
+    let pings: Vec<String> = all(&pinged).into_iter().map(|(target, _)| target).collect();
+    assert_eq!(pings, ["GET /uuid/start", "GET /uuid/3"]);
+    assert!(
+        !said.err.contains("693a91f6") && !said.err.contains("uuid"),
+        "{}",
+        said.err
+    );
+}
+
+#[test]
+fn what_went_well_is_told_only_if_that_is_wanted() {
+    for (on, messages) in [("trouble", 0), ("always", 1)] {
+        let (base, told) = server("204 No Content", "");
+        let desk = desk(&format!(
+            "[notify]\nwebhook = \"{base}/hook\"\non = \"{on}\""
+        ));
+        // A ledger without an open order: nothing to do, exit 0.
+        assert_eq!(desk.levy(&["init"]).exit, 0);
+        let said = desk.levy(&["resume", "--yes"]);
+        assert_eq!(said.exit, 0, "{}", said.err);
+        let told = all(&told);
+        assert_eq!(told.len(), messages, "{on}");
+        if let Some((_, body)) = told.first() {
+            let body: Value = serde_json::from_str(body).unwrap();
+            assert_eq!(body["command"], "resume");
+            assert_eq!(body["exit_code"], 0);
+        }
+    }
+}
+
+#[test]
+fn l8_a_message_that_fails_is_a_warning_without_its_address_and_the_run_is_as_it_was() {
+    let (refusing, _kept) = server(
+        "200 OK",
+        r#"{"errcode":93000,"errmsg":"invalid webhook url"}"#,
+    );
+    let nowhere = "http://127.0.0.1:1".to_owned();
+    let cases = [
+        (
+            format!("webhook = \"{refusing}/k?key=693a91f6\"\nform = \"wecom\""),
+            "it refused: 93000",
+        ),
+        (
+            format!("webhook = \"{nowhere}/k?key=693a91f6\""),
+            "no connection could be made",
+        ),
+        (
+            "webhook_file = \"693a91f6.missing\"".into(),
+            "[notify] webhook_file: ",
+        ),
+        (
+            format!("ping = \"{nowhere}/693a91f6\""),
+            "was not taken (start)",
+        ),
+    ];
+    for (settings, want) in cases {
+        let desk = desk(&format!("[notify]\n{settings}"));
+        let said = desk.levy(&RUN);
+        assert_eq!(said.exit, 3, "{}", said.err);
+        assert!(said.err.contains(want), "{want}: {}", said.err);
+        let shown = said.err.replace("693a91f6.missing", "");
+        assert!(!shown.contains("693a91f6"), "{shown}");
+        assert!(desk.read("night.result.csv").contains(",INVALID,"));
+    }
+}
+
+#[test]
+fn a_test_message_says_whether_it_was_taken() {
+    let (base, told) = server("200 OK", r#"{"code":0,"msg":"success"}"#);
+    let taken = desk(&format!(
+        "[notify]\nwebhook = \"{base}/hook\"\nform = \"feishu\"\nsecret = \"s\""
+    ));
+    let said = taken.levy(&["notify"]);
+    assert_eq!(said.exit, 0, "{}", said.err);
+    let told = all(&told);
+    let body: Value = serde_json::from_str(&told[0].1).unwrap();
+    assert_eq!(body["msg_type"], "text");
+    assert!(body["sign"].is_string());
+    let (base, _kept) = server("200 OK", r#"{"code":19021,"msg":"sign match fail"}"#);
+    let refused = desk(&format!(
+        "[notify]\nwebhook = \"{base}/hook\"\nform = \"feishu\""
+    ));
+    let said = refused.levy(&["notify"]);
+    assert_eq!(said.exit, 4);
+    assert!(said.err.contains("19021 sign match fail"), "{}", said.err);
+    let nobody = desk("");
+    let said = nobody.levy(&["notify"]);
+    assert_eq!(said.exit, 2);
+    assert!(said.err.contains("[notify] names nobody"), "{}", said.err);
+}
+
+#[test]
+fn l8_settings_that_make_no_sense_are_refused_without_their_address() {
+    for (settings, want) in [
+        (
+            "webhook = \"http://example.com/693a91f6\"",
+            "[notify] webhook: must be one address",
+        ),
+        (
+            "webhook = \"https://a/693a91f6\"\nwebhook_file = \"b\"",
+            "[notify] webhook: or webhook_file, not both",
+        ),
+        (
+            "webhook = \"https://a/693a91f6\"\nform = \"slack\"",
+            "[notify] form: must be json, wecom",
+        ),
+        (
+            "webhook = \"https://a/693a91f6\"\non = \"never\"",
+            "[notify] on: must be trouble or always",
+        ),
+        (
+            "secret = \"693a91f6\"",
+            "[notify] webhook: or webhook_file must be given",
+        ),
+        ("hook = \"693a91f6\"", "unknown field `hook`"),
+    ] {
+        let desk = desk(&format!("[notify]\n{settings}"));
+        let said = desk.levy(&RUN);
+        assert_eq!(said.exit, 2, "{}", said.err);
+        assert!(said.err.contains(want), "{want}: {}", said.err);
+        assert!(!said.err.contains("693a91f6"), "{}", said.err);
+        assert!(!desk.path("levy.db").exists());
+    }
+}
+
+#[test]
+fn metrics_are_written_by_every_end_and_the_last_success_stays() {
+    let desk = desk("[metrics]\nfile = \"levy.prom\"");
+    let success = |text: &str| {
+        let line = text
+            .lines()
+            .find(|line| line.starts_with("levy_last_success_"));
+        line.map(str::to_owned)
+    };
+    // Refused before anything is opened: told all the same.
+    let refused = || {
+        let said = desk.levy(&["run", "gone.csv", "--metrics-file", "levy.prom"]);
+        assert_eq!(said.exit, 2);
+        let text = desk.read("levy.prom");
+        assert!(text.contains("levy_last_run_exit_code 2"), "{text}");
+        success(&text)
+    };
+    assert_eq!(refused(), None);
+    let said = desk.levy(&RUN);
+    assert_eq!(said.exit, 3, "{}", said.err);
+    let text = desk.read("levy.prom");
+    for line in [
+        "levy_last_run_info{command=\"run\",version=",
+        "levy_last_run_exit_code 3",
+        "levy_last_run_rows{status=\"INVALID\"} 1",
+        "levy_orders{status=\"PENDING\"} 0",
+    ] {
+        assert!(text.contains(line), "{line} in {text}");
+    }
+    let after = success(&text).expect("nothing is left to run again");
+    assert_eq!(refused(), Some(after));
+    // A place that can't be written is a warning.
+    let said = desk.levy(&["run", "night.csv", "--metrics-file", "no/such/dir.prom"]);
+    assert_eq!(said.exit, 3, "{}", said.err);
+    assert!(
+        said.err.contains("warning: metrics: no/such/dir.prom: "),
+        "{}",
+        said.err
+    );
+}
+
+#[test]
+fn a_sweep_tells_of_its_files_and_the_box_of_nothing() {
+    let (base, told) = server("204 No Content", "");
+    let desk = desk(&format!("[notify]\nwebhook = \"{base}/hook\""));
+    fs::create_dir(desk.path("in")).unwrap();
+    fs::copy(desk.path("night.csv"), desk.path("in/night.csv")).unwrap();
+    fs::write(desk.path("in/night.csv.ok"), "").unwrap();
+    assert_eq!(desk.levy(&["init"]).exit, 0);
+    let said = desk.levy(&["sweep", "in", "--yes"]);
+    assert_eq!(said.exit, 3, "{}", said.err);
+    let told = all(&told);
+    assert_eq!(told.len(), 1, "{}", said.err);
+    let body: Value = serde_json::from_str(&told[0].1).unwrap();
+    assert_eq!(body["command"], "sweep");
+    assert_eq!(body["files"][0]["file"], "night.csv");
+    // A rehearsal wakes nobody.
+    let (base, told) = server("204 No Content", "");
+    let hook = format!("{base}/hook");
+    let variables = [
+        ("LEVY_NOTIFY_WEBHOOK", hook.as_str()),
+        ("LEVY_NOTIFY_ON", "always"),
+    ];
+    let said = desk.levy_with(&["run", "night.csv", "--sandbox"], &variables);
+    assert_eq!(said.exit, 3, "{}", said.err);
+    assert_eq!(all(&told), []);
+}
