@@ -3,6 +3,7 @@
 //! Rows are streamed, never collected: a batch of a million takes no more memory than one of ten.
 
 mod decide;
+mod group;
 mod import;
 
 use rusqlite::types::{ToSqlOutput, ValueRef};
@@ -57,11 +58,7 @@ pub(super) fn accept_in(
         tx.execute_batch(sql::CLASH_FILL)?;
     }
     let mut acceptance = Acceptance::of(tx, batch.id, at, hold_days, numbered > 0);
-    let mut statement = tx.prepare_cached(sql::STAGED_ROWS)?;
-    let mut staged = statement.query([])?;
-    while let Some(row) = staged.next()? {
-        acceptance.row(&Staged::read(row)?)?;
-    }
+    acceptance.rows(batch.rows as i64)?;
     Ok((batch, acceptance.tally))
 }
 

@@ -38,7 +38,7 @@ pub(in crate::ledger::sqlite) fn import(
         imported: Imported::default(),
     };
     let mut statement = tx.prepare_cached(sql::STAGED_ROWS)?;
-    let mut staged = statement.query([])?;
+    let mut staged = statement.query([1, i64::MAX])?;
     while let Some(row) = staged.next()? {
         desk.row(&Staged::read(row)?)?;
     }
