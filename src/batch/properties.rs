@@ -104,9 +104,11 @@ proptest! {
         fields in fields(),
         layouts in (layout(), layout()),
     ) {
+        // A card of 18 digits that ends in zeros looks rounded.
+        let rules = Rules { accept_digits: true, ..Rules::default() };
         let read = |layout: &Layout| {
             let text = file(&fields, layout);
-            let mut reader = Reader::new("b.csv", text.as_bytes(), Rules::default()).unwrap();
+            let mut reader = Reader::new("b.csv", text.as_bytes(), rules.clone()).unwrap();
             reader.next_row().unwrap().unwrap().outcome.unwrap()
         };
         let (one, two) = (read(&layouts.0), read(&layouts.1));
