@@ -2,9 +2,10 @@
 //! anybody else his own. Elsewhere than on Linux nobody is seen.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// How long a look around is believed.
@@ -18,7 +19,18 @@ const ACCESS_MODE: u32 = 0o3;
 #[derive(Debug, Default)]
 pub struct Writers {
     looked: Option<Instant>,
-    open: BTreeMap<(u64, u64), u32>,
+    open: BTreeMap<File, Vec<Open>>,
+}
+
+/// Device and inode.
+type File = (u64, u64);
+
+/// One of a process's open files.
+#[derive(Debug)]
+struct Open {
+    process: u32,
+    /// Its directory in `/proc`, and the file's number there.
+    place: (PathBuf, OsString),
 }
 
 impl Writers {
@@ -28,15 +40,33 @@ impl Writers {
             self.open = look_around();
             self.looked = Some(Instant::now());
         }
-        self.open.get(&(device, inode)).copied()
+        // A number may have become another file's since the look around.
+        let file = (device, inode);
+        let still = |open: &&Open| open.file() == Some(file);
+        let found = self.open.get(&file)?.iter().find(still)?;
+        Some(found.process)
     }
 }
 
-fn look_around() -> BTreeMap<(u64, u64), u32> {
-    let mut open = BTreeMap::new();
+impl Open {
+    /// Which file it is, if it lies in a folder and is open for writing.
+    fn file(&self) -> Option<File> {
+        let (process, number) = &self.place;
+        if !writes(&process.join("fdinfo").join(number)) {
+            return None;
+        }
+        // Through the link: a file that was renamed is found all the same. One that was removed lies in no
+        // folder, and its number may be another file's before this look is over.
+        let meta = fs::metadata(process.join("fd").join(number)).ok()?;
+        (meta.is_file() && meta.nlink() > 0).then(|| (meta.dev(), meta.ino()))
+    }
+}
+
+fn look_around() -> BTreeMap<File, Vec<Open>> {
+    let mut all: BTreeMap<File, Vec<Open>> = BTreeMap::new();
     let mut left = OPEN_FILES_MAX;
     let Ok(processes) = fs::read_dir("/proc") else {
-        return open;
+        return all;
     };
     for process in processes.flatten() {
         let id = process.file_name().to_str().and_then(|id| id.parse().ok());
@@ -47,23 +77,18 @@ fn look_around() -> BTreeMap<(u64, u64), u32> {
         for file in files.flatten() {
             left -= 1;
             if left == 0 {
-                return open;
+                return all;
             }
-            let about = process.path().join("fdinfo").join(file.file_name());
-            if !writes(&about) {
-                continue;
-            }
-            // Through the link: a file that was renamed is found all the same. One that was removed lies in no
-            // folder, and its number may be another file's before this look is over.
-            if let Ok(meta) = fs::metadata(file.path())
-                && meta.is_file()
-                && meta.nlink() > 0
-            {
-                open.insert((meta.dev(), meta.ino()), id);
+            let open = Open {
+                process: id,
+                place: (process.path(), file.file_name()),
+            };
+            if let Some(file) = open.file() {
+                all.entry(file).or_default().push(open);
             }
         }
     }
-    open
+    all
 }
 
 fn writes(about: &Path) -> bool {
@@ -103,5 +128,18 @@ mod tests {
         fs::remove_file(&path).unwrap();
         let meta = written.metadata().unwrap();
         assert_eq!(Writers::default().of(meta.dev(), meta.ino()), None);
+    }
+
+    #[test]
+    fn whoever_has_closed_it_since_the_look_around_keeps_it_no_longer() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.csv");
+        let written = fs::File::create(&path).unwrap();
+        let meta = written.metadata().unwrap();
+        let mut writers = Writers::default();
+        let mut seen = || writers.of(meta.dev(), meta.ino());
+        assert_eq!(seen(), Some(std::process::id()));
+        drop(written);
+        assert_eq!(seen(), None);
     }
 }
