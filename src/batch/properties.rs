@@ -108,7 +108,7 @@ proptest! {
         let rules = Rules { accept_digits: true, ..Rules::default() };
         let read = |layout: &Layout| {
             let text = file(&fields, layout);
-            let mut reader = Reader::new("b.csv", text.as_bytes(), rules.clone()).unwrap();
+            let mut reader = Reader::new("b.csv", text.as_bytes(), rules).unwrap();
             reader.next_row().unwrap().unwrap().outcome.unwrap()
         };
         let (one, two) = (read(&layouts.0), read(&layouts.1));
