@@ -165,6 +165,7 @@ macro_rules! contract_suite {
                 l5_a_held_order_that_came_back_in_other_words_is_held_again,
                 l2_a_row_is_changed_or_issued_again_and_not_both,
                 l5_what_is_undecided_stays_so_until_somebody_decides,
+                l5_whoever_comes_second_with_a_mend_is_not_told_to_deduct_it_beside,
                 l7_a_row_that_was_never_an_order_is_held_beside_its_twin,
                 l7_what_came_back_and_is_no_order_keeps_the_number_that_it_came_back_with,;
             history:

@@ -293,9 +293,39 @@ pub(in crate::ledger) fn l5_what_is_undecided_stays_so_until_somebody_decides(en
     let (three, accepted) = desk.file("two.result.csv", vec![changed().back("A")]);
     assert_eq!((accepted.conflicts, accepted.orders), (1, 0));
     assert!(desk.rows(three)[0].note.contains("clear levy_reissue"));
+    // And so does that one's failed file, which keeps the yes.
+    assert!(desk.rows(three)[0].undecided);
     // Other words are another change; the wish taken back in a failed file is a decision.
     let (_, accepted) = desk.file("four.csv", vec![changed().failed("A", Comeback::Mended)]);
     assert_eq!((accepted.conflicts, accepted.orders), (0, 1));
+    // Decided, it is what it became, also where an older file comes once more.
+    let (_, accepted) = desk.file("five.csv", vec![changed().back("A")]);
+    assert_eq!((accepted.conflicts, accepted.repeats), (0, 1));
+    let (six, accepted) = desk.file("six.csv", vec![changed().failed("A", Comeback::Reissue)]);
+    assert_eq!((accepted.conflicts, accepted.orders), (1, 0));
+    assert!(desk.note(six).contains("in four.csv:2 has taken its place"));
+}
+
+/// One row, mended by two people in two ways, is one debt: no words lead to a second deduction of it.
+pub(in crate::ledger) fn l5_whoever_comes_second_with_a_mend_is_not_told_to_deduct_it_beside(
+    engine: &dyn Engine,
+) {
+    let mut desk = Desk::new(engine);
+    desk.one("A", State::Rejected);
+    let mended = |fen| blank("a", fen).failed("A", Comeback::Mended);
+    desk.file("two.csv", vec![mended(101)]);
+    let (three, _) = desk.file("three.csv", vec![mended(102)]);
+    // Levy's columns cut off, its number kept.
+    let (four, _) = desk.file("four.csv", vec![numbered("A", "a", 102)]);
+    for batch in [three, four] {
+        assert_eq!(desk.statuses(batch), [Status::Conflict]);
+        let note = desk.note(batch);
+        assert!(note.contains("in two.csv:2 has taken its place"), "{note}");
+        assert!(
+            !note.contains("of its own") && !note.contains("mend it"),
+            "{note}"
+        );
+    }
 }
 
 pub(in crate::ledger) fn l7_a_row_that_was_never_an_order_is_held_beside_its_twin(

@@ -31,7 +31,7 @@ impl Desk {
         }
     }
 
-    fn note(&mut self, batch: BatchId) -> String {
+    pub(super) fn note(&mut self, batch: BatchId) -> String {
         self.rows(batch).remove(0).note
     }
 

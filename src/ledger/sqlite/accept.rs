@@ -334,7 +334,7 @@ impl Acceptance<'_> {
     ) -> LedgerResult<()> {
         let asks = staged.comeback == Comeback::Reissue;
         let reissues = kind == "ORDER" && asks && note.is_none();
-        let undecided = kind == "CONFLICT" && asks && staged.returned.is_some();
+        let undecided = kind == "CONFLICT" && self.is_undecided(staged)?;
         self.tx
             .prepare_cached(sql::BATCH_ROW_INSERT)?
             .execute(params![

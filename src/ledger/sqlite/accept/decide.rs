@@ -128,13 +128,14 @@ impl Acceptance<'_> {
                 self.freeze(row, &known)?;
                 let place = self.place(known.deduction)?;
                 let field = field.as_str();
-                let what = match known.state == State::Rejected {
+                let replaced = self.superseded_by(known.deduction)?;
+                let what = match (known.state == State::Rejected, replaced) {
+                    (true, Some(by)) => format!("it was refused, and {}", self.deducted_once(by)?),
                     // Under another number it would be deducted beside it.
-                    true => {
-                        "it was refused, so mend it in the failed file beside its result, and leave \
-                         levy's columns there as they are"
-                    }
-                    false => "clear the number or give another",
+                    (true, None) => "it was refused, so mend it in the failed file beside its \
+                                     result, and leave levy's columns there as they are"
+                        .into(),
+                    (false, _) => "clear the number or give another".into(),
                 };
                 Ok(Decision::Conflict(format!(
                     "the number {no} is taken by {place}, whose {field} differs: {what}"
@@ -188,27 +189,28 @@ impl Acceptance<'_> {
         if own.is_none() && row.digest == old.digest {
             return Ok(Decision::Repeat(old.deduction));
         }
-        // A result has no column for the wish: it stands in the ledger.
-        let asks = match row.comeback {
-            Comeback::Reissue => true,
-            Comeback::Result => self.is_undecided(returned, row)?,
-            Comeback::Mended | Comeback::First => false,
-        };
-        if asks {
+        let replaced = self.superseded_by(old.deduction)?;
+        if let (Comeback::Reissue, Some(by)) = (row.comeback, replaced) {
+            return Ok(Decision::Conflict(format!(
+                "levy_reissue asks for {returned} again, and the row was changed: {}",
+                self.deducted_once(by)?
+            )));
+        }
+        if replaced.is_none() && self.is_undecided(row)? {
             return Ok(Decision::Conflict(format!(
                 "levy_reissue asks for {returned} again, and the row was changed: clear levy_reissue to \
                  deduct what the row says now, or put the row back as it was"
             )));
         }
-        self.changed(row, &old, own)
+        match replaced {
+            Some(by) => self.changed_before(row, &old, own, by),
+            None => self.changed(row, &old, own),
+        }
     }
 
     /// A row that came back changed: a new deduction in place of the old one, if that is provably
     /// out of the world.
     fn changed(&self, row: &Staged<'_>, old: &Known, own: Option<&str>) -> LedgerResult<Decision> {
-        if let Some(by) = self.superseded_by(old.deduction)? {
-            return self.changed_before(row, old, own, by);
-        }
         let no = match (own, &row.derived_no) {
             (Some(own), _) => own.to_owned(),
             (None, Some(derived)) => derived.clone(),
@@ -302,13 +304,22 @@ impl Acceptance<'_> {
         if same_number && newest.digest == row.digest {
             return Ok(Decision::Repeat(by));
         }
-        let place = self.place(by)?;
         Ok(Decision::Conflict(format!(
-            "the row was changed, but {} was replaced already by {} in {place}: change that one, or \
-             clear the row's levy_ columns and give it another number or none to make it a deduction \
-             of its own",
-            old.no, newest.no
+            "the row was changed, but so was {} before: {}",
+            old.no,
+            self.deducted_once(by)?
         )))
+    }
+
+    /// What to do with a row that asks for what another row has in hand. Not to be told to make it a
+    /// deduction of its own: both would be deducted.
+    fn deducted_once(&self, by: DeductionId) -> LedgerResult<String> {
+        let (newest, place) = (self.newest(by)?, self.place(by)?);
+        Ok(format!(
+            "{} in {place} has taken its place and is deducted for it, once. Take this row out; if that \
+             one is wrong, change it in its own result or failed file",
+            newest.no
+        ))
     }
 
     /// Law L2: what the ledger says to this number and content.
@@ -372,10 +383,17 @@ impl Acceptance<'_> {
         Ok(!statement.exists([newest.id])?)
     }
 
-    /// It asked for a new number as well when it came back so, and nothing was decided since.
-    fn is_undecided(&self, returned: &str, row: &Staged<'_>) -> LedgerResult<bool> {
-        let mut statement = self.tx.prepare_cached(sql::ROW_UNDECIDED)?;
-        Ok(statement.exists(params![returned, &row.digest[..]])?)
+    /// It asks for a new number as well, or did when it came back so before: a result has no column for
+    /// the wish, which stands in the ledger.
+    pub(super) fn is_undecided(&self, row: &Staged<'_>) -> LedgerResult<bool> {
+        match (row.comeback, &row.returned) {
+            (Comeback::Reissue, Some(_)) => Ok(true),
+            (Comeback::Result, Some(returned)) => {
+                let mut statement = self.tx.prepare_cached(sql::ROW_UNDECIDED)?;
+                Ok(statement.exists(params![returned, &row.digest[..]])?)
+            }
+            (_, None) | (Comeback::Mended | Comeback::First, Some(_)) => Ok(false),
+        }
     }
 
     fn was_called_paid(&self, known: &Known) -> LedgerResult<bool> {
