@@ -374,7 +374,7 @@ Examples:
   levy sandbox --dir /tmp/box --sandbox-faults lose-after=0.2 --sandbox-seed 7
 
 Then, from another terminal:
-  levy run sample.csv --config .levy-sandbox/levy.toml --create-ledger
+  levy run sample_batch.csv --config .levy-sandbox/levy.toml --create-ledger
 
 No real money moves. Its keys are made for it and are worth nothing.")]
 pub struct SandboxArgs {

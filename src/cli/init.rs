@@ -55,7 +55,7 @@ pub fn init(args: &InitArgs) -> Result<Exit, Failure> {
         )),
         false => say(&format!(
             "{ledger}: the ledger, made for merchant {caller}. It remembers what was sent: back it \
-             up, and never put an old copy back."
+             up, and put no copy back without `levy ledger restored`."
         )),
     }
     say("next: levy doctor, then levy check FILE, then levy run FILE --limit 10 for a first night");

@@ -69,12 +69,10 @@ fn private_key(config: &Config, findings: &mut Findings) {
 fn certificate(config: &Config, now: WallMs, findings: &mut Findings) {
     const NAME: &str = "merchant certificate";
     let Some(file) = config.certificate() else {
-        findings.push(
-            Check::warn(KEYS, NAME, "none is given, only its serial number").advise(
-                "name apiclient_cert.pem as [merchant] certificate: then it is known when it expires, \
+        findings.push(Check::warn(KEYS, NAME, "no file is named").advise(
+            "name apiclient_cert.pem as [merchant] certificate: then it is known when it expires, \
                  and that it belongs to the key",
-            ),
-        );
+        ));
         return;
     };
     let part = KeyPart::Certificate;
