@@ -79,7 +79,9 @@ impl<'a> Herald<'a> {
         let words: Vec<String> = ended.failures.iter().map(ToString::to_string).collect();
         let words = words.join("; ");
         let summary = told.summary(ended, &words);
-        run::tell(self.args, &summary);
+        // What is not final stays in the drop folder, and the next pass takes it up.
+        let goes_on = self.ending.command == "sweep" && ended.exit == Exit::NotFinished;
+        run::tell(self.args, &summary, goes_on);
         let totals = ended.totals.as_ref();
         if let Some(report) = &ended.report {
             self.ending.traffic.join(&report.traffic);

@@ -228,14 +228,17 @@ impl Told<'_> {
     }
 }
 
-/// Tells people and scripts what became of it.
-pub fn tell(args: &DriveArgs, summary: &Summary<'_>) {
+/// Tells people and scripts what became of it; one that goes on by itself (`goes_on`) says in quiet only
+/// what went wrong.
+pub fn tell(args: &DriveArgs, summary: &Summary<'_>, goes_on: bool) {
     let name = summary::name(summary);
     match (args.quiet, summary::wrong(summary)) {
         (false, _) => say(summary::human(summary).trim_end()),
         (true, wrong) => {
             if !wrong.is_empty() {
                 say(&format!("{name}: error: {wrong}"));
+            } else if let Some(left) = summary::left(summary).filter(|_| !goes_on) {
+                say(&format!("{name}: {left}"));
             }
             if let Some(words) = summary.expiring.and_then(summary::windows) {
                 say(&words);

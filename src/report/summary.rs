@@ -167,6 +167,27 @@ pub fn wrong(summary: &Summary<'_>) -> String {
     words.join("; ")
 }
 
+/// What is left to do, in a line for those who asked for quiet: nothing where all is done.
+pub fn left(summary: &Summary<'_>) -> Option<String> {
+    let totals = summary.totals?;
+    let steps = totals
+        .by_action
+        .iter()
+        .filter(|(action, _)| step(*action).is_some());
+    let steps: Vec<String> = steps
+        .map(|(action, count)| format!("{} {action}", rows(*count)))
+        .collect();
+    let mut words = steps.join(", ");
+    if let Some(failed) = summary.failed.filter(|_| !steps.is_empty()) {
+        let _ = write!(words, ": see {}", failed.display());
+    }
+    match (summary.exit_code, words.is_empty()) {
+        (0, _) => None,
+        (exit, true) => Some(format!("exit {exit}")),
+        (exit, false) => Some(format!("exit {exit}: {words}")),
+    }
+}
+
 /// What is known of a batch before its first send: rows and money by status.
 pub fn table(totals: &Totals) -> String {
     let mut lines = Vec::with_capacity(totals.by_status.len() + 1);

@@ -18,7 +18,7 @@ pub struct DriveArgs {
     /// Print a summary as JSON on stdout.
     #[arg(long)]
     pub json: bool,
-    /// No progress, no summary for people; alerts and faults only.
+    /// No progress, no summary for people; faults, alerts and what is left to do only.
     #[arg(long)]
     pub quiet: bool,
     /// Do not ask before the first send.

@@ -291,3 +291,29 @@ fn a_sweep_tells_of_its_files_and_the_box_of_nothing() {
     assert_eq!(said.exit, 3, "{}", said.err);
     assert_eq!(all(&told), []);
 }
+
+#[test]
+fn quiet_is_silent_only_where_nothing_is_left_to_do() {
+    let desk = desk("");
+    let said = desk.levy(&[&RUN[..], &["--quiet"]].concat());
+    let want = "night.csv: exit 3: 1 row FIX_ROW: see night.failed.csv";
+    assert_eq!((said.exit, said.err.lines().last()), (3, Some(want)));
+    assert_eq!(said.out, "");
+    // What is not final is told by a run; a sweep's next pass goes on with it.
+    let script = row("N2", "200", "#sandbox post=processing-forever");
+    desk.batch("open.csv", &[script]);
+    let box_of = |args: &[&str]| {
+        let said = desk.levy(&[args, &["--sandbox", "--quiet", "--wait", "1"]].concat());
+        let lines: Vec<String> = said.err.lines().map(str::to_owned).collect();
+        (said.exit, lines.last().cloned().unwrap_or_default())
+    };
+    let (exit, last) = box_of(&["run", "open.csv"]);
+    assert_eq!(
+        (exit, last.as_str()),
+        (4, "open.csv: exit 4: 1 row RUN_AGAIN")
+    );
+    fs::create_dir(desk.path("in")).unwrap();
+    fs::rename(desk.path("open.csv"), desk.path("in/open.csv")).unwrap();
+    let (exit, last) = box_of(&["sweep", "in", "--quiet-seconds", "0"]);
+    assert!(exit == 4 && !last.contains("exit 4"), "{last}");
+}
