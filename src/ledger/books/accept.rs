@@ -343,14 +343,13 @@ impl Acceptance<'_> {
     }
 
     fn first_place(&self, deduction: DeductionId) -> LedgerResult<FirstPlace> {
-        Ok(self
-            .tx
+        self.tx
             .one(sql::PLACE_OF_DEDUCTION, values![deduction.0], |row| {
                 Ok(FirstPlace {
                     batch: row.get(0)?,
                     line: row.get(2)?,
                 })
-            })?)
+            })
     }
 }
 
