@@ -1,9 +1,11 @@
 //! What we promised, durable: batches, rows, orders and the journal of attempts.
 //!
-//! [`Ledger`] is the trait that every database implements; its contract suite is `laws`. It knows
-//! orders and verdicts, not files, HTTP or pace. Every method is synchronous: the run hands writes
-//! to one thread ([`writer::Writer`]), which groups them into one commit.
+//! [`Ledger`] is what the rest asks. Its body stands once, in `books`, for whatever is a `database`; its
+//! contract suite is `laws`. It knows orders and verdicts, not files, HTTP or pace. Every method is
+//! synchronous: the run hands writes to one thread ([`writer::Writer`]), which groups them into one commit.
 
+mod books;
+mod database;
 mod decision;
 mod journal;
 mod listed;
@@ -15,6 +17,7 @@ mod reconcile;
 mod replay;
 mod report;
 mod rerun;
+mod sql;
 mod sqlite;
 pub mod writer;
 
@@ -30,6 +33,7 @@ use crate::order::{
     Resolution, State, Status, Weak,
 };
 
+pub use books::{Audit, BadEntry};
 pub use decision::{By, Decided, Decision, DecisionKind, Frozen, Person, TwoPeople, Words};
 pub use journal::{JournalHead, LaneHead};
 pub use listed::{Beside, Booked, Found, ListScope, ListedRow, TWINS_TOLD_MAX};
@@ -45,7 +49,7 @@ pub use rerun::{
     Before, Expiring, Kept, Only, Plan, Planned, Rehearsal, Rehearsed, RehearsedOf, Reissue,
     Reissued, Released, Rerun, Tally, Unsent,
 };
-pub use sqlite::{Audit, BadEntry, Ground, OpenOptions, SqliteLedger, ground};
+pub use sqlite::{Ground, OpenOptions, SqliteLedger, ground};
 
 /// Days within which another order for the same debt holds a new one, unless set otherwise.
 pub const HOLD_DAYS_DEFAULT: u32 = 40;
