@@ -20,6 +20,7 @@ use crate::herald::post::Poster;
 use crate::herald::{Ending, FileEnd, metrics};
 use crate::ledger::{Overview, OverviewAsk};
 use crate::order::Status;
+use crate::report::log;
 use crate::report::progress::say;
 use crate::report::summary;
 use crate::worker::errand::quiet_before;
@@ -49,6 +50,9 @@ impl<'a> Herald<'a> {
             false => config::load(args.at.config.as_deref(), variables()),
         };
         let loaded = loaded.ok();
+        if let Some(config) = &loaded {
+            log::settle(config.log);
+        }
         let typed = args.metrics_file.clone();
         let settings = Settings {
             metrics: typed.or_else(|| loaded.as_ref().and_then(|c| c.metrics_file.clone())),
@@ -143,6 +147,7 @@ impl<'a> Herald<'a> {
 /// `levy notify`: a message of an invented end, so that somebody sees whether it arrives.
 pub fn notify(args: &NotifyArgs) -> Result<Exit, Failure> {
     let config = config::load(args.config.as_deref(), variables())?;
+    log::settle(config.log);
     if config.notify.is_empty() {
         let words = "[notify] names nobody: give webhook_file, ping_file, or both";
         return Err(Failure::Usage(words.into()));
