@@ -16,9 +16,10 @@ mod sweep;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use crate::ledger::{Person, PlanId};
+use crate::report::log::{Format, Level, Wish};
 
 pub use books::{
     BackupArgs, FreezeArgs, LedgerArgs, LedgerCommand, Outcome, ResolveArgs, ShowArgs, StatusArgs,
@@ -59,6 +60,7 @@ Examples:
   levy sweep /srv/inbox --yes                      the drop folder, from cron
   levy resume --yes                                the morning after: what is still open
   levy rerun night.csv                             what failed, under new numbers
+  levy run night.csv --yes -v --log-format json    a line for each request, for a log collector
 
 Exit codes:
   0   every row is done
@@ -69,9 +71,43 @@ Exit codes:
   75  another run holds the ledger"
 )]
 pub struct Cli {
+    /// What is said on stderr.
+    #[command(flatten)]
+    pub log: LogArgs,
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+}
+
+/// What is said on stderr, by any command.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "What is said on stderr")]
+pub struct LogArgs {
+    /// Lines for people, or one JSON object a line.
+    #[arg(long, global = true, value_name = "FORMAT", display_order = 900)]
+    pub log_format: Option<Format>,
+    /// What is shown: this and what is worse. debug has a line for each request and its reply.
+    #[arg(long, global = true, value_name = "LEVEL", display_order = 901)]
+    pub log_level: Option<Level>,
+    /// --log-level debug; twice, trace.
+    #[arg(short, global = true, action = ArgAction::Count, conflicts_with = "log_level",
+          display_order = 902)]
+    pub verbose: u8,
+}
+
+impl LogArgs {
+    /// As it is asked for.
+    pub fn wish(&self) -> Wish {
+        let level = match self.verbose {
+            0 => self.log_level,
+            1 => Some(Level::Debug),
+            _ => Some(Level::Trace),
+        };
+        Wish {
+            level,
+            format: self.log_format,
+        }
+    }
 }
 
 /// The commands.

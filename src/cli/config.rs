@@ -18,13 +18,16 @@ use std::time::Duration;
 
 pub use self::listing::{Origin, Setting, Shown};
 pub use self::notify::{Notify, When};
-use self::raw::{Raw, RawGateway, RawMerchant, RawPlatform, RawPlatformKey, RawResult, overlay};
+use self::raw::{
+    Raw, RawGateway, RawLog, RawMerchant, RawPlatform, RawPlatformKey, RawResult, overlay,
+};
 use super::args::HOLD_DAYS_MAX;
 use crate::batch::Language;
 use crate::gateway::Keeper;
 use crate::ledger::HOLD_DAYS_DEFAULT;
 use crate::order::{AMOUNT_FEN_MAX, Merchant};
 use crate::report::layout::{Ends, Style};
+use crate::report::log::{Format, Level, Wish};
 use crate::secret::Secret;
 
 /// The settings file that is taken where none is named.
@@ -84,6 +87,8 @@ pub struct Config {
     pub metrics_file: Option<PathBuf>,
     /// Who is told how a command ended.
     pub notify: Notify,
+    /// What is said on stderr, where no flag says it.
+    pub log: Wish,
     source: Source,
     merchant: RawMerchant,
     platform: RawPlatform,
@@ -367,6 +372,7 @@ fn check(
     let result = style(&source, &raw.result)?;
     let notify = notify::checked(&source, raw.notify)?;
     let metrics_file = raw.metrics.file.as_ref().map(|f| source.path(f));
+    let log = wish(&source, &raw.log)?;
     let ledger = ledger_path(&source, raw.ledger.url.as_deref().unwrap_or(LEDGER_DEFAULT))?;
     Ok(Config {
         file,
@@ -382,6 +388,7 @@ fn check(
         settings,
         metrics_file,
         notify,
+        log,
         source,
         merchant: raw.merchant,
         platform: raw.platform,
@@ -400,6 +407,21 @@ fn style(source: &Source, raw: &RawResult) -> Result<Style> {
         Some(false) | None => Ends::Excel,
     };
     Ok(Style { language, ends })
+}
+
+fn wish(source: &Source, raw: &RawLog) -> Result<Wish> {
+    let level = match raw.level.as_deref().map(Level::parse) {
+        Some(None) => {
+            let words = "must be error, warn, info, debug or trace";
+            return Err(source.fault("log", "level", words));
+        }
+        level => level.flatten(),
+    };
+    let format = match raw.format.as_deref().map(Format::parse) {
+        Some(None) => return Err(source.fault("log", "format", "must be human or json")),
+        format => format.flatten(),
+    };
+    Ok(Wish { level, format })
 }
 
 fn ledger_path(source: &Source, url: &str) -> Result<PathBuf> {

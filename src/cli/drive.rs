@@ -14,7 +14,8 @@ use super::session::Session;
 use crate::clock::{Clock, WallMs};
 use crate::ledger::{Environment, Expiring, Ledger, LedgerError, LedgerResult, OrderId, Scope};
 use crate::order::yuan;
-use crate::report::progress::{Screen, Voice, say};
+use crate::report::log::hushed;
+use crate::report::progress::{Screen, Voice, ask, say};
 use crate::report::summary::grouped;
 use crate::worker::errand::{self, quiet_before};
 use crate::worker::{self, RunReport, RunSettings};
@@ -71,7 +72,7 @@ impl Driver<'_> {
             return Ok(None);
         }
         let settings = self.settings(session, scope)?;
-        let voice = match self.args.quiet {
+        let voice = match self.args.quiet || hushed() {
             true => Voice::Quiet,
             false => Voice::Full,
         };
@@ -142,7 +143,7 @@ impl Driver<'_> {
             return Err(Failure::Usage(words.into()));
         }
         let words = words(at_hand(&mut session.ledger)?)?;
-        say(&format!("{words} This moves real money. Send? Type yes: "));
+        ask(&format!("{words} This moves real money. Send? Type yes: "));
         let mut stop = session.stop.clone();
         let (answer, answered) = oneshot::channel();
         // A thread of its own: a read that nobody answers must not keep a signal from ending this.
@@ -195,7 +196,7 @@ impl Driver<'_> {
 
     /// Says something that is no fault.
     pub fn note(&self, words: &str) {
-        if !self.args.quiet {
+        if !self.args.quiet && !hushed() {
             say(words);
         }
     }

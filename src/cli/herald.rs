@@ -20,6 +20,7 @@ use crate::herald::post::Poster;
 use crate::herald::{Ending, FileEnd, metrics};
 use crate::ledger::{Overview, OverviewAsk};
 use crate::order::Status;
+use crate::report::log;
 use crate::report::progress::say;
 use crate::report::summary;
 use crate::worker::errand::quiet_before;
@@ -30,7 +31,7 @@ pub struct Herald<'a> {
     ending: Ending,
     settings: Settings,
     /// The start's ping.
-    start: Option<JoinHandle<()>>,
+    start: Option<JoinHandle<usize>>,
 }
 
 /// Who is to be told.
@@ -49,6 +50,9 @@ impl<'a> Herald<'a> {
             false => config::load(args.at.config.as_deref(), variables()),
         };
         let loaded = loaded.ok();
+        if let Some(config) = &loaded {
+            log::settle(config.log);
+        }
         let typed = args.metrics_file.clone();
         let settings = Settings {
             metrics: typed.or_else(|| loaded.as_ref().and_then(|c| c.metrics_file.clone())),
@@ -114,22 +118,16 @@ impl<'a> Herald<'a> {
         self.end(exit, None)
     }
 
-    /// The command is done: metrics are written, messages sent.
+    /// The command is done: messages are sent, metrics written.
     pub fn end(mut self, exit: Exit, session: Option<&mut Session>) -> Exit {
         if let Some(start) = self.start.take() {
             // It bounds itself, and must not come after the end's.
-            let _ = start.join();
+            self.ending.notify_failures += start.join().unwrap_or(0);
         }
         self.ending.exit_code = exit.code();
         self.ending.finished_at = SystemClock::default().wall();
-        if let Some(path) = &self.settings.metrics {
-            self.ending.ledger = session.and_then(overview);
-            if let Err(e) = metrics::write(path, &self.ending) {
-                say(&format!("warning: metrics: {}: {e}", path.display()));
-            }
-        }
         if let Some(notify) = &self.settings.notify {
-            warn(block_on(async {
+            let failures = warn(block_on(async {
                 let mut failed = pinged(notify, &exit.code().to_string()).await;
                 let news = notify.when == When::Always && !self.ending.files.is_empty();
                 if news || exit != Exit::Done {
@@ -137,6 +135,13 @@ impl<'a> Herald<'a> {
                 }
                 failed
             }));
+            self.ending.notify_failures += failures;
+        }
+        if let Some(path) = &self.settings.metrics {
+            self.ending.ledger = session.and_then(overview);
+            if let Err(e) = metrics::write(path, &self.ending) {
+                say(&format!("warning: metrics: {}: {e}", path.display()));
+            }
         }
         exit
     }
@@ -145,6 +150,7 @@ impl<'a> Herald<'a> {
 /// `levy notify`: a message of an invented end, so that somebody sees whether it arrives.
 pub fn notify(args: &NotifyArgs) -> Result<Exit, Failure> {
     let config = config::load(args.config.as_deref(), variables())?;
+    log::settle(config.log);
     if config.notify.is_empty() {
         let words = "[notify] names nobody: give webhook_file, ping_file, or both";
         return Err(Failure::Usage(words.into()));
@@ -174,10 +180,12 @@ pub fn notify(args: &NotifyArgs) -> Result<Exit, Failure> {
 /// What went wrong, one line for each.
 type Failed = Vec<String>;
 
-fn warn(failed: Failed) {
-    for words in failed {
+/// Tells of them, and how many there are.
+fn warn(failed: Failed) -> usize {
+    for words in &failed {
         say(&format!("warning: {words}"));
     }
+    failed.len()
 }
 
 fn block_on(work: impl Future<Output = Failed>) -> Failed {

@@ -25,6 +25,7 @@ use crate::gateway::{
     ApiV3Key, CertificateAnswer, CertificateDesk, Host, KeyPart, PlatformCertificate, PlatformKeys,
     certificate, open_certificates,
 };
+use crate::report::log;
 use crate::report::progress::say;
 
 /// Platform certificates are public: whoever runs levy may read what somebody else has fetched.
@@ -41,6 +42,7 @@ pub fn keys(args: &KeysArgs) -> Result<Exit, Failure> {
 
 fn fetch(args: &FetchArgs) -> Result<Exit, Failure> {
     let config = config::load(args.config.as_deref(), variables())?;
+    log::settle(config.log);
     let Some(key) = connect::api_v3_key(&config)? else {
         let words = "must name a file with the APIv3 key: platform certificates are encrypted \
                      under it";

@@ -37,11 +37,13 @@ pub mod sweep;
 pub mod target;
 pub mod template;
 
+use std::io::{IsTerminal, stderr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
 use clap::Parser;
 
+use crate::report::log;
 use crate::report::progress::say;
 use args::{Cli, Command};
 use failure::{Exit, Failure};
@@ -49,11 +51,46 @@ use failure::{Exit, Failure};
 /// Does what the process was started for. A panic is a bug, and a bug is exit 1.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    log::start(
+        cli.log.wish(),
+        drives(&cli.command) && !stderr().is_terminal(),
+    );
     let exit = catch_unwind(AssertUnwindSafe(|| command(&cli.command))).unwrap_or_else(|_| {
-        say("levy has a bug: please report the lines above. Nothing is lost: give the command again");
+        say("error: levy has a bug: please report the lines above. Nothing is lost: give the command again");
         Exit::Failed
     });
     ExitCode::from(exit.code())
+}
+
+/// What cron starts. Where nobody looks on, it says nothing of what went well.
+fn drives(command: &Command) -> bool {
+    match command {
+        Command::Run(_)
+        | Command::Sweep(_)
+        | Command::Resume(_)
+        | Command::Rerun(_)
+        | Command::Reconcile(_) => true,
+        Command::Check(_)
+        | Command::Plan(_)
+        | Command::Approve(_)
+        | Command::Export(_)
+        | Command::Report(_)
+        | Command::Cancel(_)
+        | Command::Status(_)
+        | Command::Show(_)
+        | Command::Freeze(_)
+        | Command::Unfreeze(_)
+        | Command::Resolve(_)
+        | Command::Ledger(_)
+        | Command::Template(_)
+        | Command::Init(_)
+        | Command::Doctor(_)
+        | Command::Keys(_)
+        | Command::Notify(_)
+        | Command::Sandbox(_)
+        | Command::Completions(_)
+        | Command::Man(_) => false,
+    }
 }
 
 fn command(command: &Command) -> Exit {

@@ -25,6 +25,7 @@ use crate::order::{NextAction, Status};
 use crate::reconcile::compare::compare;
 use crate::reconcile::difference::{Counts, Kind, Paper};
 use crate::reconcile::summary::{self, Summary};
+use crate::report::log::hushed;
 use crate::report::progress::say;
 use crate::report::result::{Place, ResultFault};
 use crate::report::summary::{grouped, windows};
@@ -166,7 +167,8 @@ impl Ended {
             exit_code: self.exit.code(),
         };
         let wrong = summary::wrong(&summary);
-        match args.drive.quiet || self.written.is_none() {
+        let quiet = args.drive.quiet || (hushed() && self.exit == Exit::Done);
+        match quiet || self.written.is_none() {
             false => say(summary::human(&summary).trim_end()),
             true if !wrong.is_empty() => say(&format!("error: {wrong}")),
             true => {}

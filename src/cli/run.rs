@@ -14,6 +14,7 @@ use super::herald::Herald;
 use super::run_file::{Course, Ended};
 use super::session::{self, Session};
 use crate::clock::{Clock, SystemClock, WallMs};
+use crate::report::log::hushed;
 use crate::report::progress::say;
 use crate::report::result::{self, Place};
 use crate::report::summary::{self, Summary};
@@ -232,7 +233,9 @@ impl Told<'_> {
 /// what went wrong.
 pub fn tell(args: &DriveArgs, summary: &Summary<'_>, goes_on: bool) {
     let name = summary::name(summary);
-    match (args.quiet, summary::wrong(summary)) {
+    let went_well = summary.exit_code == Exit::Done.code();
+    let quiet = args.quiet || (hushed() && went_well);
+    match (quiet, summary::wrong(summary)) {
         (false, _) => say(summary::human(summary).trim_end()),
         (true, wrong) => {
             if !wrong.is_empty() {

@@ -21,6 +21,7 @@ use crate::gateway::{
 };
 use crate::ledger::lock::RunLock;
 use crate::ledger::{Environment, Ledger, PlanId};
+use crate::report::log::hushed;
 use crate::report::progress::say;
 use crate::sandbox as boxed;
 
@@ -118,10 +119,12 @@ impl Session {
         let client = client_of_box(dir, &running.base_url(), &store.config, clock.clone())?;
         let mut ledger = store.open(create)?;
         refuse_frozen(&mut *ledger)?;
-        say(&format!(
-            "no real money moves: this run speaks to a gateway in a box, kept in {}",
-            dir.display()
-        ));
+        if !hushed() {
+            say(&format!(
+                "no real money moves: this run speaks to a gateway in a box, kept in {}",
+                dir.display()
+            ));
+        }
         Ok(Self {
             environment: store.environment,
             ledger: Some(ledger),

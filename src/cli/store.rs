@@ -8,6 +8,7 @@ use super::config::{self, Config};
 use super::failure::Failure;
 use crate::ledger::{Binding, Environment, Ledger};
 use crate::ledger::{OpenOptions, SqliteLedger};
+use crate::report::log;
 
 /// The directory of the gateway in a box, beside the input.
 pub const SANDBOX_DIR: &str = ".levy-sandbox";
@@ -31,6 +32,7 @@ impl Store {
     /// The real one: settings from the file and the environment.
     pub fn real(at: &Where) -> Result<Self, Failure> {
         let config = config::load(at.config.as_deref(), variables())?;
+        log::settle(config.log);
         let path = at.ledger.clone().unwrap_or_else(|| config.ledger.clone());
         Ok(Self {
             config,
@@ -49,6 +51,7 @@ impl Store {
             )));
         }
         let config = config::load_for_sandbox(variables())?;
+        log::settle(config.log);
         let beside = || directory.join(SANDBOX_LEDGER);
         Ok(Self {
             config,

@@ -26,6 +26,7 @@ use crate::inbox::{
     Stamp, Terms, Verdict,
 };
 use crate::ledger::{Environment, LedgerError};
+use crate::report::log::hushed;
 use crate::report::progress::say;
 use crate::report::result::{self, Place};
 use watch::{Idle, Memory};
@@ -492,7 +493,8 @@ impl Pass<'_, '_> {
 
     /// Something that is no fault; while the folder is watched, once.
     fn note(&mut self, path: &Path, words: &str) {
-        if !self.args.drive.quiet && self.memory.is_news(path, words) {
+        let quiet = self.args.drive.quiet || hushed();
+        if !quiet && self.memory.is_news(path, words) {
             say(&format!("{}: {words}", path.display()));
         }
     }

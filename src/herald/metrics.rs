@@ -5,9 +5,9 @@
 //! library writes it. Format: <https://prometheus.io/docs/instrumenting/exposition_formats/>.
 
 use std::fmt::Write as _;
-use std::fs::{self, OpenOptions};
+use std::fs::{self, OpenOptions, Permissions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use super::Ending;
@@ -15,7 +15,7 @@ use crate::clock::WallMs;
 use crate::order::Status;
 use crate::worker::traffic::Traffic;
 
-/// The node exporter runs as somebody else.
+/// The node exporter runs as somebody else, whatever the umask.
 const MODE: u32 = 0o644;
 /// A file of metrics that is larger is none of ours.
 const BYTES_MAX: u64 = 1024 * 1024;
@@ -36,7 +36,8 @@ pub fn write(path: &Path, ending: &Ending) -> io::Result<()> {
         .mode(MODE)
         .open(&aside)?;
     let written = file
-        .write_all(text(ending, success).as_bytes())
+        .set_permissions(Permissions::from_mode(MODE))
+        .and_then(|()| file.write_all(text(ending, success).as_bytes()))
         .and_then(|()| fs::rename(&aside, path));
     if written.is_err() {
         let _ = fs::remove_file(&aside);
@@ -140,6 +141,11 @@ fn run(page: &mut Page, ending: &Ending) {
         "levy_last_run_alerts",
         "What it told a person to look at.",
         alerts as f64,
+    );
+    page.one(
+        "levy_last_run_notify_failures",
+        "Messages and pings that nobody took.",
+        ending.notify_failures as f64,
     );
 }
 
@@ -294,6 +300,7 @@ mod tests {
             "levy_last_run_rows{status=\"HELD\"} 0",
             "levy_last_run_amount_fen{status=\"SUCCESS\"} 1000000000000300",
             "levy_last_run_alerts 2",
+            "levy_last_run_notify_failures 0",
             "levy_last_run_throttled_replies 2",
             "levy_last_run_throttled_seconds 1.5",
             "levy_last_run_request_duration_seconds_bucket{le=\"0.025\"} 0",

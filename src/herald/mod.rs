@@ -33,6 +33,8 @@ pub struct Ending {
     pub traffic: Traffic,
     /// Gateway minus local clock in milliseconds, by the last signed reply.
     pub clock_skew_ms: Option<i64>,
+    /// Messages and pings that were not taken.
+    pub notify_failures: usize,
 }
 
 impl Ending {
@@ -48,6 +50,7 @@ impl Ending {
             ledger: None,
             traffic: Traffic::default(),
             clock_skew_ms: None,
+            notify_failures: 0,
         }
     }
 

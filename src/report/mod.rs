@@ -5,6 +5,7 @@
 
 pub mod failed;
 pub mod layout;
+pub mod log;
 pub mod marked;
 pub mod page;
 pub mod plan;

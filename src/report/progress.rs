@@ -6,10 +6,13 @@ use std::borrow::Cow;
 use std::fmt;
 use std::io::{IsTerminal, Write, stderr};
 use std::os::fd::AsFd;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
+use super::log;
+use crate::worker::engine::{Reply, Sent};
 use crate::worker::{Observer, Progress};
 
 /// How often the clock of a bar moves on while nothing else happens.
@@ -23,6 +26,13 @@ const DRAWS_PER_SECOND: u8 = 8;
 /// Two lines, so that a million orders fit into 80 columns.
 const TEMPLATE: &str =
     "{elapsed_precise} [{bar:24}] {pos}/{len} orders, {rate}, {eta} left\n         {msg}";
+
+/// The bar that is on the screen, which must not be in the way of a line.
+static SHOWN: Mutex<Option<ProgressBar>> = Mutex::new(None);
+
+fn shown() -> MutexGuard<'static, Option<ProgressBar>> {
+    SHOWN.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// What a person hears of a run while it goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +52,7 @@ pub struct Screen {
 impl Screen {
     /// A bar over so many orders, if anybody looks.
     pub fn new(voice: Voice, orders: u64) -> Self {
-        let looked_at = voice == Voice::Full && stderr().is_terminal();
+        let looked_at = voice == Voice::Full && !log::is_json() && stderr().is_terminal();
         let bar = looked_at.then(|| {
             let target = ProgressDrawTarget::stderr_with_hz(DRAWS_PER_SECOND);
             let bar = ProgressBar::with_draw_target(Some(orders), target);
@@ -58,6 +68,7 @@ impl Screen {
             bar.enable_steady_tick(TICK);
             bar
         });
+        *shown() = bar.clone();
         Self { voice, bar }
     }
 
@@ -66,20 +77,52 @@ impl Screen {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
-    }
-
-    fn line(&self, words: &str) {
-        match &self.bar {
-            Some(bar) => bar.suspend(|| say(words)),
-            None => say(words),
-        }
+        *shown() = None;
     }
 }
 
-/// Lines on stderr, broken between words where a terminal is too narrow. A screen that is gone is no
-/// reason to stop a run.
+/// Bytes on stderr, with the bar out of the way. A screen that is gone is no reason to stop a run.
+pub(super) fn write(bytes: &[u8]) {
+    let out = || {
+        let _ = stderr().write_all(bytes);
+    };
+    match shown().as_ref() {
+        Some(bar) => bar.suspend(out),
+        None => out(),
+    }
+}
+
+/// Tells people something, in one line or some. As an event of the log its level is told by how a line
+/// begins: `error: `, `alert: `, `warning: `; in the first line perhaps after the name of a file.
 pub fn say(words: &str) {
-    let _ = writeln!(stderr(), "{}", fitted(words, columns(&stderr())));
+    if !tracing::dispatcher::has_been_set() {
+        return ask(words);
+    }
+    match level_of(words) {
+        log::Level::Error => tracing::error!(target: log::TOLD, "{words}"),
+        log::Level::Warn => tracing::warn!(target: log::TOLD, "{words}"),
+        _ => tracing::info!(target: log::TOLD, "{words}"),
+    }
+}
+
+/// A question, which is shown whatever the level.
+pub fn ask(words: &str) {
+    write(format!("{}\n", fitted(words, columns(&stderr()))).as_bytes());
+}
+
+fn level_of(words: &str) -> log::Level {
+    let first = words.lines().next().unwrap_or("");
+    let marked = |mark: &str| {
+        let begins = words.lines().any(|line| line.starts_with(mark));
+        begins || first.contains(&format!(": {mark}"))
+    };
+    if marked("error: ") {
+        log::Level::Error
+    } else if marked("alert: ") || marked("warning: ") || first.starts_with("window: ") {
+        log::Level::Warn
+    } else {
+        log::Level::Info
+    }
 }
 
 /// Columns of a terminal; none of a file or a pipe, whose lines stay as they are.
@@ -144,14 +187,22 @@ impl Observer for Screen {
     }
 
     fn alert(&mut self, words: &str) {
-        self.line(&format!("alert: {words}"));
+        say(&format!("alert: {words}"));
     }
 
     fn notice(&mut self, words: &str) {
         match self.voice {
-            Voice::Full => self.line(words),
+            Voice::Full => say(words),
             Voice::Quiet => {}
         }
+    }
+
+    fn sent(&mut self, sent: &Sent) {
+        log::sent(sent);
+    }
+
+    fn came(&mut self, reply: &Reply) {
+        log::came(reply);
     }
 }
 
@@ -212,6 +263,22 @@ mod tests {
             counts(&progress),
             "4 done, 1 closed, 1 unknown, 3 told to wait"
         );
+    }
+
+    #[test]
+    fn the_level_of_what_is_told_is_how_it_begins() {
+        use log::Level;
+        for (words, level) in [
+            ("error: no such file", Level::Error),
+            ("night.csv: error: stopped", Level::Error),
+            ("alert: another amount", Level::Warn),
+            ("night.csv: warning: a column", Level::Warn),
+            ("window: 2 within 5 days", Level::Warn),
+            ("night.csv:\nerror: a row has 7 fields", Level::Error),
+            ("night.csv: batch 3, 10 rows", Level::Info),
+        ] {
+            assert_eq!(level_of(words), level, "{words}");
+        }
     }
 
     #[test]

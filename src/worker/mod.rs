@@ -118,4 +118,8 @@ pub trait Observer: Send {
     fn alert(&mut self, words: &str);
     /// Something worth a line: a lane stopped, the host was switched, an outage began.
     fn notice(&mut self, words: &str);
+    /// A request leaves.
+    fn sent(&mut self, _: &engine::Sent) {}
+    /// A request came to its end, with a reply or without.
+    fn came(&mut self, _: &engine::Reply) {}
 }

@@ -128,10 +128,10 @@ impl Loop<'_> {
                     }
                 }
                 Some(reply) = came.recv() => {
-                    self.reply(reply);
+                    self.reply(reply, observer);
                     for _ in 0..EVENTS_AT_ONCE_MAX {
                         let Ok(reply) = came.try_recv() else { break };
-                        self.reply(reply);
+                        self.reply(reply, observer);
                     }
                 }
                 () = tokio::time::sleep(pause.min(PROGRESS_EVERY)) => {}
@@ -144,7 +144,8 @@ impl Loop<'_> {
         }
     }
 
-    fn reply(&mut self, reply: Reply) {
+    fn reply(&mut self, reply: Reply, observer: &mut dyn Observer) {
+        observer.came(&reply);
         let now = now(self.clock.as_ref());
         self.engine.on(Event::Reply(Box::new(reply)), now);
     }
@@ -184,8 +185,10 @@ impl Loop<'_> {
             Action::Send { claimed, host } => {
                 let client = Arc::clone(&self.client);
                 let replies = self.replies.clone();
+                let sent = Sent::of(&claimed);
+                observer.sent(&sent);
                 let mut end = End {
-                    sent: Some(Sent::of(&claimed)),
+                    sent: Some(sent),
                     replies,
                 };
                 tokio::spawn(async move {

@@ -7,6 +7,7 @@ mod doctor;
 mod herald;
 mod keys;
 pub mod live;
+mod logs;
 mod people;
 mod plans;
 mod refusals;
@@ -85,6 +86,21 @@ impl Desk {
     }
 
     fn levy_with(&self, args: &[&str], variables: &[(&str, &str)]) -> Said {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_levy"));
+        command.args(args).current_dir(self.dir.path());
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("LEVY_") {
+                command.env_remove(name);
+            }
+        }
+        // As on a terminal: `levy_from_cron` is told less.
+        command.env("LEVY_LOG_LEVEL", "info");
+        command.envs(variables.iter().copied());
+        said(command.output().unwrap())
+    }
+
+    /// As cron starts it: nobody looks on.
+    fn levy_from_cron(&self, args: &[&str], variables: &[(&str, &str)]) -> Said {
         let mut command = Command::new(env!("CARGO_BIN_EXE_levy"));
         command.args(args).current_dir(self.dir.path());
         for (name, _) in std::env::vars_os() {

@@ -76,6 +76,16 @@ fn longest_run(text: &str) -> usize {
 
 #[test]
 fn l8_no_secret_is_in_anything_that_a_run_says() {
+    nothing_leaks(None);
+}
+
+#[test]
+fn l8_no_secret_is_in_anything_that_a_run_says_to_a_collector() {
+    nothing_leaks(Some("json"));
+}
+
+/// At the level that says most.
+fn nothing_leaks(format: Option<&str>) {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("night.csv"), rows()).unwrap();
     let levy = |arguments: &[&str]| {
@@ -83,6 +93,8 @@ fn l8_no_secret_is_in_anything_that_a_run_says() {
             .current_dir(dir.path())
             .args(arguments)
             .env("RUST_LOG", "trace")
+            .env("LEVY_LOG_LEVEL", "trace")
+            .envs(format.map(|format| ("LEVY_LOG_FORMAT", format)))
             .output()
             .unwrap();
         let said = [output.stdout, output.stderr].concat();
@@ -100,6 +112,13 @@ fn l8_no_secret_is_in_anything_that_a_run_says() {
         first.contains("\"alerts\":[\""),
         "a wrong echo is an alert: {first}"
     );
+    for line in ["number", "request_id", "latency_ms", "leaves"] {
+        assert!(first.contains(line), "{line} is at trace: {first}");
+    }
+    for reason in ["#sandbox post=", "aggracct-bc", "WECHATPAY2"] {
+        let wire = |line: &&str| line.contains("request_id") && line.contains(reason);
+        assert_eq!(first.lines().find(wire), None, "{reason}");
+    }
     let mut said = first;
     let settings = format!(
         "[merchant]\nmchid = \"1900000001\"\ncertificate = \"keys/apiclient_cert.pem\"\n\

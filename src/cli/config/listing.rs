@@ -14,10 +14,16 @@ use crate::gateway::is_maybe_a_key;
 
 /// Texts with an address in them that hold no password: a user in one is refused where it is used.
 const ADDRESSES_SHOWN: [&str; 2] = ["gateway.base_url", "gateway.standby_url"];
-/// Never shown: a proxy's address may hold a password.
-const SECRETS: [&str; 1] = ["gateway.proxy"];
+/// Never shown: a proxy's address may hold a password, a robot's is one.
+const SECRETS: [&str; 5] = [
+    "gateway.proxy",
+    "notify.webhook",
+    "notify.secret",
+    "notify.ping",
+    "notify.proxy",
+];
 /// What holds where nothing is given, in the words that a file would have.
-const DEFAULTS: [(&str, &str); 11] = [
+const DEFAULTS: [(&str, &str); 14] = [
     ("gateway.base_url", super::BASE_URL_DEFAULT),
     ("gateway.timeout_seconds", "10"),
     ("pace.per_merchant_qps", "100"),
@@ -28,6 +34,9 @@ const DEFAULTS: [(&str, &str); 11] = [
     ("batch.require_approval", "false"),
     ("result.language", "en"),
     ("result.plain", "false"),
+    ("notify.on", "trouble"),
+    ("log.level", "info"),
+    ("log.format", "human"),
     ("limits.total_fen_max", "no limit"),
 ];
 

@@ -59,7 +59,7 @@ pub(super) fn checked(source: &Source, raw: RawNotify) -> Result<Notify> {
     let one = |name: &str, text: Option<String>, file: Option<String>| match (text, file) {
         (Some(_), Some(_)) => Err(fault(name, &format!("or {name}_file, not both"))),
         (Some(text), None) => Ok(Some(Hidden::Text(Secret::new(text)))),
-        (None, file) => Ok(file.map(|file| Hidden::File(source.path(&file)))),
+        (None, file) => Ok(file.map(|file| Hidden::File(source.key_file(&file).path))),
     };
     let notify = Notify {
         when: match raw.on.as_deref() {

@@ -22,6 +22,7 @@ pub(super) struct Raw {
     pub(super) result: RawResult,
     pub(super) metrics: RawMetrics,
     pub(super) notify: RawNotify,
+    pub(super) log: RawLog,
 }
 
 #[derive(Default, Deserialize)]
@@ -121,6 +122,13 @@ pub(super) struct RawNotify {
     pub(super) proxy: Option<String>,
 }
 
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawLog {
+    pub(super) level: Option<String>,
+    pub(super) format: Option<String>,
+}
+
 /// One setting that the environment may give.
 pub(super) struct Key {
     pub(super) section: &'static str,
@@ -178,6 +186,8 @@ pub(super) const KEYS: &[Key] = keys! {
     Text notify.ping,
     Text notify.ping_file,
     Text notify.proxy,
+    Text log.level,
+    Text log.format,
 };
 
 impl Key {

@@ -219,6 +219,13 @@ fn l8_an_address_is_shown_only_where_it_can_hold_no_secret() {
             false,
         ),
         ("merchant.certificate", "apiclient_cert.pem", true),
+        ("notify.secret", "SEC1", false),
+        ("notify.webhook", "x", false),
+        ("notify.ping", "x", false),
+        ("notify.proxy", "x", false),
+        ("notify.webhook_file", "hook", true),
+        ("metrics.file", "levy.prom", true),
+        ("log.level", "debug", true),
         // The key itself, where the name of its file belongs.
         ("merchant.private_key", "-----BEGIN PRIVATE KEY-----", false),
         (

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::MetadataExt;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use serde_json::Value;
@@ -66,6 +67,36 @@ fn desk(more: &str) -> Desk {
     desk.write("levy.toml", &format!("{settings}{more}\n"));
     desk.batch("night.csv", &[row("N 1", "100", "case 1")]);
     desk
+}
+
+#[test]
+fn a_webhook_is_looked_for_among_the_services_credentials_and_its_failure_is_counted() {
+    let (base, told) = server("500 Oh", "");
+    let desk = desk("[notify]\nwebhook_file = \"hook\"\n[metrics]\nfile = \"levy.prom\"");
+    fs::create_dir(desk.path("credentials")).unwrap();
+    desk.write("credentials/hook", &format!("{base}/service\n"));
+    let credentials = desk.path("credentials");
+    let variables = [("CREDENTIALS_DIRECTORY", credentials.to_str().unwrap())];
+    let said = desk.levy_with(&RUN, &variables);
+    assert_eq!(said.exit, 3, "{}", said.err);
+    assert!(said.err.contains("it answered 500"), "{}", said.err);
+    assert_eq!(all(&told)[0].0, "POST /service");
+    let text = desk.read("levy.prom");
+    assert!(text.contains("levy_last_run_notify_failures 1"), "{text}");
+}
+
+#[test]
+fn whoever_reads_metrics_may_read_them_whatever_the_umask() {
+    let desk = desk("[metrics]\nfile = \"levy.prom\"");
+    let run = format!(
+        "umask 077; exec '{}' run gone.csv --yes",
+        env!("CARGO_BIN_EXE_levy")
+    );
+    let mut shell = std::process::Command::new("sh");
+    shell.args(["-c", &run]).current_dir(desk.dir.path());
+    assert_eq!(shell.output().unwrap().status.code(), Some(2));
+    let mode = fs::metadata(desk.path("levy.prom")).unwrap().mode();
+    assert_eq!(mode & 0o777, 0o644);
 }
 
 /// Its only row is invalid: exit 3.

@@ -111,6 +111,7 @@ impl House {
         command
             .args(args)
             .current_dir(self.dir.path())
+            .env("LEVY_LOG_LEVEL", "info")
             .stdin(Stdio::null());
         command
     }
@@ -255,6 +256,7 @@ impl Boxed {
             .args(args)
             .args(["--sandbox"])
             .current_dir(self.dir.path())
+            .env("LEVY_LOG_LEVEL", "info")
             .stdin(Stdio::null());
         let output = command.output().unwrap();
         Said {
