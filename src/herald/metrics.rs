@@ -1,8 +1,9 @@
 //! Metrics as a file of Prometheus' text format, for the node exporter's textfile collector.
 //!
-//! The whole file is written anew after each command, beside its place, and renamed. Its labels are
-//! words of levy's own, so their number is bounded and nothing in them needs an escape: that is why no
-//! library writes it. Format: <https://prometheus.io/docs/instrumenting/exposition_formats/>.
+//! The whole file is written anew after each command, beside its place, and renamed. What it said of other
+//! commands stays: a sweep hides no night that failed. So does what it said of the ledger, where a command
+//! could not ask that. Its labels are words of levy's own, so their number is bounded and nothing in them
+//! needs an escape: that is why no library writes it. Format: <https://prometheus.io/docs/instrumenting/exposition_formats/>.
 
 use std::fmt::Write as _;
 use std::fs::{self, OpenOptions, Permissions};
@@ -12,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 use super::Ending;
 use crate::clock::WallMs;
+use crate::ledger::Sum;
 use crate::order::Status;
 use crate::worker::traffic::Traffic;
 
@@ -21,13 +23,12 @@ const MODE: u32 = 0o644;
 const BYTES_MAX: u64 = 1024 * 1024;
 const LAST_SUCCESS: &str = "levy_last_success_timestamp_seconds";
 
-/// Writes the metrics of a command into a file. The time of the last success is taken over from the
-/// file that was there, if this command was none.
+/// Ends of the names under which a histogram's lines stand.
+const PARTS: [&str; 3] = ["_bucket", "_sum", "_count"];
+
+/// Writes the metrics of a command into a file, with what is to be kept of the file that was there.
 pub fn write(path: &Path, ending: &Ending) -> io::Result<()> {
-    let success = match ending.is_success() {
-        true => Some(seconds(ending.finished_at)),
-        false => last_success(path),
-    };
+    let before = Before::read(path);
     let aside = aside(path)?;
     let _ = fs::remove_file(&aside);
     let mut file = OpenOptions::new()
@@ -37,7 +38,7 @@ pub fn write(path: &Path, ending: &Ending) -> io::Result<()> {
         .open(&aside)?;
     let written = file
         .set_permissions(Permissions::from_mode(MODE))
-        .and_then(|()| file.write_all(text(ending, success).as_bytes()))
+        .and_then(|()| file.write_all(text(ending, before).as_bytes()))
         .and_then(|()| fs::rename(&aside, path));
     if written.is_err() {
         let _ = fs::remove_file(&aside);
@@ -59,53 +60,45 @@ fn aside(path: &Path) -> io::Result<PathBuf> {
     Ok(path.with_file_name(aside))
 }
 
-fn last_success(path: &Path) -> Option<f64> {
-    let meta = fs::metadata(path).ok()?;
-    if !meta.is_file() || meta.len() > BYTES_MAX {
-        return None;
-    }
-    let text = fs::read_to_string(path).ok()?;
-    let value = text
-        .lines()
-        .find_map(|line| line.strip_prefix(LAST_SUCCESS))?;
-    value.trim().parse().ok().filter(|s: &f64| s.is_finite())
-}
-
 fn seconds(at: WallMs) -> f64 {
     at.0 as f64 / 1000.0
 }
 
-/// The text. `success` is when a command last ended well, in seconds since 1970.
-pub fn text(ending: &Ending, success: Option<f64>) -> String {
-    let mut page = Page::default();
-    page.head("levy_last_run_info", "What ran last, and by which version.");
-    page.line(
-        &format!(
-            "{{command=\"{}\",version=\"{}\"}}",
-            ending.command,
-            env!("CARGO_PKG_VERSION")
-        ),
-        1.0,
+/// The text of a command's metrics.
+pub fn text(ending: &Ending, before: Before) -> String {
+    let mut page = Page {
+        command: ending.command,
+        before,
+        text: String::new(),
+    };
+    let version = format!("version=\"{}\"", env!("CARGO_PKG_VERSION"));
+    page.last(
+        "levy_last_run_info",
+        "The commands that ran, and by which version.",
+        [(version, 1.0)],
     );
-    page.one(
+    page.last_one(
         "levy_last_run_timestamp_seconds",
-        "When the last command that drives orders was done.",
+        "When a command that drives orders was last done.",
         seconds(ending.finished_at),
     );
-    if let Some(success) = success {
-        page.one(
-            LAST_SUCCESS,
-            "When such a command last ended with exit 0 or 3: nothing was left to run again.",
-            success,
-        );
-    }
+    let success = ending.is_success().then(|| seconds(ending.finished_at));
+    page.family(
+        LAST_SUCCESS,
+        "When it last ended with exit 0 or 3: nothing was left to run again.",
+        match success {
+            Some(_) => Keep::Others,
+            None => Keep::All,
+        },
+        success.map(|at| (page.labels(""), at)),
+    );
     let took = ending.finished_at.0.saturating_sub(ending.started_at.0);
-    page.one(
+    page.last_one(
         "levy_last_run_duration_seconds",
         "How long it took.",
         took as f64 / 1000.0,
     );
-    page.one(
+    page.last_one(
         "levy_last_run_exit_code",
         "0 all done, 1 levy failed, 2 refused, 3 a person is needed, 4 run again, 75 busy.",
         f64::from(ending.exit_code),
@@ -122,27 +115,23 @@ fn run(page: &mut Page, ending: &Ending) {
         let of = of.filter(|(it, _, _)| *it == status);
         of.fold((0, 0), |(rows, fen), more| (rows + more.1, fen + more.2))
     };
-    page.head(
+    page.last(
         "levy_last_run_rows",
         "Rows of the files that it was about, by status.",
+        by_status(|status| sum(status).0 as f64),
     );
-    for &status in Status::ALL {
-        page.labelled("status", status.as_str(), sum(status).0 as f64);
-    }
-    page.head(
+    page.last(
         "levy_last_run_amount_fen",
         "What these rows ask for, in fen, by status.",
+        by_status(|status| sum(status).1 as f64),
     );
-    for &status in Status::ALL {
-        page.labelled("status", status.as_str(), sum(status).1 as f64);
-    }
     let alerts: usize = ending.files.iter().map(|file| file.alerts.len()).sum();
-    page.one(
+    page.last_one(
         "levy_last_run_alerts",
         "What it told a person to look at.",
         alerts as f64,
     );
-    page.one(
+    page.last_one(
         "levy_last_run_notify_failures",
         "Messages and pings that nobody took.",
         ending.notify_failures as f64,
@@ -150,108 +139,216 @@ fn run(page: &mut Page, ending: &Ending) {
 }
 
 fn traffic(page: &mut Page, traffic: &Traffic) {
-    page.one(
+    page.last_one(
         "levy_last_run_throttled_replies",
         "Replies that said: too fast.",
         traffic.throttled as f64,
     );
-    page.one(
+    page.last_one(
         "levy_last_run_throttled_seconds",
         "For how long such replies stopped merchants, summed over merchants.",
         traffic.throttled_for.as_secs_f64(),
     );
-    page.one(
+    page.last_one(
         "levy_last_run_lost_replies",
         "Requests to which no whole reply came.",
         traffic.lost as f64,
     );
-    let name = "levy_last_run_request_duration_seconds";
+    let latencies = &traffic.latencies;
+    let count = latencies.count() as f64;
+    let within = latencies.within();
+    let bound = |bound: &str| format!("_bucket{}", page.labels(&format!("le=\"{bound}\"")));
+    let samples: Vec<(String, f64)> = within
+        .map(|(most, count)| (bound(&most.to_string()), count as f64))
+        .chain([
+            (bound("+Inf"), count),
+            (
+                format!("_sum{}", page.labels("")),
+                latencies.sum().as_secs_f64(),
+            ),
+            (format!("_count{}", page.labels("")), count),
+        ])
+        .collect();
     page.typed(
-        name,
+        "levy_last_run_request_duration_seconds",
         "From sealing a request to the last byte of its reply.",
         "histogram",
+        Keep::Others,
+        samples,
     );
-    let latencies = &traffic.latencies;
-    for (bound, count) in latencies.within() {
-        let _ = writeln!(page.text, "{name}_bucket{{le=\"{bound}\"}} {count}");
-    }
-    let count = latencies.count();
-    let _ = writeln!(page.text, "{name}_bucket{{le=\"+Inf\"}} {count}");
-    let _ = writeln!(page.text, "{name}_sum {}", latencies.sum().as_secs_f64());
-    let _ = writeln!(page.text, "{name}_count {count}");
 }
 
 fn ledger(page: &mut Page, ending: &Ending) {
-    if let Some(skew) = ending.clock_skew_ms {
-        page.one(
-            "levy_gateway_clock_skew_seconds",
-            "The gateway's clock minus this machine's, by the last signed reply.",
-            skew as f64 / 1000.0,
-        );
-    }
-    let Some(overview) = &ending.ledger else {
-        return;
+    page.family(
+        "levy_gateway_clock_skew_seconds",
+        "The gateway's clock minus this machine's, by the last signed reply.",
+        match ending.clock_skew_ms {
+            Some(_) => Keep::Nothing,
+            None => Keep::All,
+        },
+        ending
+            .clock_skew_ms
+            .map(|skew| (String::new(), skew as f64 / 1000.0)),
+    );
+    let overview = ending.ledger.as_ref();
+    let keep = match overview {
+        Some(_) => Keep::Nothing,
+        None => Keep::All,
     };
-    page.head(
+    let statuses = |of: fn(Sum) -> f64| {
+        let by = overview.map(|overview| by_status(move |s| of(overview.by_status.of(s))));
+        by.into_iter()
+            .flatten()
+            .map(|(label, value)| (format!("{{{label}}}"), value))
+    };
+    page.family(
         "levy_orders",
         "Orders of the ledger by status, each deduction's newest.",
+        keep,
+        statuses(|sum| sum.orders as f64),
     );
-    for &status in Status::ALL {
-        let sum = overview.by_status.of(status);
-        page.labelled("status", status.as_str(), sum.orders as f64);
-    }
-    page.head("levy_orders_amount_fen", "Their amounts in fen.");
-    for &status in Status::ALL {
-        let sum = overview.by_status.of(status);
-        page.labelled("status", status.as_str(), sum.fen as f64);
-    }
-    if let Some(oldest) = &overview.oldest_unknown {
-        page.one(
-            "levy_oldest_unknown_first_sent_timestamp_seconds",
-            "When the oldest order whose outcome is unknown was sent first.",
-            seconds(oldest.first_sent_at),
-        );
-    }
-    page.one(
+    page.family(
+        "levy_orders_amount_fen",
+        "Their amounts in fen.",
+        keep,
+        statuses(|sum| sum.fen as f64),
+    );
+    let plain = |value: f64| (String::new(), value);
+    let oldest = overview.and_then(|overview| overview.oldest_unknown.as_ref());
+    page.family(
+        "levy_oldest_unknown_first_sent_timestamp_seconds",
+        "When the oldest order whose outcome is unknown was sent first.",
+        keep,
+        oldest.map(|oldest| plain(seconds(oldest.first_sent_at))),
+    );
+    page.family(
         "levy_windows_closing_orders",
         "Open orders near the end of the time in which their number may be submitted, or past it.",
-        overview.closing as f64,
+        keep,
+        overview.map(|overview| plain(overview.closing as f64)),
     );
-    page.one(
+    page.family(
         "levy_ledger_frozen",
         "1 while a person has stopped all sending.",
-        f64::from(u8::from(overview.frozen.is_some())),
+        keep,
+        overview.map(|overview| plain(f64::from(u8::from(overview.frozen.is_some())))),
     );
+}
+
+fn by_status(value: impl Fn(Status) -> f64) -> impl Iterator<Item = (String, f64)> {
+    let all = Status::ALL.iter();
+    all.map(move |&status| (format!("status=\"{status}\""), value(status)))
+}
+
+/// What the file said that was there: its lines but for the comments.
+#[derive(Debug, Default)]
+pub struct Before {
+    lines: Vec<String>,
+}
+
+impl Before {
+    /// Nothing where there is no such file, and of what is no file of ours.
+    fn read(path: &Path) -> Self {
+        let sound = fs::metadata(path).is_ok_and(|meta| meta.is_file() && meta.len() <= BYTES_MAX);
+        let text = sound.then(|| fs::read_to_string(path).ok()).flatten();
+        let lines = text.iter().flat_map(|text| text.lines()).filter(|line| {
+            let value = line.rsplit(' ').next().unwrap_or_default();
+            let value: Result<f64, _> = value.parse();
+            !line.starts_with('#') && value.is_ok_and(f64::is_finite)
+        });
+        Self {
+            lines: lines.map(str::to_owned).collect(),
+        }
+    }
+
+    /// The lines of a family, each with its labels.
+    fn family(&self, name: &str) -> impl Iterator<Item = (&str, &str)> {
+        self.lines.iter().filter_map(move |line| {
+            let rest = line.strip_prefix(name)?;
+            let part = PARTS.iter().find_map(|part| rest.strip_prefix(part));
+            let labels = part.unwrap_or(rest);
+            (labels.starts_with([' ', '{'])).then_some((line.as_str(), labels))
+        })
+    }
+}
+
+/// What is kept of the file that was there.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Keep {
+    /// Newer things are known.
+    Nothing,
+    /// What is about other commands.
+    Others,
+    /// Nothing newer is known.
+    All,
 }
 
 /// A page of metrics in the making.
-#[derive(Default)]
 struct Page {
+    command: &'static str,
+    before: Before,
     text: String,
-    name: &'static str,
 }
 
 impl Page {
-    fn head(&mut self, name: &'static str, help: &str) {
-        self.typed(name, help, "gauge");
+    /// The labels of a line about this command, with more of them.
+    fn labels(&self, more: &str) -> String {
+        let comma = if more.is_empty() { "" } else { "," };
+        format!("{{command=\"{}\"{comma}{more}}}", self.command)
     }
 
-    fn typed(&mut self, name: &'static str, help: &str, kind: &str) {
-        self.name = name;
-        let _ = writeln!(self.text, "# HELP {name} {help}\n# TYPE {name} {kind}");
+    /// A family about commands, each line with labels besides that.
+    fn last(&mut self, name: &str, help: &str, lines: impl IntoIterator<Item = (String, f64)>) {
+        let lines: Vec<_> = lines
+            .into_iter()
+            .map(|(more, value)| (self.labels(&more), value))
+            .collect();
+        self.family(name, help, Keep::Others, lines);
     }
 
-    fn line(&mut self, labels: &str, value: f64) {
-        let _ = writeln!(self.text, "{}{labels} {value}", self.name);
+    fn last_one(&mut self, name: &str, help: &str, value: f64) {
+        self.last(name, help, [(String::new(), value)]);
     }
 
-    fn labelled(&mut self, label: &str, word: &str, value: f64) {
-        self.line(&format!("{{{label}=\"{word}\"}}"), value);
+    fn family(
+        &mut self,
+        name: &str,
+        help: &str,
+        keep: Keep,
+        lines: impl IntoIterator<Item = (String, f64)>,
+    ) {
+        self.typed(name, help, "gauge", keep, lines);
     }
 
-    fn one(&mut self, name: &'static str, help: &str, value: f64) {
-        self.head(name, help);
-        self.line("", value);
+    /// A family: its lines, each the end of its name with its labels, and what is kept. None if it would be
+    /// empty.
+    fn typed(
+        &mut self,
+        name: &str,
+        help: &str,
+        kind: &str,
+        keep: Keep,
+        lines: impl IntoIterator<Item = (String, f64)>,
+    ) {
+        let own = format!("{{command=\"{}\"", self.command);
+        let kept = self.before.family(name).filter(|(_, labels)| match keep {
+            Keep::Nothing => false,
+            Keep::Others => labels.starts_with("{command=") && !labels.starts_with(&own),
+            Keep::All => true,
+        });
+        let mut text = String::new();
+        for (labels, value) in lines {
+            let _ = writeln!(text, "{name}{labels} {value}");
+        }
+        for (line, _) in kept {
+            let _ = writeln!(text, "{line}");
+        }
+        if !text.is_empty() {
+            let _ = write!(
+                self.text,
+                "# HELP {name} {help}\n# TYPE {name} {kind}\n{text}"
+            );
+        }
     }
 }
 
@@ -288,34 +385,46 @@ mod tests {
 
     #[test]
     fn every_figure_is_there_with_its_help_and_type() {
-        let text = text(&ending(4, 1_790_000_000_000), Some(1.5));
+        let before = Before {
+            lines: vec![
+                "levy_last_success_timestamp_seconds{command=\"run\"} 1.5".into(),
+                "levy_last_run_exit_code{command=\"sweep\"} 1".into(),
+                "levy_last_run_exit_code{command=\"run\"} 75".into(),
+                "levy_last_run_exit_code 7".into(),
+                "levy_ledger_frozen 1".into(),
+            ],
+        };
+        let text = text(&ending(4, 1_790_000_000_000), before);
         for line in [
             "levy_last_run_info{command=\"run\",version=\"0.0.1\"} 1",
-            "levy_last_run_timestamp_seconds 1790000000",
-            "levy_last_success_timestamp_seconds 1.5",
-            "levy_last_run_duration_seconds 2.5",
-            "levy_last_run_exit_code 4",
-            "levy_last_run_rows{status=\"SUCCESS\"} 7",
-            "levy_last_run_rows{status=\"UNKNOWN\"} 2",
-            "levy_last_run_rows{status=\"HELD\"} 0",
-            "levy_last_run_amount_fen{status=\"SUCCESS\"} 1000000000000300",
-            "levy_last_run_alerts 2",
-            "levy_last_run_notify_failures 0",
-            "levy_last_run_throttled_replies 2",
-            "levy_last_run_throttled_seconds 1.5",
-            "levy_last_run_request_duration_seconds_bucket{le=\"0.025\"} 0",
-            "levy_last_run_request_duration_seconds_bucket{le=\"0.05\"} 1",
-            "levy_last_run_request_duration_seconds_bucket{le=\"10\"} 1",
-            "levy_last_run_request_duration_seconds_bucket{le=\"+Inf\"} 2",
-            "levy_last_run_request_duration_seconds_sum 11.03",
-            "levy_last_run_request_duration_seconds_count 2",
+            "levy_last_run_timestamp_seconds{command=\"run\"} 1790000000",
+            "levy_last_success_timestamp_seconds{command=\"run\"} 1.5",
+            "levy_last_run_duration_seconds{command=\"run\"} 2.5",
+            "levy_last_run_exit_code{command=\"run\"} 4",
+            "levy_last_run_rows{command=\"run\",status=\"SUCCESS\"} 7",
+            "levy_last_run_rows{command=\"run\",status=\"UNKNOWN\"} 2",
+            "levy_last_run_rows{command=\"run\",status=\"HELD\"} 0",
+            "levy_last_run_amount_fen{command=\"run\",status=\"SUCCESS\"} 1000000000000300",
+            "levy_last_run_alerts{command=\"run\"} 2",
+            "levy_last_run_notify_failures{command=\"run\"} 0",
+            "levy_last_run_throttled_replies{command=\"run\"} 2",
+            "levy_last_run_throttled_seconds{command=\"run\"} 1.5",
+            "levy_last_run_request_duration_seconds_bucket{command=\"run\",le=\"0.025\"} 0",
+            "levy_last_run_request_duration_seconds_bucket{command=\"run\",le=\"0.05\"} 1",
+            "levy_last_run_request_duration_seconds_bucket{command=\"run\",le=\"10\"} 1",
+            "levy_last_run_request_duration_seconds_bucket{command=\"run\",le=\"+Inf\"} 2",
+            "levy_last_run_request_duration_seconds_sum{command=\"run\"} 11.03",
+            "levy_last_run_request_duration_seconds_count{command=\"run\"} 2",
             "levy_gateway_clock_skew_seconds -1.25",
             "levy_orders{status=\"PENDING\"} 0",
             "levy_windows_closing_orders 0",
             "levy_ledger_frozen 0",
+            "levy_last_run_exit_code{command=\"sweep\"} 1",
         ] {
             assert!(text.lines().any(|it| it == line), "{line} in\n{text}");
         }
+        let codes = text.matches("\nlevy_last_run_exit_code").count();
+        assert_eq!(codes, 2, "each command's once: {text}");
         for line in text.lines().filter(|line| !line.starts_with('#')) {
             let name = line.split(['{', ' ']).next().unwrap();
             let family = ["_bucket", "_sum", "_count"]
@@ -334,10 +443,9 @@ mod tests {
         let path = directory.path().join("levy.prom");
         let success = || {
             let text = fs::read_to_string(&path).unwrap();
-            let line = text
-                .lines()
-                .find_map(|line| line.strip_prefix(LAST_SUCCESS));
-            line.map(|value| value.trim().to_owned())
+            let own = format!("{LAST_SUCCESS}{{command=\"run\"}} ");
+            let line = text.lines().find_map(|line| line.strip_prefix(&own));
+            line.map(str::to_owned)
         };
         write(&path, &ending(4, 5_000)).unwrap();
         assert_eq!(success(), None);
@@ -352,6 +460,22 @@ mod tests {
         assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, MODE);
         let left = fs::read_dir(directory.path()).unwrap().count();
         assert_eq!(left, 1, "nothing is left beside it");
+        // Another command changes nothing of it, and tells of itself.
+        let sweep = Ending {
+            command: "sweep",
+            ledger: None,
+            ..ending(1, 9_700)
+        };
+        write(&path, &sweep).unwrap();
+        assert_eq!(success().as_deref(), Some("9.5"));
+        let text = fs::read_to_string(&path).unwrap();
+        for line in [
+            "levy_last_run_exit_code{command=\"run\"} 0",
+            "levy_last_run_exit_code{command=\"sweep\"} 1",
+            "levy_ledger_frozen 0",
+        ] {
+            assert!(text.lines().any(|it| it == line), "{line} in\n{text}");
+        }
         // What is no file of ours is no reason to fail.
         fs::write(&path, "levy_last_success_timestamp_seconds soon\n").unwrap();
         write(&path, &ending(4, 9_900)).unwrap();

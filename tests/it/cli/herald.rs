@@ -82,7 +82,10 @@ fn a_webhook_is_looked_for_among_the_services_credentials_and_its_failure_is_cou
     assert!(said.err.contains("it answered 500"), "{}", said.err);
     assert_eq!(all(&told)[0].0, "POST /service");
     let text = desk.read("levy.prom");
-    assert!(text.contains("levy_last_run_notify_failures 1"), "{text}");
+    assert!(
+        text.contains("levy_last_run_notify_failures{command=\"run\"} 1"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -269,7 +272,10 @@ fn metrics_are_written_by_every_end_and_the_last_success_stays() {
         let said = desk.levy(&["run", "gone.csv", "--metrics-file", "levy.prom"]);
         assert_eq!(said.exit, 2);
         let text = desk.read("levy.prom");
-        assert!(text.contains("levy_last_run_exit_code 2"), "{text}");
+        assert!(
+            text.contains("levy_last_run_exit_code{command=\"run\"} 2"),
+            "{text}"
+        );
         success(&text)
     };
     assert_eq!(refused(), None);
@@ -278,8 +284,8 @@ fn metrics_are_written_by_every_end_and_the_last_success_stays() {
     let text = desk.read("levy.prom");
     for line in [
         "levy_last_run_info{command=\"run\",version=",
-        "levy_last_run_exit_code 3",
-        "levy_last_run_rows{status=\"INVALID\"} 1",
+        "levy_last_run_exit_code{command=\"run\"} 3",
+        "levy_last_run_rows{command=\"run\",status=\"INVALID\"} 1",
         "levy_orders{status=\"PENDING\"} 0",
     ] {
         assert!(text.contains(line), "{line} in {text}");
