@@ -7,14 +7,14 @@ use super::{LedgerError, LedgerResult};
 
 /// A statement by its name, with its text for each engine. Parameters are written `?1`, `?2`… in both
 /// texts; an engine that writes them otherwise changes them itself.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(in crate::ledger) struct Statement {
     /// The name of its file in `sql/`.
     pub name: &'static str,
     /// For SQLite.
     pub sqlite: &'static str,
     /// For PostgreSQL: `sql/postgres/`, where it must differ.
-    #[allow(dead_code, reason = "read by the second engine")]
+    #[allow(dead_code, reason = "what the second engine executes")]
     pub postgres: &'static str,
 }
 
@@ -361,7 +361,7 @@ pub(in crate::ledger) type Work<'w> = &'w mut dyn FnMut(&dyn Tx) -> LedgerResult
 pub(in crate::ledger) type Look<'w> = &'w mut dyn FnMut(&dyn Tx) -> LedgerResult<()>;
 
 /// A database that holds a ledger's books.
-pub(in crate::ledger) trait Database {
+pub(in crate::ledger) trait Database: Send {
     /// One transaction, alone among those that write. `work` is run again where the engine could not keep
     /// it apart from others, so that it begins from nothing each time: what it finds goes into variables
     /// that it sets anew.

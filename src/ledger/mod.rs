@@ -4,7 +4,7 @@
 //! orders and verdicts, not files, HTTP or pace. Every method is synchronous: the run hands writes
 //! to one thread ([`writer::Writer`]), which groups them into one commit.
 
-#[allow(dead_code, unused, reason = "taken up with the books")]
+mod books;
 mod database;
 mod decision;
 mod journal;
@@ -17,7 +17,6 @@ mod reconcile;
 mod replay;
 mod report;
 mod rerun;
-#[allow(dead_code, reason = "taken up with the books")]
 mod sql;
 mod sqlite;
 pub mod writer;
@@ -34,6 +33,7 @@ use crate::order::{
     Resolution, State, Status, Weak,
 };
 
+pub use books::{Audit, BadEntry};
 pub use decision::{By, Decided, Decision, DecisionKind, Frozen, Person, TwoPeople, Words};
 pub use journal::{JournalHead, LaneHead};
 pub use listed::{Beside, Booked, Found, ListScope, ListedRow, TWINS_TOLD_MAX};
@@ -49,7 +49,7 @@ pub use rerun::{
     Before, Expiring, Kept, Only, Plan, Planned, Rehearsal, Rehearsed, RehearsedOf, Reissue,
     Reissued, Released, Rerun, Tally, Unsent,
 };
-pub use sqlite::{Audit, BadEntry, Ground, OpenOptions, SqliteLedger, ground};
+pub use sqlite::{Ground, OpenOptions, SqliteLedger, ground};
 
 /// Days within which another order for the same debt holds a new one, unless set otherwise.
 pub const HOLD_DAYS_DEFAULT: u32 = 40;

@@ -1,1 +1,2 @@
 INSERT INTO deduction (superseded_by) VALUES (NULL)
+RETURNING deduction_id

@@ -6,9 +6,8 @@ use std::path::Path;
 
 use rusqlite::Connection;
 
-use super::accept::changed_no;
-use super::sql;
-use crate::ledger::LedgerResult;
+use crate::ledger::books::changed_no;
+use crate::ledger::{LedgerResult, sql};
 
 const TABLES: &str = "\
 CREATE TEMP TABLE excerpt (deduction_id INTEGER PRIMARY KEY) STRICT;

@@ -4,34 +4,14 @@
 //! The only home of `rusqlite`. It does not take the run's lock (that is `lock`), and it knows
 //! neither files of rows nor HTTP.
 
-mod accept;
 mod backup;
-mod before;
-mod chain;
-mod convert;
-mod decision;
 mod excerpt;
-mod journal;
-mod listed;
 mod open;
-mod overview;
-mod past;
 mod place;
-mod plan;
-mod read;
-mod reconcile;
-mod rehearse;
-mod reissue;
-mod report;
-mod result;
-mod sql;
-mod stage;
-mod story;
 #[cfg(test)]
 mod tests;
-mod twin;
+mod transaction;
 mod verify;
-mod write;
 
 use std::path::Path;
 
@@ -41,18 +21,11 @@ use open::Older;
 pub use open::OpenOptions;
 pub(in crate::ledger) use place::{FILE_MODE, missing};
 pub use place::{Ground, ground};
-pub use verify::{Audit, BadEntry};
+use transaction::Sqlite;
 
-use super::{
-    Accepted, Admit, AttemptId, Batch, BatchHead, BatchId, Beside, Binding, By, CancelTarget,
-    Cancelled, Compared, Decided, Decision, Expiring, FilePlan, Frozen, Imported, Job, JournalHead,
-    LaneWork, Ledger, LedgerError, LedgerResult, ListScope, NewPlan, Only, OrderId, Overview,
-    OverviewAsk, Person, Phase, PlanKey, Planned, Reach, RecentSend, Rehearsal, Rehearsed,
-    Reissued, Released, ReportHead, Reported, Restored, ResultRow, RunId, Scope, StagedRow, Story,
-    Sum, Totals, Write, Written,
-};
-use crate::clock::WallMs;
-use crate::order::{ContentDigest, Merchant, OrderNo, Proof};
+use super::books::Audit;
+use super::database::{Database, End, Look, Work};
+use super::{Binding, JournalHead, LedgerError, LedgerResult};
 
 /// A ledger in a SQLite file.
 #[derive(Debug)]
@@ -124,231 +97,39 @@ impl SqliteLedger {
     }
 }
 
-impl Ledger for SqliteLedger {
-    fn find_batch(&mut self, digest: &[u8; 32]) -> LedgerResult<Option<Batch>> {
-        read::batch_by_digest(&self.conn, digest)
+impl Database for SqliteLedger {
+    fn write(&mut self, work: Work<'_>) -> LedgerResult<()> {
+        let tx = self
+            .conn
+            .transaction_with_behavior(TransactionBehavior::Immediate)?;
+        // Dropped, it is undone.
+        match work(&Sqlite(&tx))? {
+            End::Commit => Ok(tx.commit()?),
+            End::Undo => Ok(tx.rollback()?),
+        }
     }
 
-    fn batch(&mut self, id: BatchId) -> LedgerResult<Option<Batch>> {
-        read::batch_by_id(&self.conn, id)
-    }
-
-    fn stage_clear(&mut self) -> LedgerResult<()> {
-        stage::clear(&self.conn)
-    }
-
-    fn stage(&mut self, rows: &[StagedRow]) -> LedgerResult<()> {
-        stage::stage(&mut self.conn, rows)
-    }
-
-    fn accept_if(
-        &mut self,
-        head: &BatchHead,
-        at: WallMs,
-        hold_days: u32,
-        admit: Admit,
-    ) -> LedgerResult<(Batch, Accepted)> {
+    fn accept(&mut self, work: Work<'_>) -> LedgerResult<()> {
         open::cache(&self.conn, open::ACCEPT_CACHE_KIB)?;
-        let accepted = accept::accept(&mut self.conn, head, at, hold_days, admit);
+        let accepted = self.write(work);
         open::cache(&self.conn, open::CACHE_KIB)?;
         accepted
     }
 
-    fn plan(&mut self, new: &NewPlan<'_>, at: WallMs, hold_days: u32) -> LedgerResult<FilePlan> {
-        open::cache(&self.conn, open::ACCEPT_CACHE_KIB)?;
-        let planned = plan::plan(&mut self.conn, new, at, hold_days);
-        open::cache(&self.conn, open::CACHE_KIB)?;
-        planned
+    fn read(&mut self, look: Look<'_>) -> LedgerResult<()> {
+        let tx = self.conn.transaction()?;
+        look(&Sqlite(&tx))
     }
 
-    fn find_plan(&mut self, key: PlanKey<'_>) -> LedgerResult<Option<FilePlan>> {
-        plan::find(&self.conn, key)
+    /// The staging is temporary, so that writing to it locks nobody out.
+    fn stage(&mut self, look: Look<'_>) -> LedgerResult<()> {
+        let tx = self.conn.transaction()?;
+        look(&Sqlite(&tx))?;
+        Ok(tx.commit()?)
     }
 
-    fn plans_waiting(&mut self) -> LedgerResult<Vec<FilePlan>> {
-        plan::waiting(&self.conn)
-    }
-
-    fn unapproved(&mut self, batch: BatchId) -> LedgerResult<u64> {
-        plan::unapproved(&self.conn, batch)
-    }
-
-    fn note_failed_file(&mut self, digest: &[u8; 32]) -> LedgerResult<()> {
-        write::note_failed_file(&self.conn, digest)
-    }
-
-    fn wrote_failed_file(&mut self, digest: &[u8; 32]) -> LedgerResult<bool> {
-        read::wrote_failed_file(&self.conn, digest)
-    }
-
-    fn import(
-        &mut self,
-        head: &BatchHead,
-        by: &dyn By,
-        at: WallMs,
-        hold_days: u32,
-    ) -> LedgerResult<Imported> {
-        open::cache(&self.conn, open::ACCEPT_CACHE_KIB)?;
-        let imported = accept::import(&mut self.conn, head, by, at, hold_days);
-        open::cache(&self.conn, open::CACHE_KIB)?;
-        imported
-    }
-
-    fn restored(&mut self, since: WallMs, by: &dyn By, at: WallMs) -> LedgerResult<Restored> {
-        past::restored(&mut self.conn, since, by, at)
-    }
-
-    fn begin_run(&mut self, at: WallMs) -> LedgerResult<RunId> {
-        let tx = self
-            .conn
-            .transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let run = tx.prepare_cached(sql::RUN_INSERT)?.insert([at.0])?;
-        tx.commit()?;
-        Ok(RunId(run))
-    }
-
-    fn lanes(&mut self, scope: Scope) -> LedgerResult<Vec<LaneWork>> {
-        read::lanes(&self.conn, scope)
-    }
-
-    fn deck(
-        &mut self,
-        scope: Scope,
-        phase: Phase,
-        merchant: &Merchant,
-        after: OrderId,
-        limit: u32,
-    ) -> LedgerResult<Vec<Job>> {
-        read::deck(&self.conn, scope, phase, merchant, after, limit)
-    }
-
-    fn nth_unsent(&mut self, scope: Scope, n: u64, at: WallMs) -> LedgerResult<Option<OrderId>> {
-        read::nth_unsent(&self.conn, scope, n, at)
-    }
-
-    fn recent_sends(&mut self, since: WallMs) -> LedgerResult<Vec<RecentSend>> {
-        read::recent_sends(&self.conn, since)
-    }
-
-    fn latest_signed_at(&mut self) -> LedgerResult<Option<WallMs>> {
-        read::latest_signed_at(&self.conn)
-    }
-
-    fn write(&mut self, writes: Vec<Write>) -> LedgerResult<Vec<Written>> {
-        write::write(&mut self.conn, writes)
-    }
-
-    fn rows(
-        &mut self,
-        batch: BatchId,
-        each: &mut dyn FnMut(ResultRow) -> std::io::Result<()>,
-    ) -> LedgerResult<()> {
-        result::rows(&self.conn, batch, each)
-    }
-
-    fn totals(&mut self, batch: BatchId) -> LedgerResult<Totals> {
-        result::totals(&self.conn, batch)
-    }
-
-    fn proofs(
-        &mut self,
-        batch: BatchId,
-        only: Only,
-        after: u64,
-        limit: u32,
-        at: WallMs,
-    ) -> LedgerResult<Vec<(u64, Proof)>> {
-        reissue::proofs(&self.conn, batch, only, after, limit, at)
-    }
-
-    fn reissues_asked(&mut self, batch: BatchId) -> LedgerResult<u64> {
-        Ok(reissue::asked(&self.conn, batch)?.orders)
-    }
-
-    fn reissue(
-        &mut self,
-        batch: BatchId,
-        proofs: Vec<Proof>,
-        at: WallMs,
-    ) -> LedgerResult<Vec<Reissued>> {
-        reissue::reissue(&mut self.conn, batch, proofs, at)
-    }
-
-    fn rehearse(
-        &mut self,
-        rehearsal: &Rehearsal<'_>,
-        each: &mut dyn FnMut(Planned) -> std::io::Result<()>,
-    ) -> LedgerResult<Rehearsed> {
-        rehearse::rehearse(&mut self.conn, rehearsal, each)
-    }
-
-    fn release(&mut self, numbers: &[OrderNo], by: &Person, at: WallMs) -> LedgerResult<Released> {
-        reissue::release(&mut self.conn, numbers, by, at)
-    }
-
-    fn expiring(&mut self, before: WallMs, limit: u32) -> LedgerResult<Expiring> {
-        read::expiring(&self.conn, before, limit)
-    }
-
-    fn last_attempt(&mut self) -> LedgerResult<AttemptId> {
-        read::last_attempt(&self.conn)
-    }
-
-    fn totals_since(&mut self, after: AttemptId) -> LedgerResult<Totals> {
-        result::totals_since(&self.conn, after)
-    }
-
-    fn compared(
-        &mut self,
-        reach: Reach,
-        after: AttemptId,
-        each: &mut dyn FnMut(Compared) -> std::io::Result<()>,
-    ) -> LedgerResult<()> {
-        reconcile::compared(&self.conn, reach, after, each)
-    }
-
-    fn cancel(&mut self, target: &CancelTarget, at: WallMs) -> LedgerResult<Cancelled> {
-        write::cancel(&mut self.conn, target, at)
-    }
-
-    fn content_of(&mut self, no: &OrderNo) -> LedgerResult<Option<ContentDigest>> {
-        read::content_of(&self.conn, no)
-    }
-
-    fn decide(&mut self, decision: &Decision, at: WallMs) -> LedgerResult<Decided> {
-        decision::decide(&mut self.conn, decision, at)
-    }
-
-    fn frozen(&mut self) -> LedgerResult<Option<Frozen>> {
-        journal::frozen(&self.conn)
-    }
-
-    fn journal_head(&mut self) -> LedgerResult<JournalHead> {
-        journal::head(&self.conn)
-    }
-
-    fn overview(&mut self, ask: &OverviewAsk) -> LedgerResult<Overview> {
-        overview::overview(&self.conn, ask)
-    }
-
-    fn report(
-        &mut self,
-        batch: BatchId,
-        each: &mut dyn FnMut(Reported),
-    ) -> LedgerResult<ReportHead> {
-        report::report(&self.conn, batch, each)
-    }
-
-    fn beside(
-        &mut self,
-        scope: &ListScope,
-        each: &mut dyn FnMut(Beside) -> std::io::Result<()>,
-    ) -> LedgerResult<Sum> {
-        listed::beside(&self.conn, scope, each)
-    }
-
-    fn story(&mut self, no: &OrderNo) -> LedgerResult<Option<Story>> {
-        story::story(&self.conn, no)
+    fn is_read_only(&self) -> LedgerResult<bool> {
+        Ok(self.conn.is_readonly("main")?)
     }
 }
 

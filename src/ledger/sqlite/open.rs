@@ -8,9 +8,8 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior, params};
 
 use super::place::{self, Found};
-use super::sql;
 use crate::clock::{Clock, SystemClock};
-use crate::ledger::{Binding, Environment, LedgerError, LedgerResult};
+use crate::ledger::{Binding, Environment, LedgerError, LedgerResult, sql};
 
 /// `application_id` of a levy ledger: `LEVY`.
 pub(super) const APPLICATION_ID: i32 = 0x4C45_5659;
@@ -272,7 +271,7 @@ pub(super) fn migrate(
             let bind =
                 bind.ok_or_else(|| LedgerError::Broken("a ledger without an owner".into()))?;
             tx.execute(
-                sql::META_INSERT,
+                sql::META_INSERT.sqlite,
                 params![
                     bind.caller,
                     bind.environment.as_str(),
@@ -288,7 +287,9 @@ pub(super) fn migrate(
 
 fn check_binding(conn: &Connection, real: &Path, wanted: &Binding) -> LedgerResult<()> {
     let found: Option<(String, String)> = conn
-        .query_row(sql::META_BINDING, [], |row| Ok((row.get(0)?, row.get(1)?)))
+        .query_row(sql::META_BINDING.sqlite, [], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
         .optional()?;
     let (caller, environment) = found.ok_or_else(|| {
         LedgerError::Broken(format!("{} does not say whose it is", real.display()))

@@ -11,9 +11,9 @@ use super::{Books, binding};
 use crate::ledger::laws::Engine;
 use crate::ledger::laws::fixture::{Desk, START, blank, numbered, staged};
 use crate::ledger::lock::RunLock;
-use crate::ledger::sqlite::{open, sql};
+use crate::ledger::sqlite::open;
 use crate::ledger::{
-    BatchId, Environment, Ledger, LedgerError, ListScope, OpenOptions, SqliteLedger,
+    BatchId, Environment, Ledger, LedgerError, ListScope, OpenOptions, SqliteLedger, sql,
 };
 use crate::order::{Asked, State, Status};
 

@@ -3,8 +3,10 @@
 use rusqlite::Connection;
 
 use super::Books;
+use crate::ledger::database::{Statement, Tx};
 use crate::ledger::laws::Engine;
-use crate::ledger::sqlite::sql;
+use crate::ledger::sql;
+use crate::ledger::sqlite::Sqlite;
 use crate::order::{Asked, ReductionType, ReqScene, State, Weak};
 
 /// Words in single quotes.
@@ -69,14 +71,16 @@ fn with_two_orders(books: &Books) -> Connection {
 #[test]
 fn every_statement_is_valid_and_every_one_of_them_is_tried() {
     let ledger = Books::new().sqlite();
-    ledger.conn.execute_batch(sql::STAGING).unwrap();
-    for (name, text) in sql::ALL {
-        if let Err(e) = ledger.conn.prepare(text) {
-            panic!("{name}: {e}");
+    let tx = Sqlite(&ledger.conn);
+    tx.script(sql::script::STAGING).unwrap();
+    for statement in sql::ALL {
+        if let Err(e) = ledger.conn.prepare(statement.sqlite) {
+            panic!("{}: {e}", statement.name);
         }
     }
-    ledger.conn.execute_batch(sql::CLASH_FILL).unwrap();
-    ledger.conn.execute_batch(sql::STAGING_CLEAR).unwrap();
+    for script in sql::script::ALL {
+        tx.script(script).unwrap();
+    }
 }
 
 #[test]
@@ -127,7 +131,9 @@ fn every_list_of_states_in_the_sql_is_a_predicate_of_the_code() {
         states(|s| s.holds_others() && !s.is_unfinished()),
     ];
     let mut lists = 0;
-    let all = sql::ALL.iter().map(|(name, text)| (*name, *text));
+    let all = sql::ALL
+        .iter()
+        .map(|statement| (statement.name, statement.sqlite));
     for (name, text) in all.chain([("schema", sql::MIGRATIONS[0])]) {
         for mut list in state_lists(text) {
             list.sort_unstable();
@@ -170,11 +176,11 @@ fn every_list_of_states_in_the_sql_is_a_predicate_of_the_code() {
 #[test]
 fn what_a_run_asks_often_is_answered_by_an_index() {
     let ledger = Books::new().sqlite();
-    ledger.conn.execute_batch(sql::STAGING).unwrap();
-    let plan = |text: &str| -> String {
+    Sqlite(&ledger.conn).script(sql::script::STAGING).unwrap();
+    let plan = |statement: &Statement| -> String {
         let mut statement = ledger
             .conn
-            .prepare(&format!("EXPLAIN QUERY PLAN {text}"))
+            .prepare(&format!("EXPLAIN QUERY PLAN {}", statement.sqlite))
             .unwrap();
         let count = statement.parameter_count();
         let nulls = vec![rusqlite::types::Null; count];
@@ -185,7 +191,7 @@ fn what_a_run_asks_often_is_answered_by_an_index() {
             .unwrap();
         lines.map(Result::unwrap).collect::<Vec<_>>().join("\n")
     };
-    for (text, want) in [
+    for (statement, want) in [
         (
             sql::ORDER_HOLDING,
             "orders USING INDEX orders_holding (hold_key=?)",
@@ -277,7 +283,7 @@ fn what_a_run_asks_often_is_answered_by_an_index() {
             "a USING INDEX attempt_order (order_id=?)",
         ),
     ] {
-        let found = plan(text);
+        let found = plan(statement);
         assert!(found.contains(want), "{want}:\n{found}");
         assert!(
             !found.contains("TEMP B-TREE FOR ORDER BY")
@@ -287,11 +293,11 @@ fn what_a_run_asks_often_is_answered_by_an_index() {
                     sql::PENDING_OF_BATCH,
                     sql::REPORT_REQUESTS
                 ]
-                .contains(&text),
+                .contains(&statement),
             "{found}"
         );
         let whole = found.lines().any(|line| line.ends_with("SCAN orders"));
-        let may = [sql::COMPARED_BETWEEN, sql::LISTED_ORDERS].contains(&text);
+        let may = [sql::COMPARED_BETWEEN, sql::LISTED_ORDERS].contains(&statement);
         assert!(!whole || may, "{found}");
         assert!(!found.contains("SCAN newer"), "{found}");
         assert!(!found.contains("SCAN older"), "{found}");

@@ -1,10 +1,9 @@
 //! What becomes of one staged row: section 3 of the specification, as a ladder.
 
-use rusqlite::{OptionalExtension, Row, params};
-
 use super::{Acceptance, Staged, one_row};
 use crate::clock::WallMs;
-use crate::ledger::sqlite::{convert, past, sql};
+use crate::ledger::books::{convert, past, sql};
+use crate::ledger::database::{Row, values};
 use crate::ledger::{Admission, DeductionId, LedgerError, LedgerResult, OrderId};
 use crate::order::{Comeback, Content, ContentDigest, Event, OrderNo, State};
 
@@ -15,7 +14,7 @@ const CHANGED_ROW_ORDINAL: u32 = 1 << 31;
 const IDENTICAL_MAX: u32 = 1_000;
 
 /// The number of a changed row that had one of its own.
-pub(in crate::ledger::sqlite) fn changed_no(digest: [u8; 32]) -> OrderNo {
+pub(in crate::ledger) fn changed_no(digest: [u8; 32]) -> OrderNo {
     ContentDigest(digest).derived_no(CHANGED_ROW_ORDINAL)
 }
 
@@ -319,10 +318,9 @@ impl Acceptance<'_> {
         if known.digest == row.digest {
             return Ok(Admission::Repeat);
         }
-        let mut statement = self.tx.prepare_cached(sql::ORDER_CONTENT)?;
-        let mut rows = statement.query([known.id])?;
-        let found = rows.next()?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
-        let theirs = convert::content(found, 1, known.id)?;
+        let theirs = self.tx.one(sql::ORDER_CONTENT, values![known.id], |row| {
+            convert::content(row, 1, known.id)
+        })?;
         let (_, ours) = self.staged_content(row.ordinal)?;
         match ours.difference(&theirs) {
             Some(field) => Ok(Admission::Conflict(field)),
@@ -344,14 +342,16 @@ impl Acceptance<'_> {
         if self.may_have_been_sent(known)? {
             return Ok(());
         }
-        let mut statement = self.tx.prepare_cached(sql::ORDER_FREEZE)?;
-        let changed = statement.execute(params![
-            known.id,
-            known.state.as_str(),
-            frozen.as_str(),
-            self.batch.0,
-            row.ordinal
-        ])?;
+        let changed = self.tx.execute(
+            sql::ORDER_FREEZE,
+            values![
+                known.id,
+                known.state.as_str(),
+                frozen.as_str(),
+                self.batch.0,
+                row.ordinal
+            ],
+        )?;
         one_row(changed, &known.no)
     }
 
@@ -368,21 +368,21 @@ impl Acceptance<'_> {
 
     /// It does not stand refused for sure.
     fn may_be_accepted(&self, newest: &Known) -> LedgerResult<bool> {
-        let mut statement = self.tx.prepare_cached(sql::ORDER_STANDS_REFUSED)?;
-        Ok(!statement.exists([newest.id])?)
+        Ok(!self
+            .tx
+            .exists(sql::ORDER_STANDS_REFUSED, values![newest.id])?)
     }
 
     /// It asked for a new number as well when it came back so, and nothing was decided since.
     fn is_undecided(&self, returned: &str, row: &Staged<'_>) -> LedgerResult<bool> {
-        let mut statement = self.tx.prepare_cached(sql::ROW_UNDECIDED)?;
-        Ok(statement.exists(params![returned, &row.digest[..]])?)
+        self.tx
+            .exists(sql::ROW_UNDECIDED, values![returned, &row.digest[..]])
     }
 
     fn was_called_paid(&self, known: &Known) -> LedgerResult<bool> {
-        let mut statement = self.tx.prepare_cached(sql::ORDER_CALLED_PAID)?;
         Ok(known.state.is_final()
             && known.state.is_proven_dead()
-            && statement.exists([known.id])?)
+            && self.tx.exists(sql::ORDER_CALLED_PAID, values![known.id])?)
     }
 
     fn withdraw(&self, known: &Known) -> LedgerResult<()> {
@@ -390,9 +390,10 @@ impl Acceptance<'_> {
             return Ok(());
         };
         let WallMs(at) = self.at;
-        let mut statement = self.tx.prepare_cached(sql::ORDER_WITHDRAW)?;
-        let changed =
-            statement.execute(params![known.id, known.state.as_str(), next.as_str(), at])?;
+        let changed = self.tx.execute(
+            sql::ORDER_WITHDRAW,
+            values![known.id, known.state.as_str(), next.as_str(), at],
+        )?;
         one_row(changed, &known.no)
     }
 
@@ -401,34 +402,32 @@ impl Acceptance<'_> {
         if !self.may_clash {
             return Ok(None);
         }
-        let mut statement = self.tx.prepare_cached(sql::CLASH_OTHER)?;
-        Ok(statement
-            .query_row(params![no, &row.digest[..]], |row| row.get(0))
-            .optional()?)
+        self.tx
+            .optional(sql::CLASH_OTHER, values![no, &row.digest[..]], |row| {
+                row.get(0)
+            })
     }
 
     fn staged_content(&self, ordinal: i64) -> LedgerResult<(i64, Content)> {
-        let mut statement = self.tx.prepare_cached(sql::STAGED_CONTENT)?;
-        let mut rows = statement.query([ordinal])?;
-        let row = rows.next()?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
-        Ok((row.get(0)?, convert::content(row, 1, ordinal)?))
+        self.tx.one(sql::STAGED_CONTENT, values![ordinal], |row| {
+            Ok((row.get(0)?, convert::content(row, 1, ordinal)?))
+        })
     }
 
     pub(super) fn by_no(&self, no: &str) -> LedgerResult<Option<Known>> {
-        let mut statement = self.tx.prepare_cached(sql::ORDER_BY_NO)?;
-        let mut rows = statement.query([no])?;
-        rows.next()?.map(known).transpose()
+        self.tx.optional(sql::ORDER_BY_NO, values![no], known)
     }
 
     pub(super) fn newest(&self, deduction: DeductionId) -> LedgerResult<Known> {
-        let mut statement = self.tx.prepare_cached(sql::ORDER_NEWEST)?;
-        let mut rows = statement.query([deduction.0])?;
-        known(rows.next()?.ok_or(rusqlite::Error::QueryReturnedNoRows)?)
+        self.tx.one(sql::ORDER_NEWEST, values![deduction.0], known)
     }
 
     fn superseded_by(&self, deduction: DeductionId) -> LedgerResult<Option<DeductionId>> {
-        let mut statement = self.tx.prepare_cached(sql::DEDUCTION_SUPERSEDED_BY)?;
-        let by: Option<i64> = statement.query_row([deduction.0], |row| row.get(0))?;
+        let by: Option<i64> =
+            self.tx
+                .one(sql::DEDUCTION_SUPERSEDED_BY, values![deduction.0], |row| {
+                    row.get(0)
+                })?;
         Ok(by.map(DeductionId))
     }
 
@@ -444,31 +443,31 @@ impl Acceptance<'_> {
 
     /// Another row of this file that came back as the very order `old`; its line.
     fn unchanged_line(&self, row: &Staged<'_>, old: &Known) -> LedgerResult<Option<i64>> {
-        let mut statement = self.tx.prepare_cached(sql::STAGED_UNCHANGED)?;
-        Ok(statement
-            .query_row(params![old.no, &old.digest[..], row.ordinal], |row| {
-                row.get(0)
-            })
-            .optional()?)
+        Ok(self.tx.optional(
+            sql::STAGED_UNCHANGED,
+            values![old.no, &old.digest[..], row.ordinal],
+            |row| row.get(0),
+        )?)
     }
 
     /// `FILE:LINE`, where a deduction came first.
     pub(super) fn place(&self, deduction: DeductionId) -> LedgerResult<String> {
-        let mut statement = self.tx.prepare_cached(sql::PLACE_OF_DEDUCTION)?;
-        Ok(statement.query_row([deduction.0], |row| {
-            let (file, line): (String, i64) = (row.get(1)?, row.get(2)?);
-            Ok(format!("{file}:{line}"))
-        })?)
+        Ok(self
+            .tx
+            .one(sql::PLACE_OF_DEDUCTION, values![deduction.0], |row| {
+                let (file, line): (String, i64) = (row.get(1)?, row.get(2)?);
+                Ok(format!("{file}:{line}"))
+            })?)
     }
 }
 
-fn known(row: &Row<'_>) -> LedgerResult<Known> {
+fn known(row: &dyn Row) -> LedgerResult<Known> {
     let id: i64 = row.get(0)?;
     Ok(Known {
         id,
         no: row.get(1)?,
         deduction: DeductionId(row.get(2)?),
         digest: row.get(3)?,
-        state: convert::state(&row.get::<_, String>(4)?, id)?,
+        state: convert::state(&row.get::<String>(4)?, id)?,
     })
 }

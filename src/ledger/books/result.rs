@@ -3,10 +3,9 @@
 pub(super) mod wish;
 mod words;
 
-use rusqlite::{Connection, Row};
-
 use super::{before, convert, read, sql};
 use crate::clock::WallMs;
+use crate::ledger::database::{Go, Row, Tx, values};
 use crate::ledger::{
     AttemptId, BatchId, Before, LedgerError, LedgerResult, ReplyFacts, ResultRow, RowOrder, Totals,
 };
@@ -14,18 +13,16 @@ use crate::order::{Fate, NextAction, OrderNo, Resolution, State, Status};
 
 /// Streams a batch's rows; reads only, so it holds no lock that a writer waits for.
 pub(super) fn rows(
-    conn: &Connection,
+    tx: &dyn Tx,
     batch: BatchId,
     each: &mut dyn FnMut(ResultRow) -> std::io::Result<()>,
 ) -> LedgerResult<()> {
-    let mut statement = conn.prepare_cached(sql::RESULT_ROWS)?;
-    let mut rows = statement.query([batch.0])?;
-    while let Some(row) = rows.next()? {
-        let shown = result_row(conn, row)?;
+    tx.scan(sql::RESULT_ROWS, values![batch.0], &mut |row| {
+        let shown = result_row(tx, row)?;
         each(shown)
             .map_err(|e| LedgerError::Broken(format!("the rows could not be written out: {e}")))?;
-    }
-    Ok(())
+        Ok(Go::On)
+    })
 }
 
 /// What a row is: none of our orders, or the newest of its deduction.
@@ -49,7 +46,7 @@ impl Shown {
         state: Option<&str>,
         proof_runs: Option<u32>,
         superseded: bool,
-        resolved: Option<String>,
+        resolved: Option<&str>,
     ) -> LedgerResult<Self> {
         match (kind, state, proof_runs) {
             ("INVALID", _, _) => Ok(Self::Invalid),
@@ -68,7 +65,7 @@ impl Shown {
     /// What stands before the order, if it would be submitted next; noted in its next action too.
     fn look_before(
         &mut self,
-        conn: &Connection,
+        tx: &dyn Tx,
         order: Option<i64>,
         has_past: Option<bool>,
     ) -> LedgerResult<Option<Before>> {
@@ -85,7 +82,7 @@ impl Shown {
         else {
             return Ok(None);
         };
-        let found = before::shown(conn, order, *state, *resolved, has_past.unwrap_or(false))?;
+        let found = before::shown(tx, order, *state, *resolved, has_past.unwrap_or(false))?;
         *stopped = found.as_ref().is_some_and(Before::wants_a_person);
         Ok(found)
     }
@@ -119,21 +116,19 @@ impl Shown {
     }
 }
 
-fn result_row(conn: &Connection, row: &Row<'_>) -> LedgerResult<ResultRow> {
+fn result_row(tx: &dyn Tx, row: &dyn Row) -> LedgerResult<ResultRow> {
     let ordinal: i64 = row.get("ordinal")?;
-    let kind: String = row.get("kind")?;
-    let state: Option<String> = row.get("state")?;
     let superseded_by: Option<i64> = row.get("superseded_by")?;
     let mut shown = Shown::read(
-        &kind,
-        state.as_deref(),
+        row.get("kind")?,
+        row.get("state")?,
         row.get("proof_runs")?,
         superseded_by.is_some(),
         row.get("resolved_as")?,
     )?;
-    let before = shown.look_before(conn, row.get("order_id")?, row.get("has_past")?)?;
-    let duplicate_of = match row.get::<_, Option<String>>("first_file")? {
-        Some(file) => Some(format!("{file}:{}", row.get::<_, i64>("repeat_of_line")?)),
+    let before = shown.look_before(tx, row.get("order_id")?, row.get("has_past")?)?;
+    let duplicate_of = match row.get::<Option<String>>("first_file")? {
+        Some(file) => Some(format!("{file}:{}", row.get::<i64>("repeat_of_line")?)),
         None => None,
     };
     let order = match shown {
@@ -144,13 +139,13 @@ fn result_row(conn: &Connection, row: &Row<'_>) -> LedgerResult<ResultRow> {
     let amount: Option<i64> = row.get("amount_fen")?;
     Ok(ResultRow {
         ordinal: ordinal as u64,
-        line: row.get::<_, i64>("line")? as u64,
+        line: row.get::<i64>("line")? as u64,
         cells: read::texts(&cells, &format!("text of row {ordinal}"))?,
         amount: amount.map(|fen| convert::fen(fen, 0)).transpose()?,
         status: shown.status(),
         next_action: shown.next_action(),
         note: words::note(
-            conn,
+            tx,
             row,
             shown,
             duplicate_of.as_deref(),
@@ -164,12 +159,12 @@ fn result_row(conn: &Connection, row: &Row<'_>) -> LedgerResult<ResultRow> {
     })
 }
 
-fn order_no(row: &Row<'_>) -> LedgerResult<OrderNo> {
+fn order_no(row: &dyn Row) -> LedgerResult<OrderNo> {
     let no: String = row.get("out_request_no")?;
     convert::parsed(&no, OrderNo::parse, "number", row.get("order_id")?)
 }
 
-fn row_order(row: &Row<'_>, state: State) -> LedgerResult<RowOrder> {
+fn row_order(row: &dyn Row, state: State) -> LedgerResult<RowOrder> {
     let id: i64 = row.get("order_id")?;
     let settled = state.is_final() || state == State::Cancelled;
     let settled_at: Option<i64> = row.get("settled_at_ms")?;
@@ -177,14 +172,14 @@ fn row_order(row: &Row<'_>, state: State) -> LedgerResult<RowOrder> {
         no: order_no(row)?,
         reply: reply(row, id)?,
         attempts: row.get("attempts")?,
-        first_sent_at: row.get::<_, Option<i64>>("first_sent_at_ms")?.map(WallMs),
+        first_sent_at: row.get::<Option<i64>>("first_sent_at_ms")?.map(WallMs),
         settled_at: settled_at.filter(|_| settled).map(WallMs),
     })
 }
 
 /// A reply's columns, by their names.
-pub(super) fn reply(row: &Row<'_>, order: i64) -> LedgerResult<Option<ReplyFacts>> {
-    let Some(trust) = row.get::<_, Option<String>>("trust")? else {
+pub(super) fn reply(row: &dyn Row, order: i64) -> LedgerResult<Option<ReplyFacts>> {
+    let Some(trust) = row.get::<Option<String>>("trust")? else {
         return Ok(None);
     };
     Ok(Some(ReplyFacts {
@@ -193,7 +188,7 @@ pub(super) fn reply(row: &Row<'_>, order: i64) -> LedgerResult<Option<ReplyFacts
         code: row.get("code")?,
         message: row.get("message")?,
         request_id: row.get("request_id")?,
-        signed_at: row.get::<_, Option<i64>>("signed_at_ms")?.map(WallMs),
+        signed_at: row.get::<Option<i64>>("signed_at_ms")?.map(WallMs),
         state: row.get("reply_state")?,
         fail_reason: row.get("fail_reason")?,
         quota_change_no: row.get("quota_change_no")?,
@@ -204,63 +199,51 @@ pub(super) fn reply(row: &Row<'_>, order: i64) -> LedgerResult<Option<ReplyFacts
 
 /// A batch's sums. They are made here and not in SQL: a million of the largest amounts overflow its
 /// 64 bits, and grouping would sort the whole batch in memory.
-pub(super) fn totals(conn: &Connection, batch: BatchId) -> LedgerResult<Totals> {
-    // Both halves see one moment.
-    let tx = conn.unchecked_transaction()?;
-    totals_within(&tx, batch)
-}
-
-/// The same inside a transaction.
-pub(super) fn totals_within(conn: &Connection, batch: BatchId) -> LedgerResult<Totals> {
+pub(super) fn totals(tx: &dyn Tx, batch: BatchId) -> LedgerResult<Totals> {
     let mut totals = Totals::default();
-    totals_of_rows(conn, batch, &mut totals)?;
-    totals_of_orders(conn, batch, &mut totals)?;
+    totals_of_rows(tx, batch, &mut totals)?;
+    totals_of_orders(tx, batch, &mut totals)?;
     Ok(totals)
 }
 
-fn totals_of_rows(conn: &Connection, batch: BatchId, totals: &mut Totals) -> LedgerResult<()> {
+fn totals_of_rows(tx: &dyn Tx, batch: BatchId, totals: &mut Totals) -> LedgerResult<()> {
     let mut counts = Counts::default();
-    let mut statement = conn.prepare_cached(sql::TOTALS_OF_ROWS)?;
-    let mut rows = statement.query([batch.0])?;
-    while let Some(row) = rows.next()? {
-        let state: Option<String> = row.get(1)?;
-        let kind: String = row.get(0)?;
+    tx.scan(sql::TOTALS_OF_ROWS, values![batch.0], &mut |row| {
         let mut shown = Shown::read(
-            &kind,
-            state.as_deref(),
+            row.get(0)?,
+            row.get(1)?,
             row.get(2)?,
             row.get(3)?,
             row.get(6)?,
         )?;
-        shown.look_before(conn, row.get(7)?, row.get(8)?)?;
+        shown.look_before(tx, row.get(7)?, row.get(8)?)?;
         let amount: Option<i64> = row.get(4)?;
         let fen = amount.map(|fen| convert::fen(fen, 0)).transpose()?;
         totals.unreadable_amounts += u64::from(fen.is_none());
         counts.add(shown, fen.map(|fen| u128::from(fen.get())));
         totals.rows += 1;
-        totals.repeats += u64::from(row.get::<_, bool>(5)?);
-    }
+        totals.repeats += u64::from(row.get::<bool>(5)?);
+        Ok(Go::On)
+    })?;
     counts.into_totals(totals);
     Ok(())
 }
 
-fn totals_of_orders(conn: &Connection, batch: BatchId, totals: &mut Totals) -> LedgerResult<()> {
-    let mut statement = conn.prepare_cached(sql::TOTALS_OF_ORDERS)?;
-    let mut rows = statement.query([batch.0])?;
-    while let Some(row) = rows.next()? {
+fn totals_of_orders(tx: &dyn Tx, batch: BatchId, totals: &mut Totals) -> LedgerResult<()> {
+    tx.each(sql::TOTALS_OF_ORDERS, values![batch.0], &mut |row| {
         total_of_order(row, totals)?;
-    }
-    Ok(())
+        Ok(Go::On)
+    })
 }
 
 /// State, attempts, amount and what people found out in the first four columns.
 fn total_of_order(
-    row: &Row<'_>,
+    row: &dyn Row,
     totals: &mut Totals,
 ) -> LedgerResult<(State, Option<Resolution>, u128)> {
-    let state = convert::state(&row.get::<_, String>(0)?, 0)?;
+    let state = convert::state(&row.get::<String>(0)?, 0)?;
     totals.orders += 1;
-    totals.attempts += u64::from(row.get::<_, u32>(1)?);
+    totals.attempts += u64::from(row.get::<u32>(1)?);
     let fen = u128::from(convert::fen(row.get(2)?, 0)?.get());
     let resolved = convert::resolved(row.get(3)?, 0)?;
     match Fate::of(state, resolved) {
@@ -272,12 +255,10 @@ fn total_of_order(
 }
 
 /// Sums of what was asked for after an attempt, and of what is open: orders, as if each were a row.
-pub(super) fn totals_since(conn: &Connection, after: AttemptId) -> LedgerResult<Totals> {
+pub(super) fn totals_since(tx: &dyn Tx, after: AttemptId) -> LedgerResult<Totals> {
     let mut totals = Totals::default();
     let mut counts = Counts::default();
-    let mut statement = conn.prepare_cached(sql::TOTALS_SINCE)?;
-    let mut rows = statement.query([after.0])?;
-    while let Some(row) = rows.next()? {
+    tx.scan(sql::TOTALS_SINCE, values![after.0], &mut |row| {
         let (state, resolved, fen) = total_of_order(row, &mut totals)?;
         let mut shown = Shown::Order {
             state,
@@ -286,10 +267,11 @@ pub(super) fn totals_since(conn: &Connection, after: AttemptId) -> LedgerResult<
             resolved,
             stopped: false,
         };
-        shown.look_before(conn, row.get(5)?, row.get(6)?)?;
+        shown.look_before(tx, row.get(5)?, row.get(6)?)?;
         counts.add(shown, Some(fen));
         totals.rows += 1;
-    }
+        Ok(Go::On)
+    })?;
     counts.into_totals(&mut totals);
     Ok(totals)
 }

@@ -1,43 +1,40 @@
 //! A run's writes: intents, replies and missed proofs, a group of them in one transaction.
 
-use rusqlite::{Connection, Transaction, TransactionBehavior, params};
-
 use super::accept::one_row;
 use super::journal::Journal;
 use super::{before, convert, past, sql, twin};
 use crate::clock::WallMs;
+use crate::ledger::database::{Go, Row, Tx, values};
 use crate::ledger::{
-    Answer, Ask, BatchId, CancelTarget, Cancelled, Claimed, Job, LedgerError, LedgerResult,
-    OrderId, Standing, Trust, Write, Written,
+    Answer, Ask, CancelTarget, Cancelled, Claimed, Job, LedgerError, LedgerResult, OrderId,
+    Standing, Trust, Write, Written,
 };
 use crate::order::{Asked, Event, OrderNo, Resolution, State};
 
 /// Commits a group. On any error the whole group is rolled back.
-pub(super) fn write(conn: &mut Connection, writes: Vec<Write>) -> LedgerResult<Vec<Written>> {
-    let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let mut journal = Journal::open(&tx)?;
+///
+/// With what it gives permissions to send come into the world: they count when the caller has committed
+/// (law L1).
+pub(super) fn write(tx: &dyn Tx, writes: &[Write]) -> LedgerResult<Vec<Written>> {
+    let mut journal = Journal::open(tx)?;
     let mut written = Vec::with_capacity(writes.len());
     for write in writes {
         written.push(match write {
             Write::Claim(ask) if journal.frozen() => Written::Frozen(ask.job.id),
-            Write::Claim(ask) => claim(&tx, &mut journal, ask)?,
-            Write::Record(answer) => record(&tx, &mut journal, *answer)?,
+            Write::Claim(ask) => claim(tx, &mut journal, ask)?,
+            Write::Record(answer) => record(tx, &mut journal, answer)?,
             Write::ProofMissed(order) => {
-                let changed = tx
-                    .prepare_cached(sql::ORDER_PROOF_MISSED)?
-                    .execute([order.0])?;
+                let changed = tx.execute(sql::ORDER_PROOF_MISSED, values![order.0])?;
                 one_row(changed, &format!("order {order}"))?;
-                Written::Noted(order)
+                Written::Noted(*order)
             }
         });
     }
     journal.close()?;
-    // Only here do the permissions to send come into the world: with the commit (law L1).
-    tx.commit()?;
     Ok(written)
 }
 
-fn claim(tx: &Transaction<'_>, journal: &mut Journal<'_>, ask: Ask) -> LedgerResult<Written> {
+fn claim(tx: &dyn Tx, journal: &mut Journal<'_>, ask: &Ask) -> LedgerResult<Written> {
     let found = job(tx, ask.job.id)?;
     let before = found.standing.state;
     if found.order != ask.job.order || before != ask.job.standing.state {
@@ -61,7 +58,7 @@ fn claim(tx: &Transaction<'_>, journal: &mut Journal<'_>, ask: Ask) -> LedgerRes
     let Some(state) = before.next(Event::Claimed(ask.asked)) else {
         return Ok(Written::Refused(found.id, found.standing));
     };
-    let attempt = journal.intent(&found, &ask, before)?;
+    let attempt = journal.intent(&found, ask, before)?;
     let mut standing = Standing {
         state,
         ..found.standing
@@ -70,17 +67,20 @@ fn claim(tx: &Transaction<'_>, journal: &mut Journal<'_>, ask: Ask) -> LedgerRes
         standing.maybe_accepted += 1;
         standing.first_sent_at = earliest(first_sent_at, ask.at);
     }
-    let changed = tx.prepare_cached(sql::ORDER_CLAIM)?.execute(params![
-        found.id.0,
-        before.as_str(),
-        state.as_str(),
-        standing.maybe_accepted,
-        standing.first_sent_at.map(|at| at.0)
-    ])?;
+    let changed = tx.execute(
+        sql::ORDER_CLAIM,
+        values![
+            found.id.0,
+            before.as_str(),
+            state.as_str(),
+            standing.maybe_accepted,
+            standing.first_sent_at.map(|at| at.0)
+        ],
+    )?;
     one_row(changed, &format!("order {}", found.id))?;
     let job = Job {
         id: found.id,
-        order: ask.job.order,
+        order: found.order,
         standing,
     };
     let claimed = Claimed::new(attempt, job, ask.asked, before, earlier_sends);
@@ -89,7 +89,7 @@ fn claim(tx: &Transaction<'_>, journal: &mut Journal<'_>, ask: Ask) -> LedgerRes
 
 /// Submitting it now could deduct beside what people resolved, what took its place or what its debt was
 /// deducted by.
-fn forbidden(tx: &Transaction<'_>, found: &Job, at: WallMs) -> LedgerResult<bool> {
+fn forbidden(tx: &dyn Tx, found: &Job, at: WallMs) -> LedgerResult<bool> {
     let state = found.standing.state;
     // What people have resolved may be asked about, but never be deducted behind their backs.
     if found.standing.resolved.is_some() {
@@ -107,57 +107,52 @@ fn forbidden(tx: &Transaction<'_>, found: &Job, at: WallMs) -> LedgerResult<bool
     Ok(before::of(tx, found.id.0)?.is_some_and(|before| before.forbids(at)))
 }
 
-fn is_superseded(tx: &Transaction<'_>, order: OrderId) -> LedgerResult<bool> {
-    let mut statement = tx.prepare_cached(sql::ORDER_IS_SUPERSEDED)?;
-    Ok(statement.exists([order.0])?)
+fn is_superseded(tx: &dyn Tx, order: OrderId) -> LedgerResult<bool> {
+    tx.exists(sql::ORDER_IS_SUPERSEDED, values![order.0])
 }
 
-fn record(
-    tx: &Transaction<'_>,
-    journal: &mut Journal<'_>,
-    mut answer: Answer,
-) -> LedgerResult<Written> {
-    check_answer(tx, &answer)?;
+fn record(tx: &dyn Tx, journal: &mut Journal<'_>, answer: &Answer) -> LedgerResult<Written> {
+    check_answer(tx, answer)?;
     let Job {
         order,
         standing: found,
         ..
     } = job(tx, answer.order)?;
-    let standing = after(&found, &answer);
+    let standing = after(&found, answer);
     let contradicted = found
         .resolved
         .is_some_and(|resolved| resolved.contradicts(standing.state) && !found.state.is_final());
-    if contradicted && answer.alert.is_none() {
-        answer.alert = Some(Resolution::CONTRADICTED);
-    }
-    let answer = &answer;
-    journal.reply(&order, answer)?;
+    let alert = answer
+        .alert
+        .or_else(|| contradicted.then_some(Resolution::CONTRADICTED));
+    journal.reply(&order, answer, alert)?;
     let settles = standing.state.is_final() || standing.state == State::Expired;
-    let changed = tx.prepare_cached(sql::ORDER_RECORD)?.execute(params![
-        answer.order.0,
-        found.state.as_str(),
-        standing.state.as_str(),
-        settles.then_some(answer.at.0),
-        answer.attempt.0,
-        standing.weak.as_str(),
-        standing.maybe_accepted,
-        standing.first_sent_at.map(|at| at.0),
-        i64::from(answer.alert.is_some()),
-        i64::from(answer.facts.trust == Trust::NotSent),
-    ])?;
+    let changed = tx.execute(
+        sql::ORDER_RECORD,
+        values![
+            answer.order.0,
+            found.state.as_str(),
+            standing.state.as_str(),
+            settles.then_some(answer.at.0),
+            answer.attempt.0,
+            standing.weak.as_str(),
+            standing.maybe_accepted,
+            standing.first_sent_at.map(|at| at.0),
+            i64::from(alert.is_some()),
+            i64::from(answer.facts.trust == Trust::NotSent),
+        ],
+    )?;
     one_row(changed, &format!("order {}", answer.order))?;
     if let Some(signed_at) = signed_at(answer) {
-        tx.prepare_cached(sql::META_SIGNED_AT)?
-            .execute([signed_at.0])?;
+        tx.execute(sql::META_SIGNED_AT, values![signed_at.0])?;
     }
     Ok(Written::Recorded(answer.order, standing))
 }
 
 /// An answer must be one to its attempt, and only a verified one may settle or accept.
-fn check_answer(tx: &Transaction<'_>, answer: &Answer) -> LedgerResult<()> {
-    let mut statement = tx.prepare_cached(sql::ATTEMPT_BY_ID)?;
-    let (order, asked, before): (i64, String, String) = statement
-        .query_row([answer.attempt.0], |row| {
+fn check_answer(tx: &dyn Tx, answer: &Answer) -> LedgerResult<()> {
+    let (order, asked, before): (i64, String, String) =
+        tx.one(sql::ATTEMPT_BY_ID, values![answer.attempt.0], |row| {
             Ok((row.get(0)?, row.get(1)?, row.get(2)?))
         })?;
     let wrong = |what: &str| {
@@ -240,55 +235,44 @@ fn earliest(known: Option<WallMs>, at: WallMs) -> Option<WallMs> {
     Some(known.map_or(at, |known| known.min(at)))
 }
 
-fn job(tx: &Transaction<'_>, id: OrderId) -> LedgerResult<Job> {
-    let mut statement = tx.prepare_cached(sql::JOB_BY_ID)?;
-    let mut rows = statement.query([id.0])?;
-    match rows.next()? {
-        Some(row) => convert::job(row),
-        None => Err(LedgerError::Broken(format!("there is no order {id}"))),
-    }
+fn job(tx: &dyn Tx, id: OrderId) -> LedgerResult<Job> {
+    let found = tx.optional(sql::JOB_BY_ID, values![id.0], convert::job)?;
+    found.ok_or_else(|| LedgerError::Broken(format!("there is no order {id}")))
 }
 
-/// Withdraws what was never sent, in one transaction.
-pub(super) fn cancel(
-    conn: &mut Connection,
-    target: &CancelTarget,
-    at: WallMs,
-) -> LedgerResult<Cancelled> {
-    let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+/// Withdraws what was never sent.
+pub(super) fn cancel(tx: &dyn Tx, target: &CancelTarget, at: WallMs) -> LedgerResult<Cancelled> {
     let mut cancelled = Cancelled::default();
-    {
-        let mut statement = match target {
-            CancelTarget::Batch(_) => tx.prepare_cached(sql::ORDERS_OF_BATCH)?,
-            CancelTarget::Number(_) => tx.prepare_cached(sql::ORDERS_OF_NUMBER)?,
+    let mut withdraw = |row: &dyn Row| {
+        let id: i64 = row.get(0)?;
+        let no = convert::parsed(row.get(1)?, OrderNo::parse, "number", id)?;
+        let state = convert::state(row.get(3)?, id)?;
+        let Some(next) = state.next(Event::Withdrawn) else {
+            cancelled.left.push((no, state));
+            return Ok(Go::On);
         };
-        let mut rows = match target {
-            CancelTarget::Batch(BatchId(id)) => {
-                if super::read::batch_by_id(&tx, BatchId(*id))?.is_none() {
-                    return Err(unknown(&format!("batch {id}")));
-                }
-                statement.query([id])?
+        if past::may_have_been_sent(tx, OrderId(id), state, at)? {
+            cancelled.maybe_sent.push((no, state));
+            return Ok(Go::On);
+        }
+        let changed = tx.execute(
+            sql::ORDER_WITHDRAW,
+            values![id, state.as_str(), next.as_str(), at.0],
+        )?;
+        one_row(changed, no.as_str())?;
+        let amount = convert::fen(row.get(2)?, id)?;
+        cancelled.withdrawn.push((no, amount));
+        Ok(Go::On)
+    };
+    match target {
+        CancelTarget::Batch(batch) => {
+            if super::read::batch_by_id(tx, *batch)?.is_none() {
+                return Err(unknown(&format!("batch {batch}")));
             }
-            CancelTarget::Number(no) => statement.query([no.as_str()])?,
-        };
-        let mut withdraw = tx.prepare_cached(sql::ORDER_WITHDRAW)?;
-        while let Some(row) = rows.next()? {
-            let id: i64 = row.get(0)?;
-            let no = convert::parsed(&row.get::<_, String>(1)?, OrderNo::parse, "number", id)?;
-            let state = convert::state(&row.get::<_, String>(3)?, id)?;
-            let Some(next) = state.next(Event::Withdrawn) else {
-                cancelled.left.push((no, state));
-                continue;
-            };
-            if past::may_have_been_sent(&tx, OrderId(id), state, at)? {
-                cancelled.maybe_sent.push((no, state));
-                continue;
-            }
-            let changed = withdraw.execute(params![id, state.as_str(), next.as_str(), at.0])?;
-            one_row(changed, no.as_str())?;
-            cancelled
-                .withdrawn
-                .push((no, convert::fen(row.get(2)?, id)?));
+            tx.scan(sql::ORDERS_OF_BATCH, values![batch.0], &mut withdraw)?;
+        }
+        CancelTarget::Number(no) => {
+            tx.scan(sql::ORDERS_OF_NUMBER, values![no.as_str()], &mut withdraw)?;
         }
     }
     if let CancelTarget::Number(no) = target
@@ -298,7 +282,6 @@ pub(super) fn cancel(
     {
         return Err(unknown(&format!("the number {no}")));
     }
-    tx.commit()?;
     Ok(cancelled)
 }
 
@@ -307,11 +290,7 @@ fn unknown(what: &str) -> LedgerError {
 }
 
 /// A failed file that levy is about to write.
-pub(super) fn note_failed_file(conn: &Connection, digest: &[u8; 32]) -> LedgerResult<()> {
-    if conn.is_readonly("main")? {
-        return Ok(());
-    }
-    let mut statement = conn.prepare_cached(sql::FAILED_FILE_INSERT)?;
-    statement.execute([&digest[..]])?;
+pub(super) fn note_failed_file(tx: &dyn Tx, digest: &[u8; 32]) -> LedgerResult<()> {
+    tx.execute(sql::FAILED_FILE_INSERT, values![&digest[..]])?;
     Ok(())
 }

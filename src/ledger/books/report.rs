@@ -1,9 +1,8 @@
 //! A batch as a report tells it, of one moment.
 
-use rusqlite::Connection;
-
 use super::{convert, journal, result, sql};
 use crate::clock::WallMs;
+use crate::ledger::database::{Go, Tx, values};
 use crate::ledger::{
     BatchId, LedgerError, LedgerResult, ReportHead, Reported, ReportedOrder, RunId, SentRequest,
     Trust,
@@ -12,45 +11,40 @@ use crate::order::{Asked, Fate, Merchant, ReductionType};
 
 /// Reads only, piece by piece: memory does not grow with the batch.
 pub(super) fn report(
-    conn: &Connection,
+    tx: &dyn Tx,
     batch: BatchId,
     each: &mut dyn FnMut(Reported),
 ) -> LedgerResult<ReportHead> {
-    let tx = conn.unchecked_transaction()?;
     let head = ReportHead {
-        totals: result::totals_within(&tx, batch)?,
-        journal: journal::head(&tx)?,
+        totals: result::totals(tx, batch)?,
+        journal: journal::head(tx)?,
     };
-    orders(&tx, batch, each)?;
-    result::rows(&tx, batch, &mut |row| {
+    orders(tx, batch, each)?;
+    result::rows(tx, batch, &mut |row| {
         each(Reported::Row(Box::new(row)));
         Ok(())
     })?;
-    requests(&tx, batch, each)?;
+    requests(tx, batch, each)?;
     Ok(head)
 }
 
-fn orders(conn: &Connection, batch: BatchId, each: &mut dyn FnMut(Reported)) -> LedgerResult<()> {
-    let mut statement = conn.prepare_cached(sql::REPORT_ORDERS)?;
-    let mut rows = statement.query([batch.0])?;
-    while let Some(row) = rows.next()? {
+fn orders(tx: &dyn Tx, batch: BatchId, each: &mut dyn FnMut(Reported)) -> LedgerResult<()> {
+    tx.each(sql::REPORT_ORDERS, values![batch.0], &mut |row| {
         let word: String = row.get(1)?;
-        let state = convert::state(&row.get::<_, String>(3)?, 0)?;
+        let state = convert::state(&row.get::<String>(3)?, 0)?;
         let resolved = convert::resolved(row.get(4)?, 0)?;
         each(Reported::Order(ReportedOrder {
-            merchant: merchant(&row.get::<_, String>(0)?)?,
+            merchant: merchant(&row.get::<String>(0)?)?,
             reduction_type: ReductionType::from_word(&word).ok_or_else(|| foreign("type"))?,
             amount: convert::fen(row.get(2)?, 0)?,
             fate: Fate::of(state, resolved),
         }));
-    }
-    Ok(())
+        Ok(Go::On)
+    })
 }
 
-fn requests(conn: &Connection, batch: BatchId, each: &mut dyn FnMut(Reported)) -> LedgerResult<()> {
-    let mut statement = conn.prepare_cached(sql::REPORT_REQUESTS)?;
-    let mut rows = statement.query([batch.0])?;
-    while let Some(row) = rows.next()? {
+fn requests(tx: &dyn Tx, batch: BatchId, each: &mut dyn FnMut(Reported)) -> LedgerResult<()> {
+    tx.each(sql::REPORT_REQUESTS, values![batch.0], &mut |row| {
         let asked: String = row.get(2)?;
         let asked = match asked.as_str() {
             "SUBMISSION" => Asked::Submission,
@@ -62,13 +56,13 @@ fn requests(conn: &Connection, batch: BatchId, each: &mut dyn FnMut(Reported)) -
         let whole = trust.is_some_and(|trust| trust != Trust::Lost.as_str());
         each(Reported::Request(SentRequest {
             run: RunId(row.get(0)?),
-            merchant: merchant(&row.get::<_, String>(1)?)?,
+            merchant: merchant(&row.get::<String>(1)?)?,
             asked,
             sent_at: WallMs(row.get(3)?),
             latency_ms: latency.filter(|_| whole).map(|ms| ms.max(0) as u64),
         }));
-    }
-    Ok(())
+        Ok(Go::On)
+    })
 }
 
 fn merchant(text: &str) -> LedgerResult<Merchant> {

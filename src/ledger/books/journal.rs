@@ -5,10 +5,9 @@
 
 use std::collections::HashMap;
 
-use rusqlite::{Connection, OptionalExtension, Transaction, params};
-
 use super::sql;
 use crate::clock::WallMs;
+use crate::ledger::database::{Row, Tx, values};
 use crate::ledger::journal::{Body, JournalHead, Kind, LaneHead, Link, NO_LANE, first_link};
 use crate::ledger::{
     Answer, Ask, AttemptId, Decided, DecisionKind, Frozen, Job, LedgerError, LedgerResult, OrderId,
@@ -18,7 +17,7 @@ use crate::order::{Order, State};
 
 /// The journal, open for one transaction. What was appended counts only after [`Journal::close`].
 pub(super) struct Journal<'t> {
-    tx: &'t Transaction<'t>,
+    tx: &'t dyn Tx,
     meta: Meta,
     entries: i64,
     /// Lanes that were touched.
@@ -39,9 +38,8 @@ struct Head {
     link: Link,
 }
 
-fn meta(conn: &Connection) -> LedgerResult<Meta> {
-    let mut statement = conn.prepare_cached(sql::META_JOURNAL)?;
-    Ok(statement.query_row([], |row| {
+fn meta(tx: &dyn Tx) -> LedgerResult<Meta> {
+    Ok(tx.one(sql::META_JOURNAL, &[], |row| {
         Ok(Meta {
             caller: row.get(0)?,
             environment: row.get(1)?,
@@ -54,7 +52,7 @@ fn meta(conn: &Connection) -> LedgerResult<Meta> {
 
 impl<'t> Journal<'t> {
     /// Opens the journal in a transaction that will write.
-    pub(super) fn open(tx: &'t Transaction<'t>) -> LedgerResult<Self> {
+    pub(super) fn open(tx: &'t dyn Tx) -> LedgerResult<Self> {
         let meta = meta(tx)?;
         Ok(Self {
             tx,
@@ -86,9 +84,9 @@ impl<'t> Journal<'t> {
             .integer(ask.at.0)
             .text(before.as_str());
         let link = self.chain(lane, &body)?;
-        self.tx
-            .prepare_cached(sql::ATTEMPT_INSERT)?
-            .execute(params![
+        self.tx.execute(
+            sql::ATTEMPT_INSERT,
+            values![
                 entry,
                 job.id.0,
                 ask.run.0,
@@ -96,12 +94,18 @@ impl<'t> Journal<'t> {
                 ask.at.0,
                 before.as_str(),
                 &link[..],
-            ])?;
+            ],
+        )?;
         Ok(AttemptId(entry))
     }
 
     /// What came back to an intent.
-    pub(super) fn reply(&mut self, order: &Order, answer: &Answer) -> LedgerResult<()> {
+    pub(super) fn reply(
+        &mut self,
+        order: &Order,
+        answer: &Answer,
+        alert: Option<&str>,
+    ) -> LedgerResult<()> {
         let lane = order.content.merchant.as_str();
         let entry = self.entries + 1;
         let digest = order.content.digest().0;
@@ -130,29 +134,32 @@ impl<'t> Journal<'t> {
             .words(facts.quota_change_no.as_deref())
             .words(facts.success_time.as_deref())
             .words(facts.fail_time.as_deref())
-            .words(answer.alert);
+            .words(alert);
         let link = self.chain(lane, &body)?;
-        self.tx.prepare_cached(sql::REPLY_INSERT)?.execute(params![
-            answer.attempt.0,
-            answer.at.0,
-            latency_ms,
-            facts.trust.as_str(),
-            answer.may_have_been_accepted,
-            answer.meaning,
-            facts.http_status,
-            facts.code,
-            facts.message,
-            facts.request_id,
-            signed_at_ms,
-            facts.state,
-            facts.fail_reason,
-            facts.quota_change_no,
-            facts.success_time,
-            facts.fail_time,
-            answer.alert,
-            entry,
-            &link[..],
-        ])?;
+        self.tx.execute(
+            sql::REPLY_INSERT,
+            values![
+                answer.attempt.0,
+                answer.at.0,
+                latency_ms,
+                facts.trust.as_str(),
+                answer.may_have_been_accepted,
+                answer.meaning,
+                facts.http_status,
+                facts.code,
+                facts.message,
+                facts.request_id,
+                signed_at_ms,
+                facts.state,
+                facts.fail_reason,
+                facts.quota_change_no,
+                facts.success_time,
+                facts.fail_time,
+                alert,
+                entry,
+                &link[..],
+            ],
+        )?;
         Ok(())
     }
 
@@ -162,10 +169,9 @@ impl<'t> Journal<'t> {
         order: Option<(OrderId, &Order)>,
         decided: &Decided,
     ) -> LedgerResult<i64> {
-        let id = self
-            .tx
-            .prepare_cached(sql::DECISION_INSERT)?
-            .insert(params![
+        let id = self.tx.insert(
+            sql::DECISION_INSERT,
+            values![
                 decided.kind.as_str(),
                 order.map(|(id, _)| id.0),
                 decided.by_first,
@@ -173,7 +179,8 @@ impl<'t> Journal<'t> {
                 decided.at.0,
                 decided.words,
                 decided.since.map(|since| since.0),
-            ])?;
+            ],
+        )?;
         let entry = self.entries + 1;
         let lane = order.map_or(NO_LANE, |(_, order)| order.content.merchant.as_str());
         let digest = order.map(|(_, order)| order.content.digest().0);
@@ -189,8 +196,7 @@ impl<'t> Journal<'t> {
             .number(decided.since.map(|since| since.0));
         let link = self.chain(lane, &body)?;
         self.tx
-            .prepare_cached(sql::DECISION_LINK_INSERT)?
-            .execute(params![id, entry, &link[..]])?;
+            .execute(sql::DECISION_LINK_INSERT, values![id, entry, &link[..]])?;
         Ok(id)
     }
 
@@ -206,9 +212,9 @@ impl<'t> Journal<'t> {
             .text(&decided.words)
             .number(decided.since.map(|since| since.0));
         let link = self.chain(NO_LANE, &body)?;
-        self.tx
-            .prepare_cached(sql::APPROVAL_INSERT)?
-            .execute(params![
+        self.tx.execute(
+            sql::APPROVAL_INSERT,
+            values![
                 plan.0,
                 decided.by_first,
                 decided.by_second,
@@ -216,7 +222,8 @@ impl<'t> Journal<'t> {
                 decided.words,
                 entry,
                 &link[..],
-            ])?;
+            ],
+        )?;
         Ok(())
     }
 
@@ -225,13 +232,14 @@ impl<'t> Journal<'t> {
         if self.entries == self.meta.entries {
             return Ok(());
         }
-        let mut save = self.tx.prepare_cached(sql::LANE_HEAD_SAVE)?;
         for (lane, head) in &self.heads {
-            save.execute(params![lane, head.entries, &head.link[..]])?;
+            self.tx.execute(
+                sql::LANE_HEAD_SAVE,
+                values![lane, head.entries, &head.link[..]],
+            )?;
         }
         self.tx
-            .prepare_cached(sql::META_JOURNAL_ENTRIES)?
-            .execute([self.entries])?;
+            .execute(sql::META_JOURNAL_ENTRIES, values![self.entries])?;
         Ok(())
     }
 
@@ -249,15 +257,12 @@ impl<'t> Journal<'t> {
     }
 
     fn head_of(&self, lane: &str) -> LedgerResult<Head> {
-        let mut statement = self.tx.prepare_cached(sql::LANE_HEAD)?;
-        let found = statement
-            .query_row([lane], |row| {
-                Ok(Head {
-                    entries: row.get(0)?,
-                    link: row.get(1)?,
-                })
+        let found = self.tx.optional(sql::LANE_HEAD, values![lane], |row| {
+            Ok(Head {
+                entries: row.get(0)?,
+                link: row.get(1)?,
             })
-            .optional()?;
+        })?;
         let Meta {
             caller,
             environment,
@@ -272,43 +277,38 @@ impl<'t> Journal<'t> {
 }
 
 /// Every lane's head, by rising name.
-pub(super) fn heads(conn: &Connection) -> LedgerResult<Vec<LaneHead>> {
-    let mut statement = conn.prepare_cached(sql::LANE_HEADS)?;
-    let heads = statement.query_map([], |row| {
+pub(super) fn heads(tx: &dyn Tx) -> LedgerResult<Vec<LaneHead>> {
+    tx.all(sql::LANE_HEADS, &[], |row| {
         Ok(LaneHead {
             lane: row.get(0)?,
-            entries: row.get::<_, i64>(1)? as u64,
+            entries: row.get::<i64>(1)? as u64,
             link: row.get(2)?,
         })
-    })?;
-    Ok(heads.collect::<rusqlite::Result<_>>()?)
+    })
 }
 
 /// Where the journal stands.
-pub(super) fn head(conn: &Connection) -> LedgerResult<JournalHead> {
-    Ok(JournalHead::of(&heads(conn)?))
+pub(super) fn head(tx: &dyn Tx) -> LedgerResult<JournalHead> {
+    Ok(JournalHead::of(&heads(tx)?))
 }
 
 /// The link before a lane's first entry.
-pub(super) fn first_link_of(conn: &Connection) -> LedgerResult<impl Fn(&str) -> Link + use<>> {
-    let meta = meta(conn)?;
+pub(super) fn first_link_of(tx: &dyn Tx) -> LedgerResult<impl Fn(&str) -> Link + use<>> {
+    let meta = meta(tx)?;
     Ok(move |lane: &str| first_link(&meta.caller, &meta.environment, meta.created_at_ms, lane))
 }
 
 /// How many entries the ledger says that its journal has.
-pub(super) fn entries(conn: &Connection) -> LedgerResult<i64> {
-    Ok(meta(conn)?.entries)
+pub(super) fn entries(tx: &dyn Tx) -> LedgerResult<i64> {
+    Ok(meta(tx)?.entries)
 }
 
 /// Who stopped all sending, if somebody did.
-pub(super) fn frozen(conn: &Connection) -> LedgerResult<Option<Frozen>> {
-    let Some(id) = meta(conn)?.frozen_by else {
+pub(super) fn frozen(tx: &dyn Tx) -> LedgerResult<Option<Frozen>> {
+    let Some(id) = meta(tx)?.frozen_by else {
         return Ok(None);
     };
-    let mut statement = conn.prepare_cached(sql::DECISION_BY_ID)?;
-    let mut rows = statement.query([id])?;
-    let row = rows.next()?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
-    let decided = decided(row)?;
+    let decided = tx.one(sql::DECISION_BY_ID, values![id], decided)?;
     Ok(Some(Frozen {
         by: decided.by_first,
         at: decided.at,
@@ -317,7 +317,7 @@ pub(super) fn frozen(conn: &Connection) -> LedgerResult<Option<Frozen>> {
 }
 
 /// A row of `decision_by_id.sql`.
-pub(super) fn decided(row: &rusqlite::Row<'_>) -> LedgerResult<Decided> {
+pub(super) fn decided(row: &dyn Row) -> LedgerResult<Decided> {
     let kind: String = row.get(0)?;
     Ok(Decided {
         kind: DecisionKind::from_word(&kind)
@@ -326,6 +326,6 @@ pub(super) fn decided(row: &rusqlite::Row<'_>) -> LedgerResult<Decided> {
         by_second: row.get(2)?,
         at: WallMs(row.get(3)?),
         words: row.get(4)?,
-        since: row.get::<_, Option<i64>>(5)?.map(WallMs),
+        since: row.get::<Option<i64>>(5)?.map(WallMs),
     })
 }

@@ -2,9 +2,8 @@
 //! that each of them means, so that it is known which are meant at all, and once to tell them. Then
 //! the orders of the scope are scanned. What grows with the list is in temporary tables.
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
-
 use super::{convert, read, sql};
+use crate::ledger::database::{Go, Row, Tx, values};
 use crate::ledger::{
     Beside, Booked, Found, LedgerError, LedgerResult, ListScope, ListedRow, Sum, TWINS_TOLD_MAX,
 };
@@ -14,15 +13,14 @@ const MS_PER_DAY: i64 = 86_400_000;
 
 /// See [`crate::ledger::Ledger::beside`]. Takes no lock that a writer waits for.
 pub(super) fn beside(
-    conn: &Connection,
+    tx: &dyn Tx,
     scope: &ListScope,
     each: &mut dyn FnMut(Beside) -> std::io::Result<()>,
 ) -> LedgerResult<Sum> {
-    conn.execute_batch(sql::STAGING)?;
-    conn.execute_batch(sql::LISTED_CLEAR)?;
-    let tx = conn.unchecked_transaction()?;
+    tx.script(sql::script::STAGING)?;
+    tx.script(sql::script::LISTED_CLEAR)?;
     let mut comparison = Comparison {
-        conn: &tx,
+        tx,
         twin_ms: i64::from(scope.twin_days).saturating_mul(MS_PER_DAY),
         each,
     };
@@ -32,7 +30,7 @@ pub(super) fn beside(
 }
 
 struct Comparison<'c> {
-    conn: &'c Connection,
+    tx: &'c dyn Tx,
     /// Between two orders for one debt, at most, for them to be twins.
     twin_ms: i64,
     each: &'c mut dyn FnMut(Beside) -> std::io::Result<()>,
@@ -53,6 +51,33 @@ struct Read {
     created_at_ms: i64,
 }
 
+impl Read {
+    /// A row of `listed_order.sql`.
+    fn of(row: &dyn Row, id: i64) -> LedgerResult<Self> {
+        let content = convert::content(row, 0, id)?;
+        let digest: [u8; 32] = row.get(8)?;
+        if content.digest().0 != digest {
+            return Err(convert::strange("content's digest", id));
+        }
+        Ok(Self {
+            booked: Booked {
+                order: Order {
+                    no: convert::parsed(row.get(9)?, OrderNo::parse, "number", id)?,
+                    content,
+                },
+                state: convert::state(row.get(10)?, id)?,
+                resolved: convert::resolved(row.get(11)?, id)?,
+                quota_change_no: row.get(12)?,
+                success_time: row.get(13)?,
+                place: None,
+            },
+            deduction: row.get(14)?,
+            generation: row.get(15)?,
+            created_at_ms: row.get(16)?,
+        })
+    }
+}
+
 /// Which orders for a debt are looked for.
 struct Debt<'k> {
     hold_key: &'k [u8],
@@ -66,37 +91,33 @@ struct Debt<'k> {
 impl Comparison<'_> {
     /// Finds the order that each row means.
     fn match_rows(&self) -> LedgerResult<()> {
-        let mut statement = self.conn.prepare(sql::LISTED_NUMBERS)?;
-        let mut rows = statement.query([])?;
-        let mut name = self.conn.prepare(sql::NAMED_INSERT)?;
-        let mut list = self.conn.prepare(sql::LISTED_INSERT)?;
-        while let Some(row) = rows.next()? {
+        let tx = self.tx;
+        tx.scan(sql::LISTED_NUMBERS, &[], &mut |row| {
             let ordinal: i64 = row.get(0)?;
-            let no: String = row.get(1)?;
-            let Some(meant) = self.meant(&no, row.get(2)?)? else {
-                continue;
+            let Some(meant) = self.meant(row.get(1)?, row.get(2)?)? else {
+                return Ok(Go::On);
             };
-            let (order, first): (i64, i64) = name
-                .query_row([meant.deduction, meant.id, ordinal], |row| {
-                    Ok((row.get(0)?, row.get(1)?))
-                })?;
-            list.execute([ordinal, order, first])?;
-        }
-        Ok(())
+            let values = values![meant.deduction, meant.id, ordinal];
+            let (order, first): (i64, i64) = tx.one(sql::NAMED_INSERT, values, |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })?;
+            tx.execute(sql::LISTED_INSERT, values![ordinal, order, first])?;
+            Ok(Go::On)
+        })
     }
 
     /// What stands for a number: its chain's newest order, or that of a deduction which took its
     /// place with the content that the row has.
     fn meant(&self, no: &str, digest: [u8; 32]) -> LedgerResult<Option<Standing>> {
-        let mut by_no = self.conn.prepare_cached(sql::ORDER_BY_NO)?;
-        let Some(known) = by_no.query_row([no], standing).optional()? else {
+        let Some(known) = self.tx.optional(sql::ORDER_BY_NO, values![no], standing)? else {
             return Ok(None);
         };
         let mut at = known.deduction;
         let mut found = self.newest(at)?;
         while found.digest != digest {
-            let mut next = self.conn.prepare_cached(sql::DEDUCTION_SUPERSEDED_BY)?;
-            let by: Option<i64> = next.query_row([at], |row| row.get(0))?;
+            let by: Option<i64> =
+                self.tx
+                    .one(sql::DEDUCTION_SUPERSEDED_BY, values![at], |row| row.get(0))?;
             // Every step goes to a younger deduction, so that this ends.
             let Some(by) = by.filter(|by| *by > at) else {
                 return self.newest(known.deduction).map(Some);
@@ -108,27 +129,24 @@ impl Comparison<'_> {
     }
 
     fn newest(&self, deduction: i64) -> LedgerResult<Standing> {
-        let mut statement = self.conn.prepare_cached(sql::ORDER_NEWEST)?;
-        Ok(statement.query_row([deduction], standing)?)
+        self.tx.one(sql::ORDER_NEWEST, values![deduction], standing)
     }
 
     fn tell_rows(&mut self) -> LedgerResult<()> {
-        let conn = self.conn;
-        let mut statement = conn.prepare(sql::LISTED_ROWS)?;
-        let mut rows = statement.query([])?;
-        while let Some(row) = rows.next()? {
+        let tx = self.tx;
+        tx.scan(sql::LISTED_ROWS, &[], &mut |row| {
             let cells: String = row.get(2)?;
             let listed = ListedRow {
-                line: row.get::<_, i64>(1)? as u64,
+                line: row.get::<i64>(1)? as u64,
                 cells: read::texts(&cells, "text of a list's row")?,
                 found: self.found(row)?,
             };
             self.tell(Beside::Row(Box::new(listed)))?;
-        }
-        Ok(())
+            Ok(Go::On)
+        })
     }
 
-    fn found(&self, row: &Row<'_>) -> LedgerResult<Found> {
+    fn found(&self, row: &dyn Row) -> LedgerResult<Found> {
         if let Some(fault) = row.get(3)? {
             return Ok(Found::Faulty(fault));
         }
@@ -138,7 +156,7 @@ impl Comparison<'_> {
             content: convert::content(row, 8, 0)?,
         });
         let hold_key: Vec<u8> = row.get(5)?;
-        let Some(order) = row.get::<_, Option<i64>>(6)? else {
+        let Some(order) = row.get::<Option<i64>>(6)? else {
             let debt = Debt {
                 hold_key: &hold_key,
                 deduction: 0,
@@ -171,10 +189,8 @@ impl Comparison<'_> {
     fn other_deductions(&self, read: &Read) -> LedgerResult<Vec<Booked>> {
         let mut others = Vec::new();
         if read.generation > 1 {
-            let mut statement = self.conn.prepare_cached(sql::LISTED_CHAIN)?;
-            let earlier =
-                statement.query_map([read.deduction, read.generation.into()], |row| row.get(0))?;
-            let earlier: Vec<i64> = earlier.collect::<rusqlite::Result<_>>()?;
+            let values = values![read.deduction, read.generation];
+            let earlier = self.tx.all(sql::LISTED_CHAIN, values, |row| row.get(0))?;
             self.told_beside(&earlier, &mut others)?;
         }
         if read.booked.fate() != Fate::Dead {
@@ -191,19 +207,11 @@ impl Comparison<'_> {
     }
 
     fn twins(&self, debt: &Debt<'_>) -> LedgerResult<Vec<Booked>> {
-        let mut statement = self.conn.prepare_cached(sql::LISTED_TWINS)?;
-        let ids = statement.query_map(
-            params![
-                debt.hold_key,
-                debt.deduction,
-                debt.near.0.saturating_sub(debt.near.1),
-                debt.near.0.saturating_add(debt.near.1),
-                debt.released_too,
-                debt.limit as i64
-            ],
-            |row| row.get(0),
-        )?;
-        let ids: Vec<i64> = ids.collect::<rusqlite::Result<_>>()?;
+        let (moment, ms) = debt.near;
+        let (from, to) = (moment.saturating_sub(ms), moment.saturating_add(ms));
+        let (released, limit) = (debt.released_too, debt.limit as i64);
+        let values = values![debt.hold_key, debt.deduction, from, to, released, limit];
+        let ids = self.tx.all(sql::LISTED_TWINS, values, |row| row.get(0))?;
         let mut twins = Vec::new();
         self.told_beside(&ids, &mut twins)?;
         Ok(twins)
@@ -211,9 +219,8 @@ impl Comparison<'_> {
 
     /// Reads orders that are told beside a row, and no second time.
     fn told_beside(&self, ids: &[i64], into: &mut Vec<Booked>) -> LedgerResult<()> {
-        let mut tell = self.conn.prepare_cached(sql::TOLD_INSERT)?;
         for id in ids {
-            tell.execute([id])?;
+            self.tx.execute(sql::TOLD_INSERT, values![id])?;
             into.push(self.placed(*id)?);
         }
         Ok(())
@@ -221,69 +228,44 @@ impl Comparison<'_> {
 
     /// Goes through the orders of the scope once.
     fn tell_orders(&mut self, scope: &ListScope) -> LedgerResult<Sum> {
-        let conn = self.conn;
+        let tx = self.tx;
         let mut not_deducted = Sum::default();
-        let mut statement = conn.prepare(match scope.batch {
-            None => sql::LISTED_ORDERS,
-            Some(_) => sql::LISTED_ORDERS_OF_BATCH,
-        })?;
-        let (since, before) = (scope.since.map(|at| at.0), scope.before.map(|at| at.0));
-        let mut rows = match scope.batch {
-            None => statement.query(params![since, before])?,
-            Some(batch) => statement.query(params![since, before, batch.0])?,
-        };
-        while let Some(row) = rows.next()? {
+        let mut order = |row: &dyn Row| {
             if row.get(4)? {
-                continue;
+                return Ok(Go::On);
             }
             let id: i64 = row.get(0)?;
-            let state = convert::state(&row.get::<_, String>(1)?, id)?;
+            let state = convert::state(row.get(1)?, id)?;
             let resolved = convert::resolved(row.get(2)?, id)?;
             if state.is_unsent() || Fate::of(state, resolved) == Fate::Dead {
                 not_deducted.add(convert::fen(row.get(3)?, id)?);
-                continue;
+                return Ok(Go::On);
             }
             let extra = self.placed(id)?;
             self.tell(Beside::Extra(Box::new(extra)))?;
+            Ok(Go::On)
+        };
+        let (since, before) = (scope.since.map(|at| at.0), scope.before.map(|at| at.0));
+        match scope.batch {
+            None => tx.scan(sql::LISTED_ORDERS, values![since, before], &mut order)?,
+            Some(batch) => {
+                let values = values![since, before, batch.0];
+                tx.scan(sql::LISTED_ORDERS_OF_BATCH, values, &mut order)?;
+            }
         }
         Ok(not_deducted)
     }
 
     fn order(&self, id: i64) -> LedgerResult<Read> {
-        let mut statement = self.conn.prepare_cached(sql::LISTED_ORDER)?;
-        let mut rows = statement.query([id])?;
-        let row = rows
-            .next()?
-            .ok_or_else(|| LedgerError::Broken(format!("order {id} is gone")))?;
-        let content = convert::content(row, 0, id)?;
-        let digest: [u8; 32] = row.get(8)?;
-        if content.digest().0 != digest {
-            return Err(convert::strange("content's digest", id));
-        }
-        let no: String = row.get(9)?;
-        Ok(Read {
-            booked: Booked {
-                order: Order {
-                    no: convert::parsed(&no, OrderNo::parse, "number", id)?,
-                    content,
-                },
-                state: convert::state(&row.get::<_, String>(10)?, id)?,
-                resolved: convert::resolved(row.get(11)?, id)?,
-                quota_change_no: row.get(12)?,
-                success_time: row.get(13)?,
-                place: None,
-            },
-            deduction: row.get(14)?,
-            generation: row.get(15)?,
-            created_at_ms: row.get(16)?,
-        })
+        let read = |row: &dyn Row| Read::of(row, id);
+        let found = self.tx.optional(sql::LISTED_ORDER, values![id], read)?;
+        found.ok_or_else(|| LedgerError::Broken(format!("order {id} is gone")))
     }
 
     /// The same with where it came first.
     fn placed(&self, id: i64) -> LedgerResult<Booked> {
         let mut booked = self.order(id)?.booked;
-        let mut statement = self.conn.prepare_cached(sql::PLACE_OF_ORDER)?;
-        booked.place = Some(statement.query_row([id], |row| {
+        booked.place = Some(self.tx.one(sql::PLACE_OF_ORDER, values![id], |row| {
             let (file, line): (String, i64) = (row.get(1)?, row.get(2)?);
             Ok(format!("{file}:{line}"))
         })?);
@@ -297,7 +279,7 @@ impl Comparison<'_> {
     }
 }
 
-fn standing(row: &Row<'_>) -> rusqlite::Result<Standing> {
+fn standing(row: &dyn Row) -> LedgerResult<Standing> {
     Ok(Standing {
         id: row.get(0)?,
         deduction: row.get(2)?,

@@ -3,9 +3,8 @@
 
 use std::sync::Arc;
 
-use rusqlite::Row;
-
 use crate::clock::WallMs;
+use crate::ledger::database::Row;
 use crate::ledger::{Job, LedgerError, LedgerResult, OrderId, Standing, Trust};
 use crate::order::{
     Account, CardNo, Content, Fen, Merchant, Order, OrderNo, Reason, ReductionType, ReqScene,
@@ -36,31 +35,26 @@ pub(super) fn word<T>(found: Option<T>, what: &str, order: i64) -> LedgerResult<
 }
 
 /// Eight columns from `first` on, in the order of the content's digest.
-pub(super) fn content(row: &Row<'_>, first: usize, order: i64) -> LedgerResult<Content> {
-    let text = |i: usize| -> rusqlite::Result<Option<&str>> {
-        row.get_ref(first + i)?
-            .as_str_or_null()
-            .map_err(rusqlite::Error::from)
-    };
+pub(super) fn content(row: &dyn Row, first: usize, order: i64) -> LedgerResult<Content> {
+    let text = |i: usize| -> LedgerResult<Option<&str>> { row.get(first + i) };
     let needed = |i: usize, what: &str| -> LedgerResult<&str> {
         text(i)?.ok_or_else(|| strange(what, order))
     };
-    let optional = |i: usize| text(i).map_err(LedgerError::from);
     Ok(Content {
         merchant: parsed(needed(0, "merchant")?, Merchant::parse, "merchant", order)?,
         account: parsed(needed(1, "account")?, Account::parse, "account", order)?,
         reduction_type: word(ReductionType::from_word(needed(2, "type")?), "type", order)?,
         amount: fen(row.get(first + 3)?, order)?,
-        reason: optional(4)?
+        reason: text(4)?
             .map(|t| parsed(t, Reason::parse, "reason", order))
             .transpose()?,
-        card_no: optional(5)?
+        card_no: text(5)?
             .map(|t| parsed(t, CardNo::parse, "card number", order))
             .transpose()?,
-        sgn_no: optional(6)?
+        sgn_no: text(6)?
             .map(|t| parsed(t, SgnNo::parse, "agreement number", order))
             .transpose()?,
-        req_scene: optional(7)?
+        req_scene: text(7)?
             .map(|t| word(ReqScene::from_word(t), "scene", order))
             .transpose()?,
     })
@@ -80,14 +74,14 @@ pub(super) fn state(word: &str, order: i64) -> LedgerResult<State> {
 }
 
 /// What people found out.
-pub(super) fn resolved(found: Option<String>, order: i64) -> LedgerResult<Option<Resolution>> {
+pub(super) fn resolved(found: Option<&str>, order: i64) -> LedgerResult<Option<Resolution>> {
     found
-        .map(|found| word(Resolution::from_word(&found), "resolution", order))
+        .map(|found| word(Resolution::from_word(found), "resolution", order))
         .transpose()
 }
 
 /// A row of the view `job`. Its content must still have its digest.
-pub(super) fn job(row: &Row<'_>) -> LedgerResult<Job> {
+pub(super) fn job(row: &dyn Row) -> LedgerResult<Job> {
     let id: i64 = row.get(0)?;
     let no: String = row.get(1)?;
     let content = content(row, 2, id)?;
@@ -103,10 +97,10 @@ pub(super) fn job(row: &Row<'_>) -> LedgerResult<Job> {
             content,
         }),
         standing: Standing {
-            state: state(&row.get::<_, String>(11)?, id)?,
+            state: state(&row.get::<String>(11)?, id)?,
             weak: word(Weak::from_word(&weak), "doubt", id)?,
             maybe_accepted: row.get(13)?,
-            first_sent_at: row.get::<_, Option<i64>>(14)?.map(WallMs),
+            first_sent_at: row.get::<Option<i64>>(14)?.map(WallMs),
             proof_runs: row.get(15)?,
             resolved: resolved(row.get("resolved_as")?, id)?,
         },

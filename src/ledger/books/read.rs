@@ -2,29 +2,24 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
-
 use super::{before, convert, sql};
 use crate::clock::WallMs;
+use crate::ledger::database::{Go, Row, Statement, Tx, Value, values};
 use crate::ledger::{
     AttemptId, Batch, BatchHead, BatchId, Expiring, Job, LaneWork, LedgerError, LedgerResult,
     OrderId, Phase, Reach, RecentSend, Scope, Unsent,
 };
 use crate::order::{ContentDigest, Merchant, OrderNo};
 
-pub(super) fn batch_by_digest(conn: &Connection, digest: &[u8; 32]) -> LedgerResult<Option<Batch>> {
-    let mut statement = conn.prepare_cached(sql::BATCH_BY_DIGEST)?;
-    let mut rows = statement.query([&digest[..]])?;
-    rows.next()?.map(batch).transpose()
+pub(super) fn batch_by_digest(tx: &dyn Tx, digest: &[u8; 32]) -> LedgerResult<Option<Batch>> {
+    tx.optional(sql::BATCH_BY_DIGEST, values![&digest[..]], batch)
 }
 
-pub(super) fn batch_by_id(conn: &Connection, id: BatchId) -> LedgerResult<Option<Batch>> {
-    let mut statement = conn.prepare_cached(sql::BATCH_BY_ID)?;
-    let mut rows = statement.query([id.0])?;
-    rows.next()?.map(batch).transpose()
+pub(super) fn batch_by_id(tx: &dyn Tx, id: BatchId) -> LedgerResult<Option<Batch>> {
+    tx.optional(sql::BATCH_BY_ID, values![id.0], batch)
 }
 
-pub(super) fn batch(row: &Row<'_>) -> LedgerResult<Batch> {
+pub(super) fn batch(row: &dyn Row) -> LedgerResult<Batch> {
     let id: i64 = row.get(0)?;
     let header: String = row.get(3)?;
     Ok(Batch {
@@ -35,7 +30,7 @@ pub(super) fn batch(row: &Row<'_>) -> LedgerResult<Batch> {
             header: texts(&header, &format!("header of batch {id}"))?,
             delimiter: row.get(4)?,
         },
-        rows: row.get::<_, i64>(5)? as u64,
+        rows: row.get::<i64>(5)? as u64,
         accepted_at: WallMs(row.get(6)?),
     })
 }
@@ -46,24 +41,24 @@ pub(super) fn texts(json: &str, what: &str) -> LedgerResult<Vec<String>> {
         .map_err(|_| LedgerError::Broken(format!("the {what} is not what was written")))
 }
 
-pub(super) fn lanes(conn: &Connection, scope: Scope) -> LedgerResult<Vec<LaneWork>> {
+pub(super) fn lanes(tx: &dyn Tx, scope: Scope) -> LedgerResult<Vec<LaneWork>> {
     let mut lanes: BTreeMap<Merchant, (u64, u64)> = BTreeMap::new();
     match scope {
         Scope::Batch(BatchId(batch)) => {
             let all = Unsent::All.generation_min();
-            count(conn, sql::LANES_OPEN_OF_BATCH, [batch, all], |m, n| {
+            count(tx, sql::LANES_OPEN_OF_BATCH, values![batch, all], |m, n| {
                 lanes.entry(m).or_default().0 = n;
             })?;
-            count(conn, sql::LANES_PENDING, [batch, all], |m, n| {
+            count(tx, sql::LANES_PENDING, values![batch, all], |m, n| {
                 lanes.entry(m).or_default().1 = n;
             })?;
         }
         Scope::OpenOf(BatchId(batch), unsent) => {
             let generation = unsent.generation_min();
             count(
-                conn,
+                tx,
                 sql::LANES_OPEN_OF_BATCH,
-                [batch, generation],
+                values![batch, generation],
                 |m, n| {
                     lanes.entry(m).or_default().0 = n;
                 },
@@ -71,41 +66,46 @@ pub(super) fn lanes(conn: &Connection, scope: Scope) -> LedgerResult<Vec<LaneWor
         }
         Scope::Rerun(BatchId(batch), rerun) => {
             if rerun.sends_rejected() {
-                count(conn, sql::LANES_REJECTED_OF_BATCH, [batch], |m, n| {
+                count(tx, sql::LANES_REJECTED_OF_BATCH, values![batch], |m, n| {
                     lanes.entry(m).or_default().0 = n;
                 })?;
             }
             let generation = rerun.unsent().generation_min();
-            count(conn, sql::LANES_PENDING, [batch, generation], |m, n| {
-                lanes.entry(m).or_default().1 = n;
-            })?;
+            count(
+                tx,
+                sql::LANES_PENDING,
+                values![batch, generation],
+                |m, n| {
+                    lanes.entry(m).or_default().1 = n;
+                },
+            )?;
         }
         Scope::Open | Scope::FirstSent(..) => {
             let (from, to) = first_sent(scope);
-            count(conn, sql::LANES_OPEN, [from, to], |m, n| {
+            count(tx, sql::LANES_OPEN, values![from, to], |m, n| {
                 lanes.entry(m).or_default().0 = n;
             })?;
         }
         Scope::Sent(Reach::Between(WallMs(from), WallMs(to)), past) => {
-            count(conn, sql::LANES_SENT, [from, to, past.0], |m, n| {
+            count(tx, sql::LANES_SENT, values![from, to, past.0], |m, n| {
                 lanes.entry(m).or_default().0 = n;
             })?;
         }
         Scope::Sent(Reach::Of(BatchId(batch)), past) => {
-            count(conn, sql::LANES_SENT_OF_BATCH, [batch, past.0], |m, n| {
-                lanes.entry(m).or_default().0 = n;
-            })?;
-        }
-        Scope::Replaced(reach) => {
-            let (from, to, batch) = bounds(reach);
             count(
-                conn,
-                sql::LANES_REPLACED,
-                params![from, to, batch],
+                tx,
+                sql::LANES_SENT_OF_BATCH,
+                values![batch, past.0],
                 |m, n| {
                     lanes.entry(m).or_default().0 = n;
                 },
             )?;
+        }
+        Scope::Replaced(reach) => {
+            let (from, to, batch) = bounds(reach);
+            count(tx, sql::LANES_REPLACED, values![from, to, batch], |m, n| {
+                lanes.entry(m).or_default().0 = n;
+            })?;
         }
     }
     Ok(lanes
@@ -136,27 +136,25 @@ pub(super) fn bounds(reach: Reach) -> (i64, i64, Option<i64>) {
 }
 
 fn count(
-    conn: &Connection,
-    sql: &str,
-    params: impl rusqlite::Params,
+    tx: &dyn Tx,
+    statement: &'static Statement,
+    values: &[Value<'_>],
     mut each: impl FnMut(Merchant, u64),
 ) -> LedgerResult<()> {
-    let mut statement = conn.prepare_cached(sql)?;
-    let mut rows = statement.query(params)?;
-    while let Some(row) = rows.next()? {
-        each(merchant(row)?, row.get::<_, i64>(1)? as u64);
-    }
-    Ok(())
+    tx.each(statement, values, &mut |row| {
+        each(merchant(row)?, row.get::<i64>(1)? as u64);
+        Ok(Go::On)
+    })
 }
 
 /// A merchant in the first column.
-fn merchant(row: &Row<'_>) -> LedgerResult<Merchant> {
-    Merchant::parse(&row.get::<_, String>(0)?)
+fn merchant(row: &dyn Row) -> LedgerResult<Merchant> {
+    Merchant::parse(&row.get::<String>(0)?)
         .map_err(|_| LedgerError::Broken("an order's merchant is none".into()))
 }
 
 pub(super) fn deck(
-    conn: &Connection,
+    tx: &dyn Tx,
     scope: Scope,
     phase: Phase,
     merchant: &Merchant,
@@ -166,13 +164,13 @@ pub(super) fn deck(
     let merchant = merchant.as_str();
     let pending = |batch: BatchId, unsent: Unsent| {
         let generation = unsent.generation_min();
-        let params = params![batch.0, merchant, after.0, limit, generation];
-        jobs(conn, sql::DECK_PENDING, params)
+        let params = values![batch.0, merchant, after.0, limit, generation];
+        jobs(tx, sql::DECK_PENDING, params)
     };
     let open = |batch: BatchId, unsent: Unsent| {
         let generation = unsent.generation_min();
-        let params = params![batch.0, merchant, after.0, limit, generation];
-        jobs(conn, sql::DECK_OPEN_OF_BATCH, params)
+        let params = values![batch.0, merchant, after.0, limit, generation];
+        jobs(tx, sql::DECK_OPEN_OF_BATCH, params)
     };
     match (scope, phase) {
         (Scope::Batch(batch), Phase::Pending) => pending(batch, Unsent::All),
@@ -180,68 +178,61 @@ pub(super) fn deck(
         (Scope::Batch(batch), Phase::Open) => open(batch, Unsent::All),
         (Scope::OpenOf(batch, unsent), Phase::Open) => open(batch, unsent),
         (Scope::Rerun(batch, rerun), Phase::Open) if rerun.sends_rejected() => {
-            let params = params![batch.0, merchant, after.0, limit];
-            jobs(conn, sql::DECK_REJECTED_OF_BATCH, params)
+            let params = values![batch.0, merchant, after.0, limit];
+            jobs(tx, sql::DECK_REJECTED_OF_BATCH, params)
         }
         // Its open orders were asked in the rerun's first half.
         (Scope::Rerun(..), Phase::Open) => Ok(Vec::new()),
         (Scope::Open | Scope::FirstSent(..), Phase::Open) => {
             let (from, to) = first_sent(scope);
-            let params = params![merchant, after.0, limit, from, to];
-            jobs(conn, sql::DECK_OPEN, params)
+            let params = values![merchant, after.0, limit, from, to];
+            jobs(tx, sql::DECK_OPEN, params)
         }
         (Scope::Sent(Reach::Between(from, to), past), Phase::Open) => {
-            let params = params![merchant, after.0, limit, from.0, to.0, past.0];
-            jobs(conn, sql::DECK_SENT, params)
+            let params = values![merchant, after.0, limit, from.0, to.0, past.0];
+            jobs(tx, sql::DECK_SENT, params)
         }
         (Scope::Sent(Reach::Of(batch), past), Phase::Open) => {
-            let params = params![batch.0, merchant, after.0, limit, past.0];
-            jobs(conn, sql::DECK_SENT_OF_BATCH, params)
+            let params = values![batch.0, merchant, after.0, limit, past.0];
+            jobs(tx, sql::DECK_SENT_OF_BATCH, params)
         }
         // What was never sent goes only with its own file.
         (Scope::Open | Scope::FirstSent(..) | Scope::OpenOf(..), Phase::Pending) => Ok(Vec::new()),
         (Scope::Replaced(reach), Phase::Open) => {
             let (from, to, batch) = bounds(reach);
-            let params = params![merchant, after.0, limit, from, to, batch];
-            jobs(conn, sql::DECK_REPLACED, params)
+            let params = values![merchant, after.0, limit, from, to, batch];
+            jobs(tx, sql::DECK_REPLACED, params)
         }
         (Scope::Sent(..) | Scope::Replaced(_), Phase::Pending) => Ok(Vec::new()),
     }
 }
 
-fn jobs(conn: &Connection, sql: &str, params: impl rusqlite::Params) -> LedgerResult<Vec<Job>> {
-    let mut statement = conn.prepare_cached(sql)?;
-    let mut rows = statement.query(params)?;
-    let mut jobs = Vec::new();
-    while let Some(row) = rows.next()? {
-        jobs.push(convert::job(row)?);
-    }
-    Ok(jobs)
+fn jobs(
+    tx: &dyn Tx,
+    statement: &'static Statement,
+    values: &[Value<'_>],
+) -> LedgerResult<Vec<Job>> {
+    tx.all(statement, values, convert::job)
 }
 
-pub(super) fn latest_signed_at(conn: &Connection) -> LedgerResult<Option<WallMs>> {
-    let mut statement = conn.prepare_cached(sql::META_LATEST_SIGNED_AT)?;
-    let latest: Option<i64> = statement.query_row([], |row| row.get(0))?;
+pub(super) fn latest_signed_at(tx: &dyn Tx) -> LedgerResult<Option<WallMs>> {
+    let latest: Option<i64> = tx.one(sql::META_LATEST_SIGNED_AT, &[], |row| row.get(0))?;
     Ok(latest.map(WallMs))
 }
 
-pub(super) fn recent_sends(conn: &Connection, since: WallMs) -> LedgerResult<Vec<RecentSend>> {
-    let mut statement = conn.prepare_cached(sql::RECENT_SENDS)?;
-    let mut rows = statement.query([since.0])?;
-    let mut sends = Vec::new();
-    while let Some(row) = rows.next()? {
-        sends.push(RecentSend {
+pub(super) fn recent_sends(tx: &dyn Tx, since: WallMs) -> LedgerResult<Vec<RecentSend>> {
+    tx.all(sql::RECENT_SENDS, values![since.0], |row| {
+        Ok(RecentSend {
             merchant: merchant(row)?,
             claimed_at: WallMs(row.get(1)?),
-            answered_at: row.get::<_, Option<i64>>(2)?.map(WallMs),
+            answered_at: row.get::<Option<i64>>(2)?.map(WallMs),
             given_up: row.get(3)?,
-        });
-    }
-    Ok(sends)
+        })
+    })
 }
 
 pub(super) fn nth_unsent(
-    conn: &Connection,
+    tx: &dyn Tx,
     scope: Scope,
     n: u64,
     at: WallMs,
@@ -258,32 +249,35 @@ pub(super) fn nth_unsent(
         }
     };
     let mut left = n.max(1);
-    let mut statement = conn.prepare_cached(sql::PENDING_OF_BATCH)?;
-    let mut rows = statement.query([batch.0, unsent.generation_min()])?;
-    while let Some(row) = rows.next()? {
+    let mut found = None;
+    let generation = unsent.generation_min();
+    let values = values![batch.0, generation];
+    tx.scan(sql::PENDING_OF_BATCH, values, &mut |row| {
         let order: i64 = row.get(0)?;
         // One whose claim would be refused is none of them, or the run would come to nothing for ever.
-        if before::of(conn, order)?.is_some_and(|before| before.forbids(at)) {
-            continue;
+        if before::of(tx, order)?.is_some_and(|before| before.forbids(at)) {
+            return Ok(Go::On);
         }
         left -= 1;
         if left == 0 {
-            return Ok(Some(OrderId(order)));
+            found = Some(OrderId(order));
+            return Ok(Go::Enough);
         }
-    }
-    Ok(None)
+        Ok(Go::On)
+    })?;
+    Ok(found)
 }
 
 /// What a batch has that was never sent, by merchant: orders and fen.
 pub(super) fn unsent(
-    conn: &Connection,
+    tx: &dyn Tx,
     batch: BatchId,
     unsent: Unsent,
 ) -> LedgerResult<Vec<(Merchant, u64, u128)>> {
-    let mut statement = conn.prepare_cached(sql::UNSENT_OF_BATCH)?;
-    let mut rows = statement.query([batch.0, unsent.generation_min()])?;
     let mut sums: Vec<(Merchant, u64, u128)> = Vec::new();
-    while let Some(row) = rows.next()? {
+    let generation = unsent.generation_min();
+    let values = values![batch.0, generation];
+    tx.each(sql::UNSENT_OF_BATCH, values, &mut |row| {
         let merchant = merchant(row)?;
         let fen = u128::from(convert::fen(row.get(1)?, 0)?.get());
         match sums.last_mut() {
@@ -293,40 +287,34 @@ pub(super) fn unsent(
             }
             Some(_) | None => sums.push((merchant, 1, fen)),
         }
-    }
+        Ok(Go::On)
+    })?;
     Ok(sums)
 }
 
-pub(super) fn expiring(conn: &Connection, before: WallMs, limit: u32) -> LedgerResult<Expiring> {
-    let mut statement = conn.prepare_cached(sql::EXPIRING_COUNT)?;
-    let count: i64 = statement.query_row([before.0], |row| row.get(0))?;
-    let mut statement = conn.prepare_cached(sql::EXPIRING_FIRST)?;
-    let mut rows = statement.query(params![before.0, limit])?;
-    let mut first = Vec::new();
-    while let Some(row) = rows.next()? {
-        let no = convert::parsed(&row.get::<_, String>(0)?, OrderNo::parse, "number", 0)?;
-        first.push((no, WallMs(row.get(1)?)));
-    }
+pub(super) fn expiring(tx: &dyn Tx, before: WallMs, limit: u32) -> LedgerResult<Expiring> {
+    let count: i64 = tx.one(sql::EXPIRING_COUNT, values![before.0], |row| row.get(0))?;
+    let first = tx.all(sql::EXPIRING_FIRST, values![before.0, limit], |row| {
+        let no = convert::parsed(row.get(0)?, OrderNo::parse, "number", 0)?;
+        Ok((no, WallMs(row.get(1)?)))
+    })?;
     Ok(Expiring {
         count: count as u64,
         first,
     })
 }
 
-pub(super) fn last_attempt(conn: &Connection) -> LedgerResult<AttemptId> {
-    let mut statement = conn.prepare_cached(sql::ATTEMPT_LAST)?;
-    Ok(statement.query_row([], |row| row.get(0).map(AttemptId))?)
+pub(super) fn last_attempt(tx: &dyn Tx) -> LedgerResult<AttemptId> {
+    tx.one(sql::ATTEMPT_LAST, &[], |row| row.get(0).map(AttemptId))
 }
 
-pub(super) fn content_of(conn: &Connection, no: &OrderNo) -> LedgerResult<Option<ContentDigest>> {
-    let mut statement = conn.prepare_cached(sql::ORDER_BY_NO)?;
-    Ok(statement
-        .query_row([no.as_str()], |row| row.get(3).map(ContentDigest))
-        .optional()?)
+pub(super) fn content_of(tx: &dyn Tx, no: &OrderNo) -> LedgerResult<Option<ContentDigest>> {
+    tx.optional(sql::ORDER_BY_NO, values![no.as_str()], |row| {
+        row.get(3).map(ContentDigest)
+    })
 }
 
 /// A failed file that levy wrote.
-pub(super) fn wrote_failed_file(conn: &Connection, digest: &[u8; 32]) -> LedgerResult<bool> {
-    let mut statement = conn.prepare_cached(sql::FAILED_FILE_KNOWN)?;
-    Ok(statement.exists([&digest[..]])?)
+pub(super) fn wrote_failed_file(tx: &dyn Tx, digest: &[u8; 32]) -> LedgerResult<bool> {
+    tx.exists(sql::FAILED_FILE_KNOWN, values![&digest[..]])
 }

@@ -2,18 +2,16 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use rusqlite::{Connection, Row};
-
 use super::{before, convert, journal, read, sql};
 use crate::clock::WallMs;
+use crate::ledger::database::{Go, Row, Tx, values};
 use crate::ledger::{
-    BatchId, BatchLine, ByStatus, CLOSING_NAMED_MAX, LedgerResult, OpenOrder, Overview, OverviewAsk,
+    BatchLine, ByStatus, CLOSING_NAMED_MAX, LedgerResult, OpenOrder, Overview, OverviewAsk,
 };
 use crate::order::{OrderNo, PROOF_RUNS_MAX, Resolution, State};
 
 /// One moment of the ledger; takes no lock that a writer waits for.
-pub(super) fn overview(conn: &Connection, ask: &OverviewAsk) -> LedgerResult<Overview> {
-    let tx = conn.unchecked_transaction()?;
+pub(super) fn overview(tx: &dyn Tx, ask: &OverviewAsk) -> LedgerResult<Overview> {
     let mut scan = Scan {
         ask: *ask,
         by_batch: HashMap::new(),
@@ -21,24 +19,15 @@ pub(super) fn overview(conn: &Connection, ask: &OverviewAsk) -> LedgerResult<Ove
         last_success_ms: None,
         overview: Overview::default(),
     };
-    {
-        let mut statement = tx.prepare(match ask.batch {
-            None => sql::OVERVIEW_ORDERS,
-            Some(_) => sql::OVERVIEW_ORDERS_OF_BATCH,
-        })?;
-        let mut rows = match ask.batch {
-            None => statement.query([])?,
-            Some(BatchId(batch)) => statement.query([batch])?,
-        };
-        while let Some(row) = rows.next()? {
-            scan.order(&tx, row)?;
+    let mut order = |row: &dyn Row| scan.order(tx, row).map(|()| Go::On);
+    match ask.batch {
+        None => tx.scan(sql::OVERVIEW_ORDERS, &[], &mut order)?,
+        Some(batch) => {
+            tx.scan(sql::OVERVIEW_ORDERS_OF_BATCH, values![batch.0], &mut order)?;
         }
     }
     let mut overview = scan.finish();
-    let mut batches = tx.prepare(sql::BATCHES)?;
-    let mut rows = batches.query([])?;
-    while let Some(row) = rows.next()? {
-        let line = read::batch(row)?;
+    for line in tx.all(sql::BATCHES, &[], read::batch)? {
         if ask.batch.is_some_and(|batch| batch != line.id) {
             continue;
         }
@@ -49,11 +38,11 @@ pub(super) fn overview(conn: &Connection, ask: &OverviewAsk) -> LedgerResult<Ove
     }
     let mut overview = overview.0;
     overview.last_run_at = tx
-        .query_row(sql::RUN_LATEST, [], |row| row.get::<_, Option<i64>>(0))?
+        .one(sql::RUN_LATEST, &[], |row| row.get::<Option<i64>>(0))?
         .map(WallMs);
-    overview.frozen = journal::frozen(&tx)?;
-    overview.latest_signed_at = read::latest_signed_at(&tx)?;
-    overview.head = Some(journal::head(&tx)?);
+    overview.frozen = journal::frozen(tx)?;
+    overview.latest_signed_at = read::latest_signed_at(tx)?;
+    overview.head = Some(journal::head(tx)?);
     Ok(overview)
 }
 
@@ -68,27 +57,11 @@ struct Scan {
 }
 
 impl Scan {
-    fn order(&mut self, conn: &Connection, row: &Row<'_>) -> LedgerResult<()> {
+    fn order(&mut self, tx: &dyn Tx, row: &dyn Row) -> LedgerResult<()> {
         let batch: i64 = row.get(0)?;
-        let text = |column: usize| -> LedgerResult<&str> {
-            Ok(row
-                .get_ref(column)?
-                .as_str()
-                .map_err(rusqlite::Error::from)?)
-        };
-        let state = convert::state(text(1)?, 0)?;
-        let resolved = row
-            .get_ref(2)?
-            .as_str_or_null()
-            .map_err(rusqlite::Error::from)?;
-        let resolved = match resolved {
-            None => None,
-            Some(word) => convert::resolved(Some(word.to_owned()), 0)?,
-        };
-        let replaced = row
-            .get_ref(8)?
-            .as_str_or_null()
-            .map_err(rusqlite::Error::from)?;
+        let state = convert::state(row.get(1)?, 0)?;
+        let resolved = convert::resolved(row.get(2)?, 0)?;
+        let replaced: Option<&str> = row.get(8)?;
         if replaced == Some("REISSUED") {
             return Ok(());
         }
@@ -107,14 +80,14 @@ impl Scan {
         if dead && replaced.is_none() {
             self.overview.reissuable += 1;
         }
-        let before = before::shown(conn, row.get(9)?, state, resolved, row.get(10)?)?;
+        let before = before::shown(tx, row.get(9)?, state, resolved, row.get(10)?)?;
         if before.is_some_and(|before| before.wants_a_person()) {
-            self.stopped(state, text(7)?);
+            self.stopped(state, row.get(7)?);
         }
         let first: Option<i64> = row.get(4)?;
         match first {
             Some(first) if is_open(state) && resolved.is_none() => {
-                self.open(state, first, row.get(6)?, text(7)?);
+                self.open(state, first, row.get(6)?, row.get(7)?);
             }
             Some(_) | None => {}
         }

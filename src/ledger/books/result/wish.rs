@@ -1,22 +1,21 @@
 //! Why a row's `levy_reissue` came to nothing, where its status alone does not say so.
 
-use rusqlite::Row;
-
 use crate::ledger::LedgerResult;
+use crate::ledger::database::Row;
 use crate::order::{Resolution, State};
 
 /// Words for a row that asked for a new number and did not get one; none if it did, or did not ask.
 pub(super) fn unfulfilled(
-    row: &Row<'_>,
+    row: &dyn Row,
     state: State,
     resolved: Option<Resolution>,
 ) -> LedgerResult<Option<String>> {
-    let Some(asked) = row.get::<_, Option<String>>("reissues")? else {
+    let Some(asked) = row.get::<Option<String>>("reissues")? else {
         return Ok(None);
     };
     let newest: String = row.get("out_request_no")?;
     if newest != asked {
-        let elsewhere = row.get::<_, Option<String>>("other_file")?.is_some();
+        let elsewhere = row.get::<Option<String>>("other_file")?.is_some();
         return Ok(elsewhere.then(|| {
             format!("levy_reissue: {asked} was issued again before, as {newest}: nothing was done")
         }));
@@ -40,7 +39,7 @@ pub(super) fn unfulfilled(
 }
 
 /// Why an order that stands so gets no new number, whatever becomes of it: such a wish is not kept.
-pub(in crate::ledger::sqlite) fn in_vain(state: State) -> Option<&'static str> {
+pub(in crate::ledger::books) fn in_vain(state: State) -> Option<&'static str> {
     match state {
         State::Success => Some("it was deducted"),
         State::Pending => Some("it was never sent, and is sent with its own file"),
@@ -54,6 +53,6 @@ pub(in crate::ledger::sqlite) fn in_vain(state: State) -> Option<&'static str> {
 }
 
 /// As the row's note has it.
-pub(in crate::ledger::sqlite) fn words(asked: &str, why: &str) -> String {
+pub(in crate::ledger::books) fn words(asked: &str, why: &str) -> String {
     format!("levy_reissue: {asked} is not issued again: {why}")
 }

@@ -1,33 +1,29 @@
 //! The staging: a file's rows, before anybody knows whether the whole file is good.
 
-use rusqlite::{Connection, params};
-
 use super::sql;
+use crate::ledger::database::{Tx, values};
 use crate::ledger::{LedgerResult, StagedOrder, StagedRow};
 use crate::order::{CardNo, Reason, ReqScene, Resolution, SgnNo};
 
 /// Makes the staging, if it is not there, and empties it.
-pub(super) fn clear(conn: &Connection) -> LedgerResult<()> {
-    conn.execute_batch(sql::STAGING)?;
-    conn.execute_batch(sql::STAGING_CLEAR)?;
-    Ok(())
+pub(super) fn clear(tx: &dyn Tx) -> LedgerResult<()> {
+    tx.script(sql::script::STAGING)?;
+    tx.script(sql::script::STAGING_CLEAR)
 }
 
-/// Stages rows in one transaction, which touches temporary tables only and locks nobody out.
-pub(super) fn stage(conn: &mut Connection, rows: &[StagedRow]) -> LedgerResult<()> {
-    conn.execute_batch(sql::STAGING)?;
-    let tx = conn.transaction()?;
-    {
-        let mut insert = tx.prepare_cached(sql::STAGED_INSERT)?;
-        let mut count = tx.prepare_cached(sql::BLANK_COUNT)?;
-        for row in rows {
-            let cells = serde_json::to_string(&row.cells).expect("texts");
-            let place = (row.ordinal as i64, row.line as i64);
-            let amount = row.amount.map(|fen| fen.get() as i64);
-            let order = match &row.asked {
-                Ok(order) => order,
-                Err(fault) => {
-                    insert.execute(params![
+/// Stages rows.
+pub(super) fn stage(tx: &dyn Tx, rows: &[StagedRow]) -> LedgerResult<()> {
+    tx.script(sql::script::STAGING)?;
+    for row in rows {
+        let cells = serde_json::to_string(&row.cells).expect("texts");
+        let place = (row.ordinal as i64, row.line as i64);
+        let amount = row.amount.map(|fen| fen.get() as i64);
+        let order = match &row.asked {
+            Ok(order) => order,
+            Err(fault) => {
+                tx.execute(
+                    sql::STAGED_INSERT,
+                    values![
                         place.0,
                         place.1,
                         cells,
@@ -49,27 +45,31 @@ pub(super) fn stage(conn: &mut Connection, rows: &[StagedRow]) -> LedgerResult<(
                         None::<&str>,
                         None::<&str>,
                         None::<&str>
-                    ])?;
-                    continue;
-                }
-            };
-            let StagedOrder {
-                no,
-                content,
-                returned,
-                comeback,
-                past,
-            } = order;
-            let past = past.as_ref();
-            let digest = content.digest();
-            let derived = match no {
-                Some(_) => None,
-                None => {
-                    let seen: u32 = count.query_row([&digest.0[..]], |row| row.get(0))?;
-                    Some(digest.derived_no(seen))
-                }
-            };
-            insert.execute(params![
+                    ],
+                )?;
+                continue;
+            }
+        };
+        let StagedOrder {
+            no,
+            content,
+            returned,
+            comeback,
+            past,
+        } = order;
+        let past = past.as_ref();
+        let digest = content.digest();
+        let derived = match no {
+            Some(_) => None,
+            None => {
+                let seen: u32 =
+                    tx.one(sql::BLANK_COUNT, values![&digest.0[..]], |row| row.get(0))?;
+                Some(digest.derived_no(seen))
+            }
+        };
+        tx.execute(
+            sql::STAGED_INSERT,
+            values![
                 place.0,
                 place.1,
                 cells,
@@ -91,9 +91,8 @@ pub(super) fn stage(conn: &mut Connection, rows: &[StagedRow]) -> LedgerResult<(
                 past.and_then(|past| past.outcome).map(Resolution::as_str),
                 past.and_then(|past| past.change_no.as_deref()),
                 comeback.as_str(),
-            ])?;
-        }
+            ],
+        )?;
     }
-    tx.commit()?;
     Ok(())
 }

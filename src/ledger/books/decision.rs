@@ -1,39 +1,31 @@
 //! What people decide: each in one transaction with its entry in the journal.
 
-use rusqlite::{Connection, Transaction, TransactionBehavior, params};
-
 use super::accept::one_row;
 use super::journal::{self, Journal};
 use super::{convert, past, plan, sql};
 use crate::clock::WallMs;
+use crate::ledger::database::{Tx, values};
 use crate::ledger::{
     Decided, Decision, DecisionKind, Job, LedgerError, LedgerResult, Person, TwoPeople, Words,
 };
 use crate::order::{OrderNo, Resolution, State};
 
 /// Writes a decision, and does what it says.
-pub(super) fn decide(
-    conn: &mut Connection,
-    decision: &Decision,
-    at: WallMs,
-) -> LedgerResult<Decided> {
-    let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let decided = match decision {
-        Decision::Freeze { by, reason } => freeze(&tx, by, reason, at)?,
-        Decision::Unfreeze { by } => unfreeze(&tx, by, at)?,
+pub(super) fn decide(tx: &dyn Tx, decision: &Decision, at: WallMs) -> LedgerResult<Decided> {
+    match decision {
+        Decision::Freeze { by, reason } => freeze(tx, by, reason, at),
+        Decision::Unfreeze { by } => unfreeze(tx, by, at),
         Decision::Resolve {
             no,
             resolution,
             by,
             evidence,
-        } => resolve(&tx, no, *resolution, by, evidence, at)?,
-        Decision::Approve { plan, by } => plan::approve(&tx, *plan, by, at)?,
-    };
-    tx.commit()?;
-    Ok(decided)
+        } => resolve(tx, no, *resolution, by, evidence, at),
+        Decision::Approve { plan, by } => plan::approve(tx, *plan, by, at),
+    }
 }
 
-fn freeze(tx: &Transaction<'_>, by: &Person, reason: &Words, at: WallMs) -> LedgerResult<Decided> {
+fn freeze(tx: &dyn Tx, by: &Person, reason: &Words, at: WallMs) -> LedgerResult<Decided> {
     if let Some(frozen) = journal::frozen(tx)? {
         return Err(LedgerError::Refused(format!("{frozen}; nothing to do")));
     }
@@ -48,11 +40,11 @@ fn freeze(tx: &Transaction<'_>, by: &Person, reason: &Words, at: WallMs) -> Ledg
     let mut journal = Journal::open(tx)?;
     let id = journal.decision(None, &decided)?;
     journal.close()?;
-    tx.execute(sql::META_FROZEN_BY, [id])?;
+    tx.execute(sql::META_FROZEN_BY, values![id])?;
     Ok(decided)
 }
 
-fn unfreeze(tx: &Transaction<'_>, by: &Person, at: WallMs) -> LedgerResult<Decided> {
+fn unfreeze(tx: &dyn Tx, by: &Person, at: WallMs) -> LedgerResult<Decided> {
     if journal::frozen(tx)?.is_none() {
         let words = "the ledger is not frozen; nothing to do";
         return Err(LedgerError::Refused(words.into()));
@@ -68,12 +60,12 @@ fn unfreeze(tx: &Transaction<'_>, by: &Person, at: WallMs) -> LedgerResult<Decid
     let mut journal = Journal::open(tx)?;
     journal.decision(None, &decided)?;
     journal.close()?;
-    tx.execute(sql::META_FROZEN_BY, [None::<i64>])?;
+    tx.execute(sql::META_FROZEN_BY, values![None::<i64>])?;
     Ok(decided)
 }
 
 fn resolve(
-    tx: &Transaction<'_>,
+    tx: &dyn Tx,
     no: &OrderNo,
     resolution: Resolution,
     by: &TwoPeople,
@@ -97,26 +89,17 @@ fn resolve(
     let job = past::as_it_may_stand(tx, &mut journal, job, at)?;
     journal.decision(Some((job.id, &job.order)), &decided)?;
     journal.close()?;
-    let mut statement = tx.prepare_cached(sql::ORDER_RESOLVE)?;
-    let changed = statement.execute(params![job.id.0, resolution.as_str()])?;
+    let changed = tx.execute(sql::ORDER_RESOLVE, values![job.id.0, resolution.as_str()])?;
     one_row(changed, no.as_str())?;
     Ok(decided)
 }
 
 /// The order, if people may say what became of it.
-fn resolvable(
-    tx: &Transaction<'_>,
-    no: &OrderNo,
-    resolution: Resolution,
-    at: WallMs,
-) -> LedgerResult<Job> {
+fn resolvable(tx: &dyn Tx, no: &OrderNo, resolution: Resolution, at: WallMs) -> LedgerResult<Job> {
     let refused = |words: String| Err(LedgerError::Refused(words));
-    let mut statement = tx.prepare_cached(sql::JOB_BY_NO)?;
-    let mut rows = statement.query([no.as_str()])?;
-    let Some(row) = rows.next()? else {
+    let Some(job) = tx.optional(sql::JOB_BY_NO, values![no.as_str()], convert::job)? else {
         return refused(format!("this ledger does not know the number {no}"));
     };
-    let job = convert::job(row)?;
     let state = job.standing.state;
     let in_gap = state == State::Pending && past::gap(tx, job.id, at)?.is_some();
     if state.is_unsent() && !in_gap {
@@ -136,9 +119,7 @@ fn resolvable(
         }
         Some(_) | None => {}
     }
-    let reissued: bool = tx
-        .prepare_cached(sql::ORDER_REISSUED)?
-        .query_row([job.id.0], |row| row.get(0))?;
+    let reissued: bool = tx.one(sql::ORDER_REISSUED, values![job.id.0], |row| row.get(0))?;
     match reissued {
         true => refused(format!(
             "{no} was issued again under a new number: what is said of it now changes nothing there"

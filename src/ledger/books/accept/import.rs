@@ -3,13 +3,12 @@
 //! Nothing is held here: the rows are facts. Nothing is settled either (law L3): what the other tool
 //! called deducted or failed is kept beside the state, as what people found out.
 
-use rusqlite::{Connection, Transaction, TransactionBehavior, params};
-
 use super::decide::Known;
 use super::{Acceptance, Staged, begin, column, one_row};
 use crate::clock::WallMs;
-use crate::ledger::sqlite::journal::Journal;
-use crate::ledger::sqlite::{convert, past, read, sql, stage};
+use crate::ledger::books::journal::Journal;
+use crate::ledger::books::{convert, past, read, sql};
+use crate::ledger::database::{End, Go, Tx, values};
 use crate::ledger::{
     Admission, Batch, BatchHead, By, Decided, DecisionKind, DeductionId, ImportFault, Imported,
     Job, LedgerError, LedgerResult,
@@ -17,33 +16,29 @@ use crate::ledger::{
 use crate::order::{OrderNo, Resolution, State};
 
 /// Takes the staged rows over.
-pub(in crate::ledger::sqlite) fn import(
-    conn: &mut Connection,
+pub(in crate::ledger::books) fn import(
+    tx: &dyn Tx,
     head: &BatchHead,
     by: &dyn By,
     at: WallMs,
     hold_days: u32,
-) -> LedgerResult<Imported> {
-    conn.execute_batch(sql::STAGING)?;
-    let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    if let Some(batch) = read::batch_by_digest(&tx, &head.digest)? {
-        return taken_before(&tx, batch);
+) -> LedgerResult<(Imported, End)> {
+    tx.script(sql::script::STAGING)?;
+    if let Some(batch) = read::batch_by_digest(tx, &head.digest)? {
+        return Ok((taken_before(tx, batch)?, End::Undo));
     }
-    let (begun, _) = begin(&tx, head, at)?;
+    let (begun, _) = begin(tx, head, at)?;
     let mut desk = Desk {
-        acceptance: Acceptance::of(&tx, begun.id, at, hold_days, false),
-        journal: Journal::open(&tx)?,
+        acceptance: Acceptance::of(tx, begun.id, at, hold_days, false),
+        journal: Journal::open(tx)?,
         file: &head.file,
         by,
         imported: Imported::default(),
     };
-    let mut statement = tx.prepare_cached(sql::STAGED_ROWS)?;
-    let mut staged = statement.query([])?;
-    while let Some(row) = staged.next()? {
+    tx.scan(sql::STAGED_ROWS, &[], &mut |row| {
         desk.row(&Staged::read(row)?)?;
-    }
-    drop(staged);
-    drop(statement);
+        Ok(Go::On)
+    })?;
     let Desk {
         journal,
         mut imported,
@@ -51,18 +46,15 @@ pub(in crate::ledger::sqlite) fn import(
     } = desk;
     journal.close()?;
     if imported.faults.is_empty() && imported.invalid == 0 {
-        tx.commit()?;
         imported.batch = Some(begun);
-    } else {
-        tx.rollback()?;
+        return Ok((imported, End::Commit));
     }
-    stage::clear(conn)?;
-    Ok(imported)
+    Ok((imported, End::Undo))
 }
 
 /// The file is a batch already. If that was no import, its numbers may be sent for the first time.
-fn taken_before(tx: &Transaction<'_>, batch: Batch) -> LedgerResult<Imported> {
-    let import: bool = tx.query_row(sql::BATCH_IS_IMPORT, [batch.id.0], |row| row.get(0))?;
+fn taken_before(tx: &dyn Tx, batch: Batch) -> LedgerResult<Imported> {
+    let import: bool = tx.one(sql::BATCH_IS_IMPORT, values![batch.id.0], |row| row.get(0))?;
     if !import {
         return Err(LedgerError::Refused(format!(
             "{} was accepted on {} as deductions that are to be made (batch {}), not as a history: \
@@ -107,7 +99,7 @@ impl Desk<'_> {
             first_sent_at: WallMs(
                 staged
                     .row
-                    .get::<_, Option<i64>>(column::FIRST_SENT_AT)?
+                    .get::<Option<i64>>(column::FIRST_SENT_AT)?
                     .ok_or_else(missing)?,
             ),
             outcome: convert::resolved(staged.row.get(column::OUTCOME)?, 0)?,
@@ -146,41 +138,47 @@ impl Desk<'_> {
         if said.outcome.is_some() && said.first_sent_at < acceptance.hold_since {
             return Ok(None);
         }
-        let mut statement = acceptance.tx.prepare_cached(sql::ORDER_WAITING)?;
-        let mut rows = statement.query([staged.raw(column::HOLD_KEY)?])?;
-        let Some(row) = rows.next()? else {
+        let key = staged.raw(column::HOLD_KEY)?;
+        let found = acceptance
+            .tx
+            .optional(sql::ORDER_WAITING, values![key], |row| {
+                Ok((row.get(0)?, DeductionId(row.get(1)?)))
+            })?;
+        let Some((no, deduction)) = found else {
             return Ok(None);
         };
-        let place = acceptance.place(DeductionId(row.get(1)?))?;
-        Ok(Some((row.get(0)?, place)))
+        Ok(Some((no, acceptance.place(deduction)?)))
     }
 
     /// An order that only the other tool has sent.
     fn take_over(&mut self, staged: &Staged<'_>, no: &str, said: &Said) -> LedgerResult<()> {
         let acceptance = &self.acceptance;
         let tx = acceptance.tx;
-        let deduction = tx.prepare_cached(sql::DEDUCTION_INSERT)?.insert([])?;
+        let deduction = tx.insert(sql::DEDUCTION_INSERT, &[])?;
         acceptance.insert_row(staged, "ORDER", Some(DeductionId(deduction)), None, None)?;
         let copied = |i: usize| staged.raw(column::MERCHANT + i);
-        tx.prepare_cached(sql::ORDER_IMPORT)?.execute(params![
-            no,
-            deduction,
-            acceptance.batch.0,
-            staged.ordinal,
-            copied(0)?,
-            copied(1)?,
-            copied(2)?,
-            staged.raw(column::AMOUNT)?,
-            copied(3)?,
-            copied(4)?,
-            copied(5)?,
-            copied(6)?,
-            &staged.digest[..],
-            staged.raw(column::HOLD_KEY)?,
-            State::Unknown.as_str(),
-            acceptance.at.0,
-            said.first_sent_at.0,
-        ])?;
+        tx.execute(
+            sql::ORDER_IMPORT,
+            values![
+                no,
+                deduction,
+                acceptance.batch.0,
+                staged.ordinal,
+                copied(0)?,
+                copied(1)?,
+                copied(2)?,
+                staged.raw(column::AMOUNT)?,
+                copied(3)?,
+                copied(4)?,
+                copied(5)?,
+                copied(6)?,
+                &staged.digest[..],
+                staged.raw(column::HOLD_KEY)?,
+                State::Unknown.as_str(),
+                acceptance.at.0,
+                said.first_sent_at.0,
+            ],
+        )?;
         let job = self.job(no)?;
         let decided = self.decided(staged, said);
         self.journal
@@ -268,9 +266,7 @@ impl Desk<'_> {
             return Ok(());
         };
         let tx = self.acceptance.tx;
-        let changed = tx
-            .prepare_cached(sql::ORDER_RESOLVE)?
-            .execute(params![job.id.0, outcome.as_str()])?;
+        let changed = tx.execute(sql::ORDER_RESOLVE, values![job.id.0, outcome.as_str()])?;
         one_row(changed, job.order.no.as_str())
     }
 
@@ -291,9 +287,8 @@ impl Desk<'_> {
     }
 
     fn job(&self, no: &str) -> LedgerResult<Job> {
-        let mut statement = self.acceptance.tx.prepare_cached(sql::JOB_BY_NO)?;
-        let mut rows = statement.query([no])?;
-        convert::job(rows.next()?.ok_or(rusqlite::Error::QueryReturnedNoRows)?)
+        let tx = self.acceptance.tx;
+        tx.one(sql::JOB_BY_NO, values![no], convert::job)
     }
 
     fn fault(

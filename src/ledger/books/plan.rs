@@ -1,12 +1,12 @@
 //! Plans: a file is taken in, what comes out is written down, and the rest is undone. Later it is
 //! taken in only if the same comes out, in that very transaction.
 
-use rusqlite::{Connection, Row, Transaction, TransactionBehavior, params};
 use sha2::{Digest, Sha256};
 
 use super::journal::Journal;
 use super::{accept, read, reissue, sql};
 use crate::clock::WallMs;
+use crate::ledger::database::{End, Go, Row, Tx, values};
 use crate::ledger::{
     Accepted, Admit, Approval, Batch, BatchId, Decided, DecisionKind, FilePlan, LedgerError,
     LedgerResult, NewPlan, OrderSum, Outcome, Person, PlanId, PlanKey, Reading, TwoPeople,
@@ -15,43 +15,40 @@ use crate::order::{ReductionType, State};
 
 /// Plans the staged file. The same plan again is the one that is there already.
 pub(super) fn plan(
-    conn: &mut Connection,
+    tx: &dyn Tx,
     new: &NewPlan<'_>,
     at: WallMs,
     hold_days: u32,
-) -> LedgerResult<FilePlan> {
-    conn.execute_batch(sql::STAGING)?;
-    let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+) -> LedgerResult<(FilePlan, End)> {
+    tx.script(sql::script::STAGING)?;
     let head = new.head;
-    if let Some(batch) = read::batch_by_digest(&tx, &head.digest)? {
+    if let Some(batch) = read::batch_by_digest(tx, &head.digest)? {
         return Err(LedgerError::Refused(format!(
             "{} is batch {} already: there is nothing to plan, `levy run` continues it",
             head.file, batch.id
         )));
     }
-    tx.execute_batch("SAVEPOINT before_plan")?;
-    let (batch, accepted) = accept::accept_in(&tx, head, at, hold_days)?;
-    let outcome = outcome(&tx, batch.id, accepted)?;
+    tx.script(sql::script::SAVEPOINT)?;
+    let (batch, accepted) = accept::accept_in(tx, head, at, hold_days)?;
+    let outcome = outcome(tx, batch.id, accepted)?;
     let reading = Reading {
         hold_days: Some(hold_days),
         encoding: new.encoding.map(Into::into),
         accept_digits: new.accept_digits,
     };
-    tx.execute_batch("ROLLBACK TO before_plan")?;
-    if let Some(plan) = find(&tx, PlanKey::File(&head.digest))?
+    tx.script(sql::script::SAVEPOINT_UNDO)?;
+    if let Some(plan) = find(tx, PlanKey::File(&head.digest))?
         && plan.outcome == outcome
         && plan.reading == reading
     {
-        return Ok(plan);
+        return Ok((plan, End::Undo));
     }
-    let id = insert(&tx, new, &reading, &outcome, at)?;
-    let plan = known(&tx, id)?;
-    tx.commit()?;
-    Ok(plan)
+    let id = insert(tx, new, &reading, &outcome, at)?;
+    Ok((known(tx, id)?, End::Commit))
 }
 
 fn insert(
-    tx: &Transaction<'_>,
+    tx: &dyn Tx,
     new: &NewPlan<'_>,
     reading: &Reading,
     outcome: &Outcome,
@@ -59,57 +56,59 @@ fn insert(
 ) -> LedgerResult<PlanId> {
     let [penalty, judicial] = outcome.to_send;
     let accepted = &outcome.accepted;
-    let id = tx.prepare_cached(sql::PLAN_INSERT)?.insert(params![
-        &new.head.digest[..],
-        new.head.file,
-        new.path,
-        accepted.rows as i64,
-        accepted.orders as i64,
-        accepted.held as i64,
-        accepted.repeats as i64,
-        accepted.conflicts as i64,
-        accepted.invalid as i64,
-        penalty.orders as i64,
-        penalty.fen as i64,
-        judicial.orders as i64,
-        judicial.fen as i64,
-        outcome.held_fen as i64,
-        &outcome.orders_digest[..],
-        new.by.as_str(),
-        at.0,
-        reading.hold_days,
-        reading.encoding,
-        reading.accept_digits,
-        outcome.reissues.orders as i64,
-        outcome.reissues.fen as i64,
-    ])?;
+    let id = tx.insert(
+        sql::PLAN_INSERT,
+        values![
+            &new.head.digest[..],
+            new.head.file,
+            new.path,
+            accepted.rows as i64,
+            accepted.orders as i64,
+            accepted.held as i64,
+            accepted.repeats as i64,
+            accepted.conflicts as i64,
+            accepted.invalid as i64,
+            penalty.orders as i64,
+            penalty.fen as i64,
+            judicial.orders as i64,
+            judicial.fen as i64,
+            outcome.held_fen as i64,
+            &outcome.orders_digest[..],
+            new.by.as_str(),
+            at.0,
+            reading.hold_days,
+            reading.encoding,
+            reading.accept_digits,
+            outcome.reissues.orders as i64,
+            outcome.reissues.fen as i64,
+        ],
+    )?;
     Ok(PlanId(id))
 }
 
 /// What a batch that was just accepted comes to.
-fn outcome(tx: &Transaction<'_>, batch: BatchId, accepted: Accepted) -> LedgerResult<Outcome> {
+fn outcome(tx: &dyn Tx, batch: BatchId, accepted: Accepted) -> LedgerResult<Outcome> {
     let mut to_send = [OrderSum::default(); ReductionType::ALL.len()];
     let mut held_fen = 0_u64;
     let mut hash = Sha256::new();
-    let mut statement = tx.prepare_cached(sql::PLAN_ORDERS)?;
-    let mut rows = statement.query([batch.0])?;
-    while let Some(row) = rows.next()? {
-        let (ordinal, no): (i64, String) = (row.get(0)?, row.get(1)?);
-        let (digest, state): ([u8; 32], String) = (row.get(2)?, row.get(3)?);
+    tx.each(sql::PLAN_ORDERS, values![batch.0], &mut |row| {
+        let (ordinal, no): (i64, &str) = (row.get(0)?, row.get(1)?);
+        let (digest, state): ([u8; 32], &str) = (row.get(2)?, row.get(3)?);
         hash.update(format!("{ordinal} {no} {state} ").as_bytes());
         hash.update(digest);
-        let fen: u64 = row.get::<_, i64>(5)? as u64;
+        let fen: u64 = row.get::<i64>(5)? as u64;
         if state == State::Held.as_str() {
             held_fen = added(held_fen, fen)?;
-            continue;
+            return Ok(Go::On);
         }
-        let kind: String = row.get(4)?;
+        let kind: &str = row.get(4)?;
         let at = ReductionType::ALL.iter().position(|t| t.as_str() == kind);
         let sum = at.and_then(|at| to_send.get_mut(at));
         let sum = sum.ok_or_else(|| LedgerError::Broken("an order's type is none".into()))?;
         sum.orders += 1;
         sum.fen = added(sum.fen, fen)?;
-    }
+        Ok(Go::On)
+    })?;
     Ok(Outcome {
         accepted,
         to_send,
@@ -127,7 +126,7 @@ fn added(sum: u64, fen: u64) -> LedgerResult<u64> {
 
 /// Whether the batch that was just accepted may stay; an error undoes it.
 pub(super) fn admit(
-    tx: &Transaction<'_>,
+    tx: &dyn Tx,
     batch: &Batch,
     accepted: &Accepted,
     admit: Admit,
@@ -167,20 +166,14 @@ pub(super) fn admit(
                      sent: plan it again"
                 ));
             }
-            let mut statement = tx.prepare_cached(sql::PLAN_RUN_INSERT)?;
-            statement.execute([id.0, batch.id.0])?;
+            tx.execute(sql::PLAN_RUN_INSERT, values![id.0, batch.id.0])?;
             Ok(())
         }
     }
 }
 
 /// Writes an approval into the journal, if this person may approve.
-pub(super) fn approve(
-    tx: &Transaction<'_>,
-    id: PlanId,
-    by: &Person,
-    at: WallMs,
-) -> LedgerResult<Decided> {
+pub(super) fn approve(tx: &dyn Tx, id: PlanId, by: &Person, at: WallMs) -> LedgerResult<Decided> {
     let refused = |words: String| Err(LedgerError::Refused(words));
     let plan = known(tx, id)?;
     if let Some(batch) = read::batch_by_digest(tx, &plan.digest)? {
@@ -218,9 +211,7 @@ pub(super) fn approve(
         }
     };
     let (first, second) = people.names();
-    let words: String = tx
-        .prepare_cached(sql::PLAN_WORDS)?
-        .query_row([id.0], |row| row.get(0))?;
+    let words: String = tx.one(sql::PLAN_WORDS, values![id.0], |row| row.get(0))?;
     let decided = Decided {
         kind: DecisionKind::Approve,
         by_first: first.into(),
@@ -236,7 +227,7 @@ pub(super) fn approve(
 }
 
 /// A plan that must be there.
-fn known(tx: &Transaction<'_>, id: PlanId) -> LedgerResult<FilePlan> {
+fn known(tx: &dyn Tx, id: PlanId) -> LedgerResult<FilePlan> {
     find(tx, PlanKey::Id(id))?.ok_or_else(|| {
         LedgerError::Refused(format!(
             "this ledger has no plan {id}: `levy status` lists those that wait"
@@ -245,44 +236,30 @@ fn known(tx: &Transaction<'_>, id: PlanId) -> LedgerResult<FilePlan> {
 }
 
 /// A plan, if there is one.
-pub(super) fn find(conn: &Connection, key: PlanKey<'_>) -> LedgerResult<Option<FilePlan>> {
-    let mut statement = conn.prepare_cached(match key {
-        PlanKey::Id(_) => sql::PLAN_BY_ID,
-        PlanKey::File(_) => sql::PLAN_BY_DIGEST,
-        PlanKey::Batch(_) => sql::PLAN_BY_BATCH,
-        PlanKey::Order(_) => sql::PLAN_BY_ORDER,
-    })?;
-    let mut rows = match key {
-        PlanKey::Id(id) => statement.query([id.0])?,
-        PlanKey::File(digest) => statement.query([&digest[..]])?,
-        PlanKey::Batch(batch) => statement.query([batch.0])?,
-        PlanKey::Order(no) => statement.query([no.as_str()])?,
-    };
-    rows.next()?.map(read_plan).transpose()
+pub(super) fn find(tx: &dyn Tx, key: PlanKey<'_>) -> LedgerResult<Option<FilePlan>> {
+    match key {
+        PlanKey::Id(id) => tx.optional(sql::PLAN_BY_ID, values![id.0], read_plan),
+        PlanKey::File(digest) => tx.optional(sql::PLAN_BY_DIGEST, values![digest], read_plan),
+        PlanKey::Batch(batch) => tx.optional(sql::PLAN_BY_BATCH, values![batch.0], read_plan),
+        PlanKey::Order(no) => tx.optional(sql::PLAN_BY_ORDER, values![no.as_str()], read_plan),
+    }
 }
 
 /// Plans whose file is no batch yet, the newest of each.
-pub(super) fn waiting(conn: &Connection) -> LedgerResult<Vec<FilePlan>> {
-    let mut statement = conn.prepare_cached(sql::PLANS_WAITING)?;
-    let mut rows = statement.query([])?;
-    let mut plans = Vec::new();
-    while let Some(row) = rows.next()? {
-        plans.push(read_plan(row)?);
-    }
-    Ok(plans)
+pub(super) fn waiting(tx: &dyn Tx) -> LedgerResult<Vec<FilePlan>> {
+    tx.all(sql::PLANS_WAITING, &[], read_plan)
 }
 
 /// Orders of a batch that were never sent, are no reissues, and that no approved plan allows.
-pub(super) fn unapproved(conn: &Connection, batch: BatchId) -> LedgerResult<u64> {
-    let mut statement = conn.prepare_cached(sql::UNAPPROVED_OF_BATCH)?;
-    let count: i64 = statement.query_row([batch.0], |row| row.get(0))?;
+pub(super) fn unapproved(tx: &dyn Tx, batch: BatchId) -> LedgerResult<u64> {
+    let count: i64 = tx.one(sql::UNAPPROVED_OF_BATCH, values![batch.0], |row| row.get(0))?;
     Ok(count as u64)
 }
 
 /// A row of the view `file_plan`.
-fn read_plan(row: &Row<'_>) -> LedgerResult<FilePlan> {
-    let number = |column: &str| row.get::<_, i64>(column).map(|n| n as u64);
-    let sum = |orders: &str, fen: &str| -> rusqlite::Result<OrderSum> {
+fn read_plan(row: &dyn Row) -> LedgerResult<FilePlan> {
+    let number = |column: &str| row.get::<i64>(column).map(|n| n as u64);
+    let sum = |orders: &str, fen: &str| -> LedgerResult<OrderSum> {
         Ok(OrderSum {
             orders: number(orders)?,
             fen: number(fen)?,
@@ -320,6 +297,6 @@ fn read_plan(row: &Row<'_>) -> LedgerResult<FilePlan> {
         made_by: row.get("made_by")?,
         made_at: WallMs(row.get("made_at_ms")?),
         approval: by.zip(at).map(|(by, at)| Approval { by, at: WallMs(at) }),
-        batch: row.get::<_, Option<i64>>("batch_id")?.map(BatchId),
+        batch: row.get::<Option<i64>>("batch_id")?.map(BatchId),
     })
 }

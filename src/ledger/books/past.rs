@@ -6,12 +6,11 @@
 //! again, under the numbers that it had then. And nothing of all that is withdrawn, replaced or frozen
 //! as if it had never been sent.
 
-use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
-
 use super::accept::one_row;
 use super::journal::Journal;
 use super::{convert, sql};
 use crate::clock::WallMs;
+use crate::ledger::database::{Tx, values};
 use crate::ledger::{
     BatchId, By, Decided, DecisionKind, Job, LedgerError, LedgerResult, OrderId, Restored,
 };
@@ -31,33 +30,30 @@ pub(super) struct Gap {
 
 /// The gap in which an order may have been sent, if there is one, as it looks `at` this time. Asked of
 /// orders that were never sent.
-pub(super) fn gap(conn: &Connection, order: OrderId, at: WallMs) -> LedgerResult<Option<Gap>> {
-    let mut statement = conn.prepare_cached(sql::ORDER_GAP)?;
-    let found = statement.query_row([order.0, at.0], |row| {
+pub(super) fn gap(tx: &dyn Tx, order: OrderId, at: WallMs) -> LedgerResult<Option<Gap>> {
+    tx.optional(sql::ORDER_GAP, values![order.0, at.0], |row| {
         Ok(Gap {
             since: WallMs(row.get(0)?),
             by: row.get(1)?,
         })
-    });
-    Ok(found.optional()?)
+    })
 }
 
 /// Whether another tool has used the order's number.
-pub(super) fn is_imported(conn: &Connection, order: OrderId) -> LedgerResult<bool> {
-    let mut statement = conn.prepare_cached(sql::ORDER_IS_IMPORTED)?;
-    Ok(statement.exists([order.0])?)
+pub(super) fn is_imported(tx: &dyn Tx, order: OrderId) -> LedgerResult<bool> {
+    tx.exists(sql::ORDER_IS_IMPORTED, values![order.0])
 }
 
 /// Whether an order that the books call unsent may have been sent all the same. CONFLICT and CANCELLED
 /// were not: nothing leads from there to a send.
 pub(super) fn may_have_been_sent(
-    conn: &Connection,
+    tx: &dyn Tx,
     order: OrderId,
     state: State,
     at: WallMs,
 ) -> LedgerResult<bool> {
     match state {
-        State::Pending | State::Held => Ok(gap(conn, order, at)?.is_some()),
+        State::Pending | State::Held => Ok(gap(tx, order, at)?.is_some()),
         State::Conflict | State::Cancelled => Ok(false),
         State::Unknown | State::Processing | State::Closed | State::Rejected => Ok(true),
         State::Expired | State::Success | State::Failed | State::ClosedProven => Ok(true),
@@ -67,7 +63,7 @@ pub(super) fn may_have_been_sent(
 /// Writes down that an order may have been sent without an entry in this journal; the order as it
 /// stands since. `decided` says since when.
 pub(super) fn maybe_sent(
-    tx: &Transaction<'_>,
+    tx: &dyn Tx,
     journal: &mut Journal<'_>,
     mut job: Job,
     decided: &Decided,
@@ -99,25 +95,21 @@ pub(super) fn maybe_sent(
     let first = job.standing.first_sent_at;
     let first = first.map_or(since, |first| first.min(since));
     journal.decision(Some((job.id, &job.order)), decided)?;
-    let changed = tx.prepare_cached(sql::ORDER_MAYBE_SENT)?.execute(params![
-        job.id.0,
-        before.as_str(),
-        state.as_str(),
-        first.0,
-        past,
-    ])?;
+    let changed = tx.execute(
+        sql::ORDER_MAYBE_SENT,
+        values![job.id.0, before.as_str(), state.as_str(), first.0, past,],
+    )?;
     one_row(changed, job.order.no.as_str())?;
-    let mut statement = tx.prepare_cached(sql::JOB_BY_ID)?;
-    let mut rows = statement.query([job.id.0])?;
-    let row = rows.next()?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
-    job.standing = convert::job(row)?.standing;
+    job.standing = tx
+        .one(sql::JOB_BY_ID, values![job.id.0], convert::job)?
+        .standing;
     Ok(job)
 }
 
 /// An order before its first claim, or before people say what became of it: one in a gap counts as sent
 /// from then on.
 pub(super) fn as_it_may_stand(
-    tx: &Transaction<'_>,
+    tx: &dyn Tx,
     journal: &mut Journal<'_>,
     job: Job,
     at: WallMs,
@@ -141,14 +133,13 @@ pub(super) fn as_it_may_stand(
 
 /// Tells a ledger that it knows nothing of what happened after `since`, until it came back.
 pub(super) fn restored(
-    conn: &mut Connection,
+    tx: &dyn Tx,
     since: WallMs,
     by: &dyn By,
     at: WallMs,
 ) -> LedgerResult<Restored> {
-    let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    check(&tx, since, at)?;
-    let known = tx.prepare_cached(sql::GAP_KNOWN)?.exists([since.0])?;
+    check(tx, since, at)?;
+    let known = tx.exists(sql::GAP_KNOWN, values![since.0])?;
     let mut restored = Restored {
         known,
         ..Restored::default()
@@ -163,17 +154,16 @@ pub(super) fn restored(
             words: String::new(),
             since: Some(since),
         };
-        let mut journal = Journal::open(&tx)?;
+        let mut journal = Journal::open(tx)?;
         journal.decision(None, &decided)?;
-        every_order(&tx, &mut journal, &decided, since, &mut restored)?;
+        every_order(tx, &mut journal, &decided, since, &mut restored)?;
         journal.close()?;
     }
-    tell(&tx, &mut restored)?;
-    tx.commit()?;
+    tell(tx, &mut restored)?;
     Ok(restored)
 }
 
-fn check(tx: &Transaction<'_>, since: WallMs, at: WallMs) -> LedgerResult<()> {
+fn check(tx: &dyn Tx, since: WallMs, at: WallMs) -> LedgerResult<()> {
     let refused = |words: String| Err(LedgerError::Refused(words));
     if since > at {
         return refused(format!(
@@ -181,7 +171,7 @@ fn check(tx: &Transaction<'_>, since: WallMs, at: WallMs) -> LedgerResult<()> {
             since.rfc3339()
         ));
     }
-    let created: i64 = tx.query_row(sql::META_CREATED_AT, [], |row| row.get(0))?;
+    let created: i64 = tx.one(sql::META_CREATED_AT, &[], |row| row.get(0))?;
     // A clock that is behind the ledger's own beginning can't tell.
     if since.0 < created && created <= at.0 {
         return refused(format!(
@@ -194,7 +184,7 @@ fn check(tx: &Transaction<'_>, since: WallMs, at: WallMs) -> LedgerResult<()> {
 }
 
 fn every_order(
-    tx: &Transaction<'_>,
+    tx: &dyn Tx,
     journal: &mut Journal<'_>,
     decided: &Decided,
     since: WallMs,
@@ -216,26 +206,15 @@ fn every_order(
     }
 }
 
-fn page(tx: &Transaction<'_>, after: i64, since: WallMs, at: WallMs) -> LedgerResult<Vec<Job>> {
-    let mut statement = tx.prepare_cached(sql::RESTORED_ORDERS)?;
-    let mut rows = statement.query(params![after, since.0, PAGE, at.0])?;
-    let mut jobs = Vec::new();
-    while let Some(row) = rows.next()? {
-        jobs.push(convert::job(row)?);
-    }
-    Ok(jobs)
+fn page(tx: &dyn Tx, after: i64, since: WallMs, at: WallMs) -> LedgerResult<Vec<Job>> {
+    let values = values![after, since.0, PAGE, at.0];
+    tx.all(sql::RESTORED_ORDERS, values, convert::job)
 }
 
-fn tell(tx: &Transaction<'_>, restored: &mut Restored) -> LedgerResult<()> {
-    restored.held = tx.query_row(sql::HELD_COUNT, [], |row| row.get::<_, i64>(0))? as u64;
-    let mut statement = tx.prepare_cached(sql::RESTORED_BATCHES)?;
-    let batches = statement.query_map([], |row| {
-        Ok((
-            BatchId(row.get(0)?),
-            row.get(1)?,
-            row.get::<_, i64>(2)? as u64,
-        ))
+fn tell(tx: &dyn Tx, restored: &mut Restored) -> LedgerResult<()> {
+    restored.held = tx.one(sql::HELD_COUNT, &[], |row| row.get::<i64>(0))? as u64;
+    restored.batches = tx.all(sql::RESTORED_BATCHES, &[], |row| {
+        Ok((BatchId(row.get(0)?), row.get(1)?, row.get::<i64>(2)? as u64))
     })?;
-    restored.batches = batches.collect::<rusqlite::Result<_>>()?;
     Ok(())
 }

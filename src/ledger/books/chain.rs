@@ -1,18 +1,19 @@
 //! Goes along the journal's chain, entry by entry in the order in which they were written, and finds
 //! the first that is not what was written.
 //!
-//! One scan of intents with their replies, and of decisions and approvals one each, side by side. Memory is bounded by
-//! the lanes, and by the replies that came before an intent was written which has a lower number:
-//! those of what was on the wire.
+//! One pass through intents with their replies, and through decisions and approvals, side by side and a
+//! page at a time. Memory is bounded by the lanes, a page of each, and the replies that came before an
+//! intent was written which has a lower number: those of what was on the wire.
 
 use std::collections::{BTreeMap, HashMap};
 
-use rusqlite::types::ValueRef;
-use rusqlite::{Connection, Row, Rows};
-
 use super::{convert, journal, sql};
+use crate::ledger::database::{Go, Row, Statement, Tx, Value, values};
 use crate::ledger::journal::{Body, JournalHead, Kind, LaneHead, Link, NO_LANE};
 use crate::ledger::{BadEntry, LedgerResult};
+
+/// Rows of one table that are read at once.
+const PAGE_ROWS: u32 = 512;
 
 /// What going along the chain found.
 pub(super) struct Walked {
@@ -38,18 +39,14 @@ struct Found {
 }
 
 /// Walks the chain to its end, or to its first bad entry.
-pub(super) fn walk(conn: &Connection, expect: Option<JournalHead>) -> LedgerResult<Walked> {
-    let mut attempts = conn.prepare(sql::JOURNAL_ATTEMPTS)?;
-    let mut decisions = conn.prepare(sql::JOURNAL_DECISIONS)?;
-    let mut approvals = conn.prepare(sql::JOURNAL_APPROVALS)?;
+pub(super) fn walk(tx: &dyn Tx, expect: Option<JournalHead>) -> LedgerResult<Walked> {
     let mut source = Source {
-        attempts: attempts.query([])?,
-        decisions: [decisions.query([])?, approvals.query([])?],
+        tx,
         waiting: HashMap::new(),
-        intent_at: Some(0),
-        decision_at: [Some(0); 2],
+        intents: Some(Read::BEGIN),
+        decisions: [Some(Read::BEGIN), Some(Read::BEGIN)],
     };
-    let first_link = journal::first_link_of(conn)?;
+    let first_link = journal::first_link_of(tx)?;
     let mut walked = Walked {
         entries: 0,
         lanes: BTreeMap::new(),
@@ -104,28 +101,46 @@ pub(super) fn walk(conn: &Connection, expect: Option<JournalHead>) -> LedgerResu
     }
 }
 
-/// Entries by number, from tables that are sorted but for the replies.
-struct Source<'s> {
-    attempts: Rows<'s>,
-    /// Those with a row of their own, and the approvals of plans.
-    decisions: [Rows<'s>; 2],
-    /// What was read and has a higher number than the next.
+/// Entries by number, from tables that are sorted but for the replies. They are read a page at a time.
+struct Source<'t> {
+    tx: &'t dyn Tx,
+    /// What was read and was not asked for yet.
     waiting: HashMap<i64, Found>,
     /// How far the intents were read; `None` at their end.
-    intent_at: Option<i64>,
-    decision_at: [Option<i64>; 2],
+    intents: Option<Read>,
+    /// Those with a row of their own, and the approvals of plans.
+    decisions: [Option<Read>; 2],
+}
+
+/// How far a table was read.
+#[derive(Clone, Copy)]
+struct Read {
+    /// The last row's entry.
+    entry: i64,
+    /// What its table is sorted by.
+    key: i64,
+}
+
+impl Read {
+    const BEGIN: Self = Self {
+        entry: 0,
+        key: i64::MIN,
+    };
 }
 
 impl Source<'_> {
     /// The entry with this number, if there is one.
     fn take(&mut self, number: i64) -> LedgerResult<Option<Found>> {
         // A reply comes after its intent, so that what is not read by then is not there.
-        while self.intent_at.is_some_and(|at| at < number) {
-            self.read_attempt()?;
+        while let Some(read) = self.intents.filter(|read| read.entry < number) {
+            self.intents = self.page(sql::JOURNAL_ATTEMPTS, read, intent)?;
         }
-        for of in 0..self.decisions.len() {
-            while self.decision_at[of].is_some_and(|at| at < number) {
-                self.read_decision(of)?;
+        for (at, statement) in [sql::JOURNAL_DECISIONS, sql::JOURNAL_APPROVALS]
+            .into_iter()
+            .enumerate()
+        {
+            while let Some(read) = self.decisions[at].filter(|read| read.entry < number) {
+                self.decisions[at] = self.page(statement, read, decision)?;
             }
         }
         Ok(self.waiting.remove(&number))
@@ -133,53 +148,64 @@ impl Source<'_> {
 
     fn is_empty(&self) -> bool {
         self.waiting.is_empty()
-            && self.intent_at.is_none()
-            && self.decision_at.iter().all(Option::is_none)
+            && self.intents.is_none()
+            && self.decisions.iter().all(Option::is_none)
     }
 
-    fn read_attempt(&mut self) -> LedgerResult<()> {
-        let Some(row) = self.attempts.next()? else {
-            self.intent_at = None;
-            return Ok(());
-        };
-        let number: i64 = row.get(0)?;
-        self.intent_at = Some(number);
-        let whose = Whose::read(row, 6)?;
-        let mut intent = whose.entry(number, Kind::Intent, bytes(row, 1)?.unwrap_or_default());
-        for column in 2..6 {
-            intent.body.optional(bytes(row, column)?.as_deref());
-        }
-        self.waiting.insert(number, intent);
-        if let Some(number) = row.get::<_, Option<i64>>(17)? {
-            let link = bytes(row, 18)?.unwrap_or_default();
-            let mut reply = whose.entry(number, Kind::Reply, link);
-            reply.body.optional(bytes(row, 0)?.as_deref());
-            for column in 19..35 {
-                reply.body.optional(bytes(row, column)?.as_deref());
-            }
-            self.waiting.insert(number, reply);
-        }
-        Ok(())
+    /// The next rows of a table; how far it is read then.
+    fn page(
+        &mut self,
+        statement: &'static Statement,
+        from: Read,
+        entries: fn(&dyn Row, &mut HashMap<i64, Found>) -> LedgerResult<i64>,
+    ) -> LedgerResult<Option<Read>> {
+        let mut last = None;
+        self.tx
+            .each(statement, values![from.key, PAGE_ROWS], &mut |row| {
+                last = Some(Read {
+                    entry: entries(row, &mut self.waiting)?,
+                    key: row.get("page_key")?,
+                });
+                Ok(Go::On)
+            })?;
+        Ok(last)
     }
+}
 
-    fn read_decision(&mut self, of: usize) -> LedgerResult<()> {
-        let Some(row) = self.decisions[of].next()? else {
-            self.decision_at[of] = None;
-            return Ok(());
-        };
-        let number: i64 = row.get(0)?;
-        self.decision_at[of] = Some(number);
-        let whose = match row.get(9)? {
-            true => Whose::read(row, 10)?,
-            false => Whose::nobody(),
-        };
-        let mut decision = whose.entry(number, Kind::Decision, bytes(row, 1)?.unwrap_or_default());
-        for column in 2..9 {
-            decision.body.optional(bytes(row, column)?.as_deref());
-        }
-        self.waiting.insert(number, decision);
-        Ok(())
+/// A row of `journal_attempts.sql`: an intent, and its reply; the intent's number.
+fn intent(row: &dyn Row, entries: &mut HashMap<i64, Found>) -> LedgerResult<i64> {
+    let number: i64 = row.get(0)?;
+    let whose = Whose::read(row, 6)?;
+    let mut intent = whose.entry(number, Kind::Intent, bytes(row, 1)?.unwrap_or_default());
+    for column in 2..6 {
+        intent.body.optional(bytes(row, column)?.as_deref());
     }
+    entries.insert(number, intent);
+    if let Some(number) = row.get::<Option<i64>>(17)? {
+        let link = bytes(row, 18)?.unwrap_or_default();
+        let mut reply = whose.entry(number, Kind::Reply, link);
+        reply.body.optional(bytes(row, 0)?.as_deref());
+        for column in 19..35 {
+            reply.body.optional(bytes(row, column)?.as_deref());
+        }
+        entries.insert(number, reply);
+    }
+    Ok(number)
+}
+
+/// A row of `journal_decisions.sql`, or of approvals in the same columns; its number.
+fn decision(row: &dyn Row, entries: &mut HashMap<i64, Found>) -> LedgerResult<i64> {
+    let number: i64 = row.get(0)?;
+    let whose = match row.get(9)? {
+        true => Whose::read(row, 10)?,
+        false => Whose::nobody(),
+    };
+    let mut decision = whose.entry(number, Kind::Decision, bytes(row, 1)?.unwrap_or_default());
+    for column in 2..9 {
+        decision.body.optional(bytes(row, column)?.as_deref());
+    }
+    entries.insert(number, decision);
+    Ok(number)
 }
 
 /// The order that an entry is about, as the books have it now.
@@ -199,8 +225,8 @@ impl Whose {
     }
 
     /// Columns of an order from `first` on: id, the content's eight, number, digest.
-    fn read(row: &Row<'_>, first: usize) -> LedgerResult<Self> {
-        let Some(id) = row.get::<_, Option<i64>>(first)? else {
+    fn read(row: &dyn Row, first: usize) -> LedgerResult<Self> {
+        let Some(id) = row.get::<Option<i64>>(first)? else {
             return Ok(Self {
                 wrong: Some("its order is not in the books".into()),
                 ..Self::nobody()
@@ -242,11 +268,10 @@ impl Whose {
 }
 
 /// A column as the chain takes it: text and bytes as they are, numbers in decimal, or absent.
-fn bytes(row: &Row<'_>, column: usize) -> LedgerResult<Option<Vec<u8>>> {
-    Ok(match row.get_ref(column)? {
-        ValueRef::Null => None,
-        ValueRef::Integer(integer) => Some(integer.to_string().into_bytes()),
-        ValueRef::Real(real) => Some(real.to_string().into_bytes()),
-        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => Some(bytes.to_vec()),
+fn bytes(row: &dyn Row, column: usize) -> LedgerResult<Option<Vec<u8>>> {
+    Ok(match row.value(column)? {
+        Value::Int(integer) => integer.map(|integer| integer.to_string().into_bytes()),
+        Value::Text(text) => text.map(|text| text.as_bytes().to_vec()),
+        Value::Blob(bytes) => bytes.map(<[u8]>::to_vec),
     })
 }

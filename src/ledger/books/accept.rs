@@ -5,42 +5,37 @@
 mod decide;
 mod import;
 
-use rusqlite::types::{ToSqlOutput, ValueRef};
-use rusqlite::{Connection, Row, Transaction, TransactionBehavior, params};
-
 use super::result::wish;
-use super::{plan, read, sql, stage, twin};
+use super::{plan, read, sql, twin};
 use crate::clock::WallMs;
+use crate::ledger::database::{Go, Row, Tx, Value, values};
 use crate::ledger::{
     Accepted, Admit, Batch, BatchHead, BatchId, DeductionId, LedgerError, LedgerResult, OrderId,
 };
 use crate::order::{Comeback, State};
-pub(super) use decide::changed_no;
+pub(in crate::ledger) use decide::changed_no;
 use decide::{Decision, NewOrder};
 pub(super) use import::import;
 
 const MS_PER_DAY: i64 = 86_400_000;
 
-/// Turns the staged rows into a batch.
+/// Turns the staged rows into a batch, if that may be.
 pub(super) fn accept(
-    conn: &mut Connection,
+    tx: &dyn Tx,
     head: &BatchHead,
     at: WallMs,
     hold_days: u32,
     admit: Admit,
 ) -> LedgerResult<(Batch, Accepted)> {
-    conn.execute_batch(sql::STAGING)?;
-    let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let (batch, accepted) = accept_in(&tx, head, at, hold_days)?;
-    plan::admit(&tx, &batch, &accepted, admit)?;
-    tx.commit()?;
-    stage::clear(conn)?;
+    tx.script(sql::script::STAGING)?;
+    let (batch, accepted) = accept_in(tx, head, at, hold_days)?;
+    plan::admit(tx, &batch, &accepted, admit)?;
     Ok((batch, accepted))
 }
 
-/// The same inside a transaction of the caller's, who commits it, or not.
+/// The same for whoever commits it, or not.
 pub(super) fn accept_in(
-    tx: &Transaction<'_>,
+    tx: &dyn Tx,
     head: &BatchHead,
     at: WallMs,
     hold_days: u32,
@@ -54,20 +49,19 @@ pub(super) fn accept_in(
     let (batch, numbered) = begin(tx, head, at)?;
     // Derived numbers cannot clash among themselves: content and ordinal make them.
     if numbered > 0 {
-        tx.execute_batch(sql::CLASH_FILL)?;
+        tx.script(sql::script::CLASH_FILL)?;
     }
     let mut acceptance = Acceptance::of(tx, batch.id, at, hold_days, numbered > 0);
-    let mut statement = tx.prepare_cached(sql::STAGED_ROWS)?;
-    let mut staged = statement.query([])?;
-    while let Some(row) = staged.next()? {
+    tx.scan(sql::STAGED_ROWS, &[], &mut |row| {
         acceptance.row(&Staged::read(row)?)?;
-    }
+        Ok(Go::On)
+    })?;
     Ok((batch, acceptance.tally))
 }
 
 /// The batch that the staged rows become, and how many of them have a number of their own.
-fn begin(tx: &Transaction<'_>, head: &BatchHead, at: WallMs) -> LedgerResult<(Batch, i64)> {
-    let (rows, last, numbered): (i64, i64, i64) = tx.query_row(sql::STAGED_COUNT, [], |row| {
+fn begin(tx: &dyn Tx, head: &BatchHead, at: WallMs) -> LedgerResult<(Batch, i64)> {
+    let (rows, last, numbered): (i64, i64, i64) = tx.one(sql::STAGED_COUNT, &[], |row| {
         Ok((row.get(0)?, row.get(1)?, row.get(2)?))
     })?;
     if rows == 0 {
@@ -87,21 +81,19 @@ pub(super) fn hold_since(at: WallMs, hold_days: u32) -> WallMs {
     at.plus_ms(-i64::from(hold_days).saturating_mul(MS_PER_DAY))
 }
 
-fn insert_batch(
-    tx: &Transaction<'_>,
-    head: &BatchHead,
-    rows: i64,
-    at: WallMs,
-) -> LedgerResult<Batch> {
+fn insert_batch(tx: &dyn Tx, head: &BatchHead, rows: i64, at: WallMs) -> LedgerResult<Batch> {
     let header = serde_json::to_string(&head.header).expect("texts");
-    let id = tx.prepare_cached(sql::BATCH_INSERT)?.insert(params![
-        &head.digest[..],
-        head.file,
-        header,
-        head.delimiter,
-        rows,
-        at.0
-    ])?;
+    let id = tx.insert(
+        sql::BATCH_INSERT,
+        values![
+            &head.digest[..],
+            head.file,
+            header,
+            head.delimiter,
+            rows,
+            at.0
+        ],
+    )?;
     Ok(Batch {
         id: BatchId(id),
         head: head.clone(),
@@ -112,7 +104,7 @@ fn insert_batch(
 
 /// A staged row: what decides, read; the rest is copied column by column.
 struct Staged<'r> {
-    row: &'r Row<'r>,
+    row: &'r dyn Row,
     ordinal: i64,
     line: i64,
     fault: Option<String>,
@@ -137,7 +129,7 @@ mod column {
 }
 
 impl<'r> Staged<'r> {
-    fn read(row: &'r Row<'r>) -> LedgerResult<Self> {
+    fn read(row: &'r dyn Row) -> LedgerResult<Self> {
         let fault: Option<String> = row.get(4)?;
         let digest = match fault {
             Some(_) => [0; 32],
@@ -160,15 +152,14 @@ impl<'r> Staged<'r> {
     }
 
     /// A column as it is.
-    fn raw(&self, index: usize) -> LedgerResult<ToSqlOutput<'_>> {
-        let value: ValueRef<'_> = self.row.get_ref(index)?;
-        Ok(ToSqlOutput::Borrowed(value))
+    fn raw(&self, index: usize) -> LedgerResult<Value<'_>> {
+        self.row.value(index)
     }
 }
 
 /// A batch that is being accepted.
 struct Acceptance<'t> {
-    tx: &'t Transaction<'t>,
+    tx: &'t dyn Tx,
     batch: BatchId,
     at: WallMs,
     /// Settled orders that were created and settled before hold no other.
@@ -184,13 +175,7 @@ struct FirstPlace {
 }
 
 impl<'t> Acceptance<'t> {
-    fn of(
-        tx: &'t Transaction<'t>,
-        batch: BatchId,
-        at: WallMs,
-        hold_days: u32,
-        may_clash: bool,
-    ) -> Self {
+    fn of(tx: &'t dyn Tx, batch: BatchId, at: WallMs, hold_days: u32, may_clash: bool) -> Self {
         Self {
             tx,
             batch,
@@ -232,11 +217,13 @@ impl Acceptance<'_> {
 
     fn new_order(&mut self, staged: &Staged<'_>, new: &NewOrder) -> LedgerResult<()> {
         let supersedes = new.supersedes;
-        let id = self.tx.prepare_cached(sql::DEDUCTION_INSERT)?.insert([])?;
+        let id = self.tx.insert(sql::DEDUCTION_INSERT, &[])?;
         let deduction = DeductionId(id);
         if let Some(old) = supersedes {
-            let mut statement = self.tx.prepare_cached(sql::DEDUCTION_SUPERSEDE)?;
-            one_row(statement.execute([old.0, id])?, "a superseded deduction")?;
+            let changed = self
+                .tx
+                .execute(sql::DEDUCTION_SUPERSEDE, values![old.0, id])?;
+            one_row(changed, "a superseded deduction")?;
         }
         self.insert_row(staged, "ORDER", Some(deduction), None, None)?;
         let held_by = match (self.holding(staged, deduction)?, supersedes, new.beside) {
@@ -252,26 +239,29 @@ impl Acceptance<'_> {
             None => State::Pending,
         };
         let copied = |i: usize| staged.raw(column::MERCHANT + i);
-        self.tx.prepare_cached(sql::ORDER_INSERT)?.execute(params![
-            new.no,
-            id,
-            1,
-            self.batch.0,
-            staged.ordinal,
-            copied(0)?,
-            copied(1)?,
-            copied(2)?,
-            staged.raw(column::AMOUNT)?,
-            copied(3)?,
-            copied(4)?,
-            copied(5)?,
-            copied(6)?,
-            &staged.digest[..],
-            staged.raw(column::HOLD_KEY)?,
-            state.as_str(),
-            self.at.0,
-            held_by,
-        ])?;
+        self.tx.execute(
+            sql::ORDER_INSERT,
+            values![
+                new.no,
+                id,
+                1_i64,
+                self.batch.0,
+                staged.ordinal,
+                copied(0)?,
+                copied(1)?,
+                copied(2)?,
+                staged.raw(column::AMOUNT)?,
+                copied(3)?,
+                copied(4)?,
+                copied(5)?,
+                copied(6)?,
+                &staged.digest[..],
+                staged.raw(column::HOLD_KEY)?,
+                state.as_str(),
+                self.at.0,
+                held_by,
+            ],
+        )?;
         self.tally.orders += 1;
         self.tally.held += u64::from(state == State::Held);
         Ok(())
@@ -280,7 +270,7 @@ impl Acceptance<'_> {
     /// An order for the same debt that is alive or succeeded.
     fn holding(&self, staged: &Staged<'_>, own: DeductionId) -> LedgerResult<Option<i64>> {
         let key = staged.raw(column::HOLD_KEY)?;
-        let found = twin::holding(self.tx, &key, self.hold_since, own.0)?;
+        let found = twin::holding(self.tx, key, self.hold_since, own.0)?;
         Ok(found.map(|OrderId(id)| id))
     }
 
@@ -313,18 +303,11 @@ impl Acceptance<'_> {
     /// What held the order that this one takes the place of, if only words have changed.
     fn held_before(&self, staged: &Staged<'_>, old: DeductionId) -> LedgerResult<Option<i64>> {
         let copied = |i: usize| staged.raw(column::MERCHANT + i);
-        let mut statement = self.tx.prepare_cached(sql::ORDER_HELD_BEFORE)?;
-        let mut rows = statement.query(params![
-            old.0,
-            copied(0)?,
-            copied(1)?,
-            copied(2)?,
-            staged.raw(column::AMOUNT)?
-        ])?;
-        match rows.next()? {
-            Some(row) => Ok(Some(row.get(0)?)),
-            None => Ok(None),
-        }
+        let (merchant, account, kind) = (copied(0)?, copied(1)?, copied(2)?);
+        let amount = staged.raw(column::AMOUNT)?;
+        let values = values![old.0, merchant, account, kind, amount];
+        self.tx
+            .optional(sql::ORDER_HELD_BEFORE, values, |row| row.get(0))
     }
 
     fn insert_row(
@@ -338,9 +321,9 @@ impl Acceptance<'_> {
         let asks = staged.comeback == Comeback::Reissue;
         let reissues = kind == "ORDER" && asks && note.is_none();
         let undecided = kind == "CONFLICT" && asks && staged.returned.is_some();
-        self.tx
-            .prepare_cached(sql::BATCH_ROW_INSERT)?
-            .execute(params![
+        self.tx.execute(
+            sql::BATCH_ROW_INSERT,
+            values![
                 self.batch.0,
                 staged.ordinal,
                 staged.line,
@@ -354,23 +337,25 @@ impl Acceptance<'_> {
                 staged.returned.as_ref().filter(|_| kind != "ORDER"),
                 staged.returned.as_ref().filter(|_| reissues),
                 undecided.then_some(&staged.digest[..]),
-            ])?;
+            ],
+        )?;
         Ok(())
     }
 
     fn first_place(&self, deduction: DeductionId) -> LedgerResult<FirstPlace> {
-        let mut statement = self.tx.prepare_cached(sql::PLACE_OF_DEDUCTION)?;
-        Ok(statement.query_row([deduction.0], |row| {
-            Ok(FirstPlace {
-                batch: row.get(0)?,
-                line: row.get(2)?,
-            })
-        })?)
+        Ok(self
+            .tx
+            .one(sql::PLACE_OF_DEDUCTION, values![deduction.0], |row| {
+                Ok(FirstPlace {
+                    batch: row.get(0)?,
+                    line: row.get(2)?,
+                })
+            })?)
     }
 }
 
 /// A guarded update must find the row that it was meant for.
-pub(super) fn one_row(changed: usize, what: &str) -> LedgerResult<()> {
+pub(super) fn one_row(changed: u64, what: &str) -> LedgerResult<()> {
     if changed == 1 {
         return Ok(());
     }

@@ -3,9 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
-
 use super::{accept, read, reissue, result, sql};
+use crate::ledger::database::{Tx, values};
 use crate::ledger::{
     Batch, LedgerError, LedgerResult, Plan, Planned, Rehearsal, Rehearsed, RehearsedOf, Reissue,
     ResultRow, Scope, Tally, Unsent,
@@ -16,29 +15,27 @@ use crate::order::{NextAction, OrderNo, Status};
 const PROOFS_AT_ONCE: u32 = 1_000;
 
 pub(super) fn rehearse(
-    conn: &mut Connection,
+    tx: &dyn Tx,
     rehearsal: &Rehearsal<'_>,
     each: &mut dyn FnMut(Planned) -> std::io::Result<()>,
 ) -> LedgerResult<Rehearsed> {
-    conn.execute_batch(sql::STAGING)?;
-    // Dropped at the end, it undoes everything.
-    let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    tx.script(sql::script::STAGING)?;
     let batch = match rehearsal.of {
-        RehearsedOf::Batch(id) => read::batch_by_id(&tx, id)?
+        RehearsedOf::Batch(id) => read::batch_by_id(tx, id)?
             .ok_or_else(|| LedgerError::Refused(format!("this ledger does not know batch {id}")))?,
         RehearsedOf::Staged(head) => {
-            accept::accept_in(&tx, head, rehearsal.at, rehearsal.hold_days)?.0
+            accept::accept_in(tx, head, rehearsal.at, rehearsal.hold_days)?.0
         }
     };
-    tx.execute_batch("SAVEPOINT before_reissues")?;
-    let (issued, tally) = issue(&tx, &batch, rehearsal)?;
-    let lanes = read::lanes(&tx, Scope::Rerun(batch.id, rehearsal.rerun))?;
-    let open = read::lanes(&tx, Scope::OpenOf(batch.id, Unsent::Reissues))?;
-    let unsent = read::unsent(&tx, batch.id, rehearsal.rerun.unsent())?;
+    tx.script(sql::script::SAVEPOINT)?;
+    let (issued, tally) = issue(tx, &batch, rehearsal)?;
+    let lanes = read::lanes(tx, Scope::Rerun(batch.id, rehearsal.rerun))?;
+    let open = read::lanes(tx, Scope::OpenOf(batch.id, Unsent::Reissues))?;
+    let unsent = read::unsent(tx, batch.id, rehearsal.rerun.unsent())?;
     // The rows are shown as they stand before: they can be given back like that.
-    tx.execute_batch("ROLLBACK TO before_reissues")?;
+    tx.script(sql::script::SAVEPOINT_UNDO)?;
     let mut rows = Rows {
-        tx: &tx,
+        tx,
         rehearsal,
         issued,
     };
@@ -55,11 +52,7 @@ pub(super) fn rehearse(
 /// What would be issued, by the row's ordinal.
 type Issued = BTreeMap<u64, Reissue>;
 
-fn issue(
-    tx: &Transaction<'_>,
-    batch: &Batch,
-    rehearsal: &Rehearsal<'_>,
-) -> LedgerResult<(Issued, Tally)> {
+fn issue(tx: &dyn Tx, batch: &Batch, rehearsal: &Rehearsal<'_>) -> LedgerResult<(Issued, Tally)> {
     let mut issued = Issued::new();
     let mut tally = Tally::default();
     let mut after = 0;
@@ -77,7 +70,7 @@ fn issue(
         };
         after = *last;
         let (ordinals, proofs): (Vec<u64>, Vec<_>) = page.into_iter().unzip();
-        let outcomes = reissue::reissue_in(tx, batch.id, proofs, rehearsal.at)?;
+        let outcomes = reissue::reissue(tx, batch.id, &proofs, rehearsal.at)?;
         for (ordinal, reissued) in ordinals.into_iter().zip(outcomes) {
             tally.add(&reissued);
             match reissued.outcome {
@@ -91,7 +84,7 @@ fn issue(
 }
 
 struct Rows<'r> {
-    tx: &'r Transaction<'r>,
+    tx: &'r dyn Tx,
     rehearsal: &'r Rehearsal<'r>,
     issued: Issued,
 }
@@ -156,9 +149,9 @@ impl Rows<'_> {
         };
         let returned: Option<String> = self
             .tx
-            .prepare_cached(sql::STAGED_RETURNED)?
-            .query_row([row.ordinal as i64], |row| row.get(0))
-            .optional()?
+            .optional(sql::STAGED_RETURNED, values![row.ordinal as i64], |row| {
+                row.get(0)
+            })?
             .flatten();
         match (returned, row.order.as_mut()) {
             (Some(no), Some(order)) => {

@@ -1,40 +1,37 @@
 //! Both sides of every order that a reconciliation is about: one pass, in the order of creation.
 
-use rusqlite::{Connection, params};
-
 use super::{convert, read, result, sql};
+use crate::ledger::database::{Go, Tx, values};
 use crate::ledger::{AttemptId, Compared, LedgerError, LedgerResult, Reach, ReplyFacts, Told};
 use crate::order::OrderNo;
 
 /// Streams them; one moment of the ledger.
 pub(super) fn compared(
-    conn: &Connection,
+    tx: &dyn Tx,
     reach: Reach,
     after: AttemptId,
     each: &mut dyn FnMut(Compared) -> std::io::Result<()>,
 ) -> LedgerResult<()> {
-    let tx = conn.unchecked_transaction()?;
     let (from, to, batch) = read::bounds(reach);
-    let mut statement = tx.prepare_cached(match reach {
+    let statement = match reach {
         Reach::Between(..) => sql::COMPARED_BETWEEN,
         Reach::Of(_) => sql::COMPARED_OF_BATCH,
-    })?;
-    let mut rows = statement.query(params![from, to, batch, after.0])?;
-    while let Some(row) = rows.next()? {
+    };
+    tx.scan(statement, values![from, to, batch, after.0], &mut |row| {
         let job = convert::job(row)?;
         let id = job.id.0;
-        let attempt = |name: &str| row.get::<_, Option<i64>>(name);
+        let attempt = |name: &str| row.get::<Option<i64>>(name);
         let number = |name: &str| -> LedgerResult<Option<OrderNo>> {
             let no: Option<String> = row.get(name)?;
             no.map(|no| convert::parsed(&no, OrderNo::parse, "number", id))
                 .transpose()
         };
         let told = |name: &str| -> LedgerResult<Option<Told>> {
-            attempt(name)?.map(|at| told(&tx, at, id)).transpose()
+            attempt(name)?.map(|at| told(tx, at, id)).transpose()
         };
         let shown = attempt("shown_attempt")?;
         let ours = match shown {
-            Some(shown) => reply(&tx, shown, id)?.map(|(_, facts)| facts),
+            Some(shown) => reply(tx, shown, id)?.map(|(_, facts)| facts),
             None => None,
         };
         let file: Option<String> = row.get("file")?;
@@ -52,12 +49,12 @@ pub(super) fn compared(
         each(compared).map_err(|e| {
             LedgerError::Broken(format!("what differs could not be written out: {e}"))
         })?;
-    }
-    Ok(())
+        Ok(Go::On)
+    })
 }
 
-fn told(conn: &Connection, attempt: i64, order: i64) -> LedgerResult<Told> {
-    let (meaning, facts) = reply(conn, attempt, order)?.unzip();
+fn told(tx: &dyn Tx, attempt: i64, order: i64) -> LedgerResult<Told> {
+    let (meaning, facts) = reply(tx, attempt, order)?.unzip();
     Ok(Told {
         attempt: AttemptId(attempt),
         meaning,
@@ -65,16 +62,10 @@ fn told(conn: &Connection, attempt: i64, order: i64) -> LedgerResult<Told> {
     })
 }
 
-fn reply(
-    conn: &Connection,
-    attempt: i64,
-    order: i64,
-) -> LedgerResult<Option<(String, ReplyFacts)>> {
-    let mut statement = conn.prepare_cached(sql::REPLY_BY_ATTEMPT)?;
-    let mut rows = statement.query([attempt])?;
-    let Some(row) = rows.next()? else {
-        return Ok(None);
-    };
-    let meaning: String = row.get("meaning")?;
-    Ok(result::reply(row, order)?.map(|facts| (meaning, facts)))
+fn reply(tx: &dyn Tx, attempt: i64, order: i64) -> LedgerResult<Option<(String, ReplyFacts)>> {
+    let found = tx.optional(sql::REPLY_BY_ATTEMPT, values![attempt], |row| {
+        let meaning: String = row.get("meaning")?;
+        Ok(result::reply(row, order)?.map(|facts| (meaning, facts)))
+    })?;
+    Ok(found.flatten())
 }
