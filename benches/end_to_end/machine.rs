@@ -62,8 +62,10 @@ pub fn run(command: &mut Command) -> Took {
     }
 }
 
-/// Runs a command until its standard error has a line with these words, then kills it.
-pub fn run_until(command: &mut Command, words: &str) -> f64 {
+/// Runs a command until its standard error has a line with these words, then kills it. Of what it took
+/// the peak of memory is not known.
+pub fn run_until(command: &mut Command, words: &str) -> Took {
+    let before = children_seconds();
     let begun = Instant::now();
     let mut child = command
         .stdin(Stdio::null())
@@ -80,7 +82,12 @@ pub fn run_until(command: &mut Command, words: &str) -> f64 {
         said.ends_with('\n'),
         "{command:?} never said {words:?}: {said}"
     );
-    seconds
+    Took {
+        seconds,
+        cpu_seconds: children_seconds() - before,
+        peak_mib: 0.0,
+        exit: 0,
+    }
 }
 
 fn until(told: &mut BufReader<ChildStderr>, words: &str) -> String {

@@ -10,8 +10,8 @@ const DIGITS_ROUNDED: usize = 18;
 
 /// A text with full-width forms (`１`, `，`, `Ａ`) as their half-width ones, trimmed.
 pub(super) fn half_width(text: &str) -> Cow<'_, str> {
-    let text = text.trim();
-    if !text.contains(is_wide) {
+    let text = trimmed(text);
+    if text.is_ascii() || !text.contains(is_wide) {
         return Cow::Borrowed(text);
     }
     let narrow = |c: char| match c {
@@ -21,6 +21,15 @@ pub(super) fn half_width(text: &str) -> Cow<'_, str> {
     };
     let narrowed: String = text.chars().map(narrow).collect();
     Cow::Owned(narrowed.trim().to_owned())
+}
+
+/// [`str::trim`], at once where there is nothing to trim.
+pub(super) fn trimmed(text: &str) -> &str {
+    match text.as_bytes() {
+        [] => text,
+        [first, .., last] if first.is_ascii_graphic() && last.is_ascii_graphic() => text,
+        _ => text.trim(),
+    }
 }
 
 fn is_wide(c: char) -> bool {
@@ -75,7 +84,7 @@ pub(super) fn is_error(text: &str) -> bool {
     const ERRORS: [&str; 8] = [
         "#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NUM!", "#NULL!", "#SPILL!",
     ];
-    ERRORS.contains(&text)
+    text.starts_with('#') && ERRORS.contains(&text)
 }
 
 /// What stands before a cell of a workbook that was refused for its kind, wherever it is written again

@@ -3,7 +3,10 @@
 //! The fields are split by the crate `csv`. It is lenient where money is not (a quote may stay open
 //! until the file ends, a lone CR ends a row) and loses count of lines over blank ones, so its
 //! input passes a filter that walks the same states, refuses these, and hands over one record at a
-//! time: when a record comes out, the filter stands exactly behind it. It knows no column.
+//! time: when a record comes out, the filter stands exactly behind it. So a line that needs no states
+//! may go past both ([`plain`]). It knows no column.
+
+mod plain;
 
 use std::io::{self, Read};
 
@@ -48,6 +51,8 @@ pub(super) struct Lines {
 pub(super) struct Decoder<R: Read> {
     csv: csv::Reader<Filter<R>>,
     record: StringRecord,
+    /// `csv` has seen the first bytes, of which it would take off a mark.
+    begun: bool,
 }
 
 impl<R: Read> Decoder<R> {
@@ -64,6 +69,7 @@ impl<R: Read> Decoder<R> {
         Ok(Self {
             csv,
             record: StringRecord::new(),
+            begun: false,
         })
     }
 
@@ -81,6 +87,10 @@ impl<R: Read> Decoder<R> {
 
     /// The next record, as [`Decoder::record`]; `None` at the end. Not to be called after an error.
     pub(super) fn next(&mut self) -> Result<Option<Lines>, Stop> {
+        if self.begun && self.csv.get_mut().plain_record(&mut self.record)? {
+            return Ok(Some(self.csv.get_ref().record));
+        }
+        self.begun = true;
         match self.csv.read_record(&mut self.record) {
             Ok(true) => Ok(Some(self.csv.get_ref().record)),
             Ok(false) => Ok(None),
@@ -226,10 +236,10 @@ impl<R: Read> Filter<R> {
     }
 
     fn check(&mut self) {
-        match std::str::from_utf8(&self.chunk[..self.filled]) {
+        match std::str::from_utf8(&self.chunk[self.checked..self.filled]) {
             Ok(_) => self.checked = self.filled,
             Err(error) => {
-                self.checked = error.valid_up_to();
+                self.checked += error.valid_up_to();
                 if error.error_len().is_some() || self.ended {
                     let offset = self.offset + self.checked as u64;
                     let seems = seems(&self.chunk[self.checked..self.filled]);
@@ -261,15 +271,21 @@ impl<R: Read> Filter<R> {
             if self.ended {
                 return Ok(false);
             }
-            self.chunk.copy_within(self.checked..self.filled, 0);
-            self.offset += self.checked as u64;
-            self.filled -= self.checked;
-            self.at = 0;
-            self.checked = 0;
-            self.fill()?;
-            self.check();
+            self.refill()?;
         }
         Ok(true)
+    }
+
+    /// Moves what nobody has looked at to the front and reads once behind it.
+    fn refill(&mut self) -> Result<(), Stop> {
+        self.chunk.copy_within(self.at..self.filled, 0);
+        self.offset += self.at as u64;
+        self.filled -= self.at;
+        self.checked -= self.at;
+        self.at = 0;
+        self.fill()?;
+        self.check();
+        Ok(())
     }
 
     fn pass(&mut self, out: &mut [u8]) -> Result<usize, Stop> {

@@ -82,6 +82,24 @@ impl fmt::Display for Encoding {
     }
 }
 
+/// What a file is read as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// A CSV in this encoding.
+    Csv(Encoding),
+    /// An Excel workbook (.xlsx).
+    Workbook,
+}
+
+impl fmt::Display for Form {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Csv(encoding) => encoding.fmt(f),
+            Self::Workbook => f.write_str("a workbook (.xlsx)"),
+        }
+    }
+}
+
 /// Reads a source to its end and says what it is in. What is neither UTF-8 nor GB18030 is called
 /// UTF-8, and so is what seems to be damaged UTF-8: whoever reads it finds the place. None where it may
 /// as well be the one as the other, see [`Pairs`].
@@ -208,10 +226,8 @@ impl Either {
                 self.gb18030 = None;
             }
         }
-        match (self.utf8, self.ideographs || self.gb18030.is_none()) {
-            (false, true) => Some(Encoding::Utf8),
-            _ => None,
-        }
+        // Nothing behind it changes the answer: the rest need not be read for it.
+        (self.ideographs || self.gb18030.is_none()).then_some(Encoding::Utf8)
     }
 
     fn look_as_utf8(&mut self, bytes: &[u8], ended: bool) {

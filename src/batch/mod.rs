@@ -2,6 +2,7 @@
 //!
 //! It does not know the ledger, the time or the network. `docs/FILES.md` describes the format.
 
+mod alike;
 mod cell;
 mod control;
 mod decode;
@@ -32,12 +33,13 @@ use decode::{Decoder, Lines, Stop};
 use digest::open_file;
 use workbook::{Kind, Workbook};
 
+pub use alike::{Alike, Shared};
 pub use columns::{
     LEVY_COLUMNS, Language, ShownColumns, levy_columns, reissue_column, shown_columns, template,
 };
 pub use control::{AddedUp, ControlTotals};
 pub use digest::digest_of;
-pub use encoding::Encoding;
+pub use encoding::{Encoding, Form};
 pub use escape::{escape_cell, unescape_cell};
 pub use fault::{
     Fault, FileFault, FileFaultKind, RUN_CHARS_MASKED, SHOWN_CHARS_MAX, Seems, shown_text,
@@ -108,7 +110,8 @@ pub struct InputRow {
     /// it so: cells of several lines move the lines of the file.
     pub line: u64,
     /// The cells as they came, unquoted and untrimmed, one for each of [`Header::cells`]; of a
-    /// result that comes back, without levy's columns and without the escape.
+    /// result that comes back, without levy's columns and without the escape. None after
+    /// [`Reader::skip_cells`].
     pub cells: Vec<String>,
     /// The deduction, or every fault of the row in the order of the ladder.
     pub outcome: Result<Deduction, Vec<Fault>>,
@@ -180,6 +183,7 @@ pub struct Reader<R: Read> {
     behind: Option<Lines>,
     record: StringRecord,
     kinds: Vec<Kind>,
+    without_cells: bool,
     end: Option<Result<(), FileFault>>,
 }
 
@@ -216,24 +220,6 @@ impl<R: Read> Records<R> {
         match self {
             Self::Csv(decoder) => decoder.digest(),
             Self::Workbook(book) => book.digest(),
-        }
-    }
-}
-
-/// What a file is read as.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
-    /// A CSV in this encoding.
-    Csv(Encoding),
-    /// An Excel workbook (.xlsx).
-    Workbook,
-}
-
-impl fmt::Display for Form {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Csv(encoding) => encoding.fmt(f),
-            Self::Workbook => f.write_str("a workbook (.xlsx)"),
         }
     }
 }
@@ -328,6 +314,7 @@ impl<R: Read> Reader<R> {
             behind: None,
             record: StringRecord::new(),
             kinds: Vec::new(),
+            without_cells: false,
             end: None,
         })
     }
@@ -348,6 +335,11 @@ impl<R: Read> Reader<R> {
     /// Unknown columns that come close to a known one, as sentences.
     pub fn warnings(&self) -> &[String] {
         &self.columns.warnings
+    }
+
+    /// From now on rows come without their cells, which take most of the time that a row takes.
+    pub fn skip_cells(&mut self) {
+        self.without_cells = true;
     }
 
     /// The next row; `None` at the end. A fault of the file is given again by every later call.
@@ -480,10 +472,14 @@ impl<R: Read> Reader<R> {
             line: lines.row,
         };
         let checked = validate::check(row, &self.columns, &self.rules);
+        let cells = match self.without_cells {
+            true => Vec::new(),
+            false => self.columns.carried_cells(record, &checked.unfit),
+        };
         InputRow {
             ordinal: self.rows,
             line: lines.row,
-            cells: self.columns.carried_cells(record, &checked.unfit),
+            cells,
             unfit: checked.unfit,
             outcome: checked.outcome,
             amount: checked.amount,

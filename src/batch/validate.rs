@@ -9,7 +9,9 @@ use std::borrow::Cow;
 
 use csv::StringRecord;
 
-use super::cell::{Rounded, half_width, is_error, is_total, rounded, ungrouped, was_unfit};
+use super::cell::{
+    Rounded, half_width, is_error, is_total, rounded, trimmed, ungrouped, was_unfit,
+};
 use super::columns::{Columns, Name, folded};
 use super::fault::{Fault, escaped, shown, shown_secret};
 use super::workbook::Kind;
@@ -44,11 +46,9 @@ pub(super) struct Row<'a> {
 
 /// Walks the ladder.
 pub(super) fn check(row: Row<'_>, columns: &Columns, rules: &Rules) -> Checked {
-    let blank = row.record.iter().all(|cell| cell.trim().is_empty());
     let mut ladder = Ladder {
         row,
         columns,
-        blank,
         accept_digits: rules.accept_digits,
         faults: Vec::new(),
         doubts: Vec::new(),
@@ -111,7 +111,6 @@ pub(super) fn check(row: Row<'_>, columns: &Columns, rules: &Rules) -> Checked {
 struct Ladder<'a> {
     row: Row<'a>,
     columns: &'a Columns,
-    blank: bool,
     accept_digits: bool,
     faults: Vec<Fault>,
     doubts: Vec<Fault>,
@@ -124,19 +123,31 @@ impl<'a> Ladder<'a> {
         let place = self.columns.place(name);
         let cell = place.map_or("", |i| self.columns.cell(self.row.record, i));
         match name {
-            Name::Reason | Name::LevyOutRequestNo | Name::LevyReissue => Cow::Borrowed(cell.trim()),
+            Name::Reason | Name::LevyOutRequestNo | Name::LevyReissue => {
+                Cow::Borrowed(trimmed(cell))
+            }
             _ => half_width(cell),
         }
     }
 
     /// A part that must be there. `None` comes with a fault.
     fn required<T>(&mut self, name: Name, parse: fn(&str) -> Result<T, NameFault>) -> Option<T> {
-        if let Some((what, hint)) = self.unfit(name) {
+        let text = self.text(name);
+        self.given(name, &text, parse)
+    }
+
+    fn given<T>(
+        &mut self,
+        name: Name,
+        text: &str,
+        parse: fn(&str) -> Result<T, NameFault>,
+    ) -> Option<T> {
+        if let Some((what, hint)) = self.unfit(name, text) {
             self.fault(name, what.into(), hint.into());
             return None;
         }
-        match parse(&self.text(name)) {
-            Ok(part) => self.whole(name).then_some(part),
+        match parse(text) {
+            Ok(part) => self.whole(name, text).then_some(part),
             Err(what) => {
                 self.fault(name, what.into(), hint(name).into());
                 None
@@ -156,21 +167,21 @@ impl<'a> Ladder<'a> {
         };
         names
             .filter_map(|&name| Some((name, self.columns.place(name).filter(no_text)?)))
-            .filter(|(name, _)| self.unfit(*name).is_some())
+            .filter(|(name, _)| self.unfit(*name, &self.text(*name)).is_some())
             .map(|(_, place)| place)
             .collect()
     }
 
     /// Why a cell can't be what its column asks for, by its kind in a workbook; and what to do.
-    fn unfit(&self, name: Name) -> Option<(&'static str, &'static str)> {
+    fn unfit(&self, name: Name, text: &str) -> Option<(&'static str, &'static str)> {
         const AS_TEXT: &str = "format the column as text and enter it anew from its source";
         let place = self.columns.place(name)?;
         match self.row.kinds.get(place).copied().unwrap_or(Kind::Text) {
-            Kind::Text if was_unfit(&self.text(name)) => Some((
+            Kind::Text if was_unfit(text) => Some((
                 "was no text in the workbook that it came from",
                 "enter it anew from its source, as text",
             )),
-            Kind::Text if !is_error(&self.text(name)) => None,
+            Kind::Text if !is_error(text) => None,
             Kind::Text | Kind::Error => Some((
                 "is an error of the spreadsheet",
                 "mend the formula behind it",
@@ -188,7 +199,7 @@ impl<'a> Ladder<'a> {
                 "format it as a number, or as text, and look what it says then",
             )),
             Kind::Number | Kind::Percent => {
-                let whole = self.text(name).len() <= 15;
+                let whole = text.len() <= 15;
                 let fits = match name {
                     Name::Amount | Name::AmountYuan => true,
                     // What a person sees of it is up to its format.
@@ -210,7 +221,7 @@ impl<'a> Ladder<'a> {
     }
 
     /// False, with a fault, where a spreadsheet has rounded an identifier.
-    fn whole(&mut self, name: Name) -> bool {
+    fn whole(&mut self, name: Name, text: &str) -> bool {
         match name {
             Name::OutRequestNo | Name::BalAccountNo | Name::CardNo | Name::SgnNo => {}
             Name::Mchid | Name::ReductionType | Name::Amount | Name::AmountYuan => return true,
@@ -220,7 +231,7 @@ impl<'a> Ladder<'a> {
         }
         let hint =
             "compare it with its source, and give it as text; --accept-digits takes it as it is";
-        match rounded(&self.text(name)) {
+        match rounded(text) {
             Rounded::No => true,
             _ if self.accept_digits => true,
             Rounded::Perhaps => {
@@ -255,10 +266,11 @@ impl<'a> Ladder<'a> {
 
     /// A part that may be blank. `None` comes with a fault, or the cell is blank.
     fn optional<T>(&mut self, name: Name, parse: fn(&str) -> Result<T, NameFault>) -> Option<T> {
-        if self.text(name).is_empty() {
-            return None;
+        let text = self.text(name);
+        match text.is_empty() {
+            true => None,
+            false => self.given(name, &text, parse),
         }
-        self.required(name, parse)
     }
 
     fn reduction_type(&mut self) -> Option<ReductionType> {
@@ -303,8 +315,12 @@ impl<'a> Ladder<'a> {
 
     /// What a row that came back asks for.
     fn comeback(&mut self) -> Comeback {
-        let folded = folded(&self.text(Name::LevyReissue));
-        let names_order = !self.text(Name::LevyOutRequestNo).is_empty();
+        let text = self.text(Name::LevyReissue);
+        let names_order = !text.is_empty() && !self.text(Name::LevyOutRequestNo).is_empty();
+        let folded = match text.is_empty() {
+            true => String::new(),
+            false => folded(&text),
+        };
         let (what, hint) = match folded.as_str() {
             "" if self.columns.failed() => return Comeback::Mended,
             "" if self.columns.returned => return Comeback::Result,
@@ -348,11 +364,11 @@ impl<'a> Ladder<'a> {
     /// The amount, if it can be read; one above the ceiling is read and a fault.
     fn amount(&mut self, rules: &Rules) -> Option<Fen> {
         let name = self.columns.amount().unwrap_or(Name::Amount);
-        if let Some((what, hint)) = self.unfit(name) {
+        let text = self.text(name);
+        if let Some((what, hint)) = self.unfit(name, &text) {
             self.fault(name, what.into(), hint.into());
             return None;
         }
-        let text = self.text(name);
         let plain = ungrouped(&text);
         let read = if name == Name::AmountYuan {
             Fen::parse_yuan(&plain)
@@ -396,7 +412,8 @@ impl<'a> Ladder<'a> {
     }
 
     fn showing(&self, name: Name, value: String, what: String, hint: String) -> Fault {
-        let hint = if self.blank {
+        let blank = self.row.record.iter().all(|cell| cell.trim().is_empty());
+        let hint = if blank {
             "the whole row is blank; remove it from the file if nothing is meant".into()
         } else {
             hint

@@ -119,7 +119,7 @@ pub enum Command {
     Doctor(Box<DoctorArgs>),
     /// Look after the keys.
     Keys(KeysArgs),
-    /// Send a test message to those whom [notify] names.
+    /// Send a test message to those whom the settings name.
     Notify(NotifyArgs),
     /// Run the gateway in a box by itself, until Ctrl-C.
     Sandbox(SandboxArgs),

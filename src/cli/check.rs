@@ -1,7 +1,9 @@
 //! `levy check`: everything that is wrong with a file, and what it adds up to. It deducts nothing: the
 //! file is taken into a ledger that is thrown away, which is taught before what the real one has for
-//! its rows. The real one is only read, and needs no lock.
+//! its rows. The real one is only read, and needs no lock. Where there is none, only rows that have to do
+//! with each other go there (`alone`).
 
+mod alone;
 mod balances;
 mod desk;
 
@@ -100,14 +102,20 @@ impl Known {
         let ledger = store.look_at_file()?;
         Ok(Self::Ledger(ledger, path.clone()))
     }
+
+    fn ledger(&mut self) -> Option<&mut dyn Ledger> {
+        match self {
+            Self::Ledger(ledger, _) => Some(ledger),
+            Self::Nothing(_) => None,
+        }
+    }
 }
 
 /// What a file comes to.
 struct Found {
-    batch: Batch,
     accepted: Accepted,
-    /// The ledger has these bytes as a batch already.
-    before: bool,
+    /// The batch that these bytes are in the ledger already.
+    before: Option<Batch>,
     /// The ledger that was looked at, or why none was.
     known: Result<PathBuf, String>,
     purses: Option<Purses>,
@@ -118,6 +126,22 @@ struct Found {
 }
 
 impl Found {
+    fn beside(known: Result<PathBuf, String>, accepted: Accepted, before: Option<Batch>) -> Self {
+        Self {
+            accepted,
+            before,
+            known,
+            purses: None,
+            approval: None,
+            marked: None,
+        }
+    }
+
+    /// What was found where there was no ledger to look at.
+    fn beside_nothing(accepted: Accepted, why: String) -> Self {
+        Self::beside(Err(why), accepted, None)
+    }
+
     /// Every row would be a deduction of its own.
     fn is_whole(&self) -> bool {
         let accepted = &self.accepted;
@@ -135,38 +159,21 @@ fn checked(
     place: Option<&Place>,
     desk: &mut Desk,
 ) -> Result<Exit, Failure> {
-    let mut scratch = SqliteLedger::scratch()?;
     let now = SystemClock::default().wall();
     let terms = Terms {
         expected: expected(&args.file, &args.expect)?,
         ..terms(args.taking, &store.config, store.environment, now)
     };
-    scratch.stage_clear()?;
-    let staged = stage(&mut scratch, &args.file, None, &terms, desk)?;
-    desk.form = staged.form;
-    for warning in &staged.warnings {
-        desk.fault(&format!("{}: warning: {warning}", desk.name));
-    }
-    let approval = match store.config.require_approval {
-        true => Some(standing(args, store, &known, &staged.head.digest)?),
-        false => None,
-    };
-    let (mut ledger, mut found) = taken(known, scratch, &staged, &terms)?;
-    found.approval = approval;
-    if let Some(asking) = asking {
-        found.purses = Some(asking.ask(&mut ledger, found.batch.id)?);
-    }
-    match place {
-        Some(place) => {
-            place.hold(found.batch.rows)?;
-            mark(args, terms.rules, place, &mut ledger, &mut found, desk)?;
+    let found = match (known, asking, place) {
+        (Known::Nothing(why), None, None) => {
+            let reader = Reader::open(&args.file, terms.rules)?;
+            match reader.head().returned {
+                true => beside(args, store, Known::Nothing(why), None, None, &terms, desk)?,
+                false => alone::alone(args, store, reader, &terms, why, desk)?,
+            }
         }
-        None if found.is_whole() => {}
-        None => ledger.rows(found.batch.id, &mut |row| {
-            desk.after(&row, found.purses.as_ref());
-            Ok(())
-        })?,
-    }
+        (known, asking, place) => beside(args, store, known, asking, place, &terms, desk)?,
+    };
     let exit = match found.is_whole() {
         true => Exit::Done,
         false => Exit::NeedsPerson,
@@ -179,22 +186,69 @@ fn checked(
     Ok(exit)
 }
 
-/// Whether the file has a plan that somebody has approved.
+/// Takes the whole file into a ledger, beside what is known.
+fn beside(
+    args: &CheckArgs,
+    store: &Store,
+    mut known: Known,
+    asking: Option<balances::Asking>,
+    place: Option<&Place>,
+    terms: &Terms,
+    desk: &mut Desk,
+) -> Result<Found, Failure> {
+    let mut scratch = SqliteLedger::scratch()?;
+    scratch.stage_clear()?;
+    let staged = stage(&mut scratch, &args.file, None, terms, desk)?;
+    warned(&staged, desk);
+    let approval = standing(args, store, known.ledger(), &staged.head.digest)?;
+    let (mut ledger, batch, mut found) = taken(known, scratch, &staged, terms)?;
+    found.approval = approval;
+    if let Some(asking) = asking {
+        found.purses = Some(asking.ask(&mut ledger, batch.id)?);
+    }
+    match place {
+        Some(place) => {
+            place.hold(batch.rows)?;
+            mark(
+                args,
+                terms.rules,
+                place,
+                &mut ledger,
+                &batch,
+                &mut found,
+                desk,
+            )?;
+        }
+        None if found.is_whole() => {}
+        None => ledger.rows(batch.id, &mut |row| {
+            desk.after(&row, found.purses.as_ref());
+            Ok(())
+        })?,
+    }
+    Ok(found)
+}
+
+/// What was read tells of itself.
+fn warned(staged: &Staged, desk: &mut Desk) {
+    desk.form = staged.form;
+    for warning in &staged.warnings {
+        desk.fault(&format!("{}: warning: {warning}", desk.name));
+    }
+}
+
+/// Whether the file has a plan that somebody has approved, where approval is required.
 fn standing(
     args: &CheckArgs,
     store: &Store,
-    known: &Known,
+    ledger: Option<&mut dyn Ledger>,
     digest: &[u8; 32],
-) -> Result<String, Failure> {
+) -> Result<Option<String>, Failure> {
+    if !store.config.require_approval {
+        return Ok(None);
+    }
     let options = options(&at(args), args.sandbox, &store.path);
-    let mut ledger = match known {
-        Known::Ledger(..) => Some(store.look()?),
-        Known::Nothing(_) => None,
-    };
-    let ledger = ledger
-        .as_deref_mut()
-        .map(|ledger| ledger as &mut dyn Ledger);
-    Ok(approval::standing(ledger, &args.file, digest, &options)?)
+    let words = approval::standing(ledger, &args.file, digest, &options)?;
+    Ok(Some(words))
 }
 
 /// The staged file as a batch: the one that its bytes are already, or one that a run would make of it
@@ -204,29 +258,21 @@ fn taken(
     mut scratch: SqliteLedger,
     staged: &Staged,
     terms: &Terms,
-) -> LedgerResult<(SqliteLedger, Found)> {
-    let found = |batch, accepted, before, known| Found {
-        batch,
-        accepted,
-        before,
-        known,
-        purses: None,
-        approval: None,
-        marked: None,
-    };
+) -> LedgerResult<(SqliteLedger, Batch, Found)> {
     let known = match known {
         Known::Nothing(why) => Err(why),
         Known::Ledger(mut ledger, path) => {
             if let Some(batch) = ledger.find_batch(&staged.head.digest)? {
                 let accepted = of_totals(&ledger.totals(batch.id)?);
-                return Ok((ledger, found(batch, accepted, true, Ok(path))));
+                let found = Found::beside(Ok(path), accepted, Some(batch.clone()));
+                return Ok((ledger, batch, found));
             }
             scratch.learn(&path)?;
             Ok(path)
         }
     };
     let (batch, accepted) = scratch.accept(&staged.head, terms.at, terms.hold_days)?;
-    Ok((scratch, found(batch, accepted, false, known)))
+    Ok((scratch, batch, Found::beside(known, accepted, None)))
 }
 
 /// What accepting a batch did, as it stands now.
@@ -252,14 +298,15 @@ fn mark(
     rules: Rules,
     place: &Place,
     ledger: &mut dyn Ledger,
+    batch: &Batch,
     found: &mut Found,
     desk: &mut Desk,
 ) -> Result<(), Failure> {
     let mut reader = Reader::open(&args.file, rules)?;
     let header: Vec<&str> = reader.raw_header().iter().map(String::as_str).collect();
-    let mut marked = Marked::begin(place, &header, found.batch.head.delimiter)?;
+    let mut marked = Marked::begin(place, &header, batch.head.delimiter)?;
     let mut failed: Option<Failure> = None;
-    let told = ledger.rows(found.batch.id, &mut |row| {
+    let told = ledger.rows(batch.id, &mut |row| {
         let words = desk.after(&row, found.purses.as_ref());
         let written = match reader.next_row() {
             Ok(Some(row)) => marked.row(&reader.raw(&row), &words),
@@ -278,7 +325,7 @@ fn mark(
         return Err(failure);
     }
     told?;
-    if reader.finish()?.digest != found.batch.head.digest {
+    if reader.finish()?.digest != batch.head.digest {
         return Err(IntakeFault::Changed.into());
     }
     marked.finish()?;

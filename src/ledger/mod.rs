@@ -1,8 +1,8 @@
 //! What we promised, durable: batches, rows, orders and the journal of attempts.
 //!
-//! [`Ledger`] is the trait that every database implements; its contract suite is `laws`. It knows
-//! orders and verdicts, not files, HTTP or pace. Every method is synchronous: the run hands writes
-//! to one thread ([`writer::Writer`]), which groups them into one commit.
+//! [`Ledger`] is what the rest asks. Its body stands once, in `books`, for whatever is a `database`; its
+//! contract suite is `laws`. It knows orders and verdicts, not files, HTTP or pace. Every method is
+//! synchronous: the run hands writes to one thread ([`writer::Writer`]), which groups them into one commit.
 
 mod books;
 mod database;

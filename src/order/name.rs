@@ -164,6 +164,11 @@ pub(crate) fn is_invisible(c: char) -> bool {
 
 /// The gateway takes UTF-8 of one to three bytes a character.
 fn visible(t: &str) -> Result<(), NameFault> {
+    // Nearly all texts are these characters and no others.
+    let usual = |c: char| matches!(c, ' '..='~' | '\u{4e00}'..='\u{9fff}');
+    if t.bytes().all(|b| matches!(b, b' '..=b'~')) || t.chars().all(usual) {
+        return Ok(());
+    }
     for c in t.chars() {
         // U+FFFD stands where something could not be read.
         if is_invisible(c) || c == '\u{fffd}' {
@@ -178,6 +183,10 @@ fn visible(t: &str) -> Result<(), NameFault> {
 
 /// `1.9E+09`: what a spreadsheet makes of a long number.
 pub(crate) fn looks_like_excel_damage(t: &str) -> bool {
+    // It has a point or a plus, which few identifiers have.
+    if !t.bytes().any(|b| b == b'.' || b == b'+') {
+        return false;
+    }
     let Some((mantissa, exponent)) = t.split_once(['e', 'E']) else {
         return false;
     };

@@ -5,6 +5,7 @@
 //! nothing and does not know what the rows are for.
 
 use std::fmt;
+use std::fs::File;
 use std::path::Path;
 
 use crate::batch::{AddedUp, ControlTotals, Fault, FileFault, Form, InputRow, Reader, Rules};
@@ -118,6 +119,17 @@ pub trait Watcher {
     fn stopped(&self) -> bool;
 }
 
+/// Watches nothing.
+struct Nobody;
+
+impl Watcher for Nobody {
+    fn row(&mut self, _: &InputRow) {}
+
+    fn stopped(&self) -> bool {
+        false
+    }
+}
+
 /// Takes a file in. `digest` is what the file's bytes were a moment ago, when the ledger was asked
 /// whether it knows them; a file that differs since is refused, and so is one with any fault of the
 /// whole. Rows with faults of their own are taken in, and will be INVALID.
@@ -155,10 +167,69 @@ pub fn stage(
     terms: &Terms,
     watcher: &mut dyn Watcher,
 ) -> Result<Staged, IntakeFault> {
-    let mut reader = Reader::open(path, terms.rules)?;
-    let form = reader.form();
     let mut chunk: Vec<StagedRow> = Vec::with_capacity(STAGED_ROWS_MAX);
     let mut bytes = 0;
+    let reader = Reader::open(path, terms.rules)?;
+    let staged = read_through(reader, path, digest, terms, watcher, &mut |row| {
+        bytes += row.cells.iter().map(String::len).sum::<usize>();
+        chunk.push(staged_row(row));
+        if chunk.len() == STAGED_ROWS_MAX || bytes >= STAGED_BYTES_MAX {
+            ledger.stage(&chunk)?;
+            chunk.clear();
+            bytes = 0;
+        }
+        Ok(())
+    })?;
+    if !chunk.is_empty() {
+        ledger.stage(&chunk)?;
+    }
+    Ok(staged)
+}
+
+/// Stages the rows that are `wanted`, as if they were the whole file: each keeps its line, and gets an
+/// ordinal among them.
+pub fn stage_some(
+    ledger: &mut dyn Ledger,
+    path: &Path,
+    digest: [u8; 32],
+    terms: &Terms,
+    wanted: &mut dyn FnMut(&InputRow) -> bool,
+) -> Result<Staged, IntakeFault> {
+    let mut chunk: Vec<StagedRow> = Vec::with_capacity(STAGED_ROWS_MAX);
+    let mut reader = Reader::open(path, terms.rules)?;
+    reader.skip_cells();
+    let mut ordinal = 0;
+    let staged = read_through(reader, path, Some(digest), terms, &mut Nobody, &mut |row| {
+        if !wanted(&row) {
+            return Ok(());
+        }
+        ordinal += 1;
+        chunk.push(StagedRow {
+            ordinal,
+            ..staged_row(row)
+        });
+        if chunk.len() == STAGED_ROWS_MAX {
+            ledger.stage(&chunk)?;
+            chunk.clear();
+        }
+        Ok(())
+    })?;
+    if !chunk.is_empty() {
+        ledger.stage(&chunk)?;
+    }
+    Ok(staged)
+}
+
+/// Reads a file that was opened to its end, and looks at it as a whole.
+pub fn read_through(
+    mut reader: Reader<File>,
+    path: &Path,
+    digest: Option<[u8; 32]>,
+    terms: &Terms,
+    watcher: &mut dyn Watcher,
+    each: &mut dyn FnMut(InputRow) -> Result<(), IntakeFault>,
+) -> Result<Staged, IntakeFault> {
+    let form = reader.form();
     let mut added_up = AddedUp::default();
     let mut valid_fen = 0_u128;
     while let Some(row) = reader.next_row()? {
@@ -171,19 +242,10 @@ pub fn stage(
         if let Ok(deduction) = &row.outcome {
             valid_fen += u128::from(deduction.content.amount.get());
         }
-        bytes += row.cells.iter().map(String::len).sum::<usize>();
-        chunk.push(staged_row(row));
-        if chunk.len() == STAGED_ROWS_MAX || bytes >= STAGED_BYTES_MAX {
-            ledger.stage(&chunk)?;
-            chunk.clear();
-            bytes = 0;
-            if watcher.stopped() {
-                return Err(IntakeFault::Stopped);
-            }
+        each(row)?;
+        if added_up.rows % STAGED_ROWS_MAX as u64 == 0 && watcher.stopped() {
+            return Err(IntakeFault::Stopped);
         }
-    }
-    if !chunk.is_empty() {
-        ledger.stage(&chunk)?;
     }
     let head = reader.finish()?;
     if digest.is_some_and(|digest| digest != head.digest) {

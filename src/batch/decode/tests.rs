@@ -23,9 +23,16 @@ fn read(bytes: &[u8]) -> Read1 {
     read_as(bytes, Encoding::Utf8)
 }
 
+/// Lines are whole when the bytes come at once, and torn when they drip: what is read is the same.
 fn read_as(bytes: &[u8], encoding: Encoding) -> Read1 {
+    let whole = read_by(bytes, encoding, usize::MAX);
+    assert_eq!(whole, read_by(bytes, encoding, 3), "{encoding}");
+    whole
+}
+
+fn read_by(bytes: &[u8], encoding: Encoding, step: usize) -> Read1 {
     let stopped = |stop: Stop| (stop.line, stop.kind);
-    let mut decoder = Decoder::new(Drip(bytes, 3), encoding).map_err(stopped)?;
+    let mut decoder = Decoder::new(Drip(bytes, step), encoding).map_err(stopped)?;
     let mut records = Vec::new();
     while let Some(lines) = decoder.next().map_err(stopped)? {
         let cells = decoder.record().iter().map(str::to_owned).collect();

@@ -1,7 +1,7 @@
 //! What `levy check` tells, and where: faults on stdout, or on stderr where stdout is for JSON.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io::{BufWriter, Write, stderr, stdout};
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use super::Found;
 use crate::batch::{Encoding, Form, InputRow, shown_cell};
 use crate::cli::failure::Exit;
 use crate::ledger::ResultRow;
-use crate::order::{Fen, NextAction, ReductionType, Status, yuan};
+use crate::order::{Fen, Merchant, NextAction, ReductionType, Status, yuan};
 use crate::report::progress::{columns, fitted};
 use crate::report::summary::grouped;
 use crate::worker::balances::Purses;
@@ -49,8 +49,9 @@ pub struct Desk {
     /// Of the terminal, if stdout is one.
     columns: Option<usize>,
     by_type: [Sum; ReductionType::ALL.len()],
-    by_merchant: BTreeMap<String, Sum>,
-    invalid: u64,
+    by_merchant: HashMap<Merchant, Sum>,
+    /// Rows with faults of their own.
+    pub invalid: u64,
     unreadable: u64,
     /// What it is read as.
     pub form: Form,
@@ -106,12 +107,16 @@ impl Watcher for Desk {
                 if let Some(sum) = at.and_then(|at| self.by_type.get_mut(at)) {
                     sum.add(content.amount);
                 }
-                // An account in the wrong column looks like a merchant's number, but for its length.
-                let merchant = shown_cell(content.merchant.as_str());
-                self.by_merchant
-                    .entry(merchant)
-                    .or_default()
-                    .add(content.amount);
+                match self.by_merchant.get_mut(&content.merchant) {
+                    Some(sum) => sum.add(content.amount),
+                    None => {
+                        let merchant = content.merchant.clone();
+                        self.by_merchant
+                            .entry(merchant)
+                            .or_default()
+                            .add(content.amount);
+                    }
+                }
             }
             Err(faults) => {
                 self.invalid += 1;
@@ -142,7 +147,7 @@ impl Desk {
             faults: BufWriter::new(faults),
             columns: columns(&stdout()),
             by_type: Default::default(),
-            by_merchant: BTreeMap::new(),
+            by_merchant: HashMap::new(),
             invalid: 0,
             unreadable: 0,
             form: Form::Csv(Encoding::Utf8),
@@ -212,6 +217,22 @@ impl Desk {
         }
     }
 
+    /// Valid rows.
+    pub fn valid(&self) -> u64 {
+        self.in_all().rows
+    }
+
+    /// As they are shown: an account in the wrong column looks like a merchant's number, but for its
+    /// length.
+    fn by_merchant(&self) -> BTreeMap<String, Sum> {
+        let mut shown = BTreeMap::new();
+        for (merchant, sum) in &self.by_merchant {
+            let all: &mut Sum = shown.entry(shown_cell(merchant.as_str())).or_default();
+            *all = all.and(*sum);
+        }
+        shown
+    }
+
     fn in_all(&self) -> Sum {
         self.by_type.into_iter().fold(Sum::default(), Sum::and)
     }
@@ -239,7 +260,8 @@ impl Desk {
         for (word, sum) in kinds.zip(self.by_type) {
             line(word, sum);
         }
-        let mut merchants: Vec<(&String, &Sum)> = self.by_merchant.iter().collect();
+        let by_merchant = self.by_merchant();
+        let mut merchants: Vec<(&String, &Sum)> = by_merchant.iter().collect();
         merchants.sort_by_key(|(merchant, sum)| (Reverse(sum.fen), *merchant));
         let (shown, others) = merchants.split_at(merchants.len().min(MERCHANTS_SHOWN_MAX));
         for (merchant, sum) in shown {
@@ -285,11 +307,11 @@ impl Desk {
             amounts.insert(kind.as_str().into(), fen(sum.fen));
         }
         let merchants: Map<String, Value> = self
-            .by_merchant
-            .iter()
+            .by_merchant()
+            .into_iter()
             .map(|(merchant, sum)| {
                 let sum = json!({"rows": sum.rows, "amount": fen(sum.fen)});
-                (merchant.clone(), sum)
+                (merchant, sum)
             })
             .collect();
         let object = json!({
@@ -307,7 +329,7 @@ impl Desk {
             "held": accepted.held,
             "ledger": found.known.as_ref().ok().map(|path| path.display().to_string()),
             "approval": found.approval,
-            "batch": found.before.then(|| found.batch.id.to_string()),
+            "batch": found.before.as_ref().map(|batch| batch.id.to_string()),
             "balances": found.purses.as_ref().map(|purses| json!({
                 "accounts": purses.answered,
                 "not_answered": purses.unanswered,
@@ -326,14 +348,14 @@ impl Desk {
 
 /// What was looked at beside the file.
 fn known(found: &Found) -> String {
-    match (&found.known, found.before) {
+    match (&found.known, &found.before) {
         (Err(why), _) => format!("the ledger was not looked at: {why}"),
-        (Ok(path), false) => format!("beside what the ledger {} has", path.display()),
-        (Ok(path), true) => format!(
+        (Ok(path), None) => format!("beside what the ledger {} has", path.display()),
+        (Ok(path), Some(batch)) => format!(
             "the ledger {} has this very file as batch {}, accepted at {}: `levy run` continues it",
             path.display(),
-            found.batch.id,
-            found.batch.accepted_at.rfc3339()
+            batch.id,
+            batch.accepted_at.rfc3339()
         ),
     }
 }

@@ -3,12 +3,13 @@
 //! Rows are streamed, never collected: a batch of a million takes no more memory than one of ten.
 
 mod decide;
+mod group;
 mod import;
 
 use super::result::wish;
 use super::{plan, read, sql, twin};
 use crate::clock::WallMs;
-use crate::ledger::database::{Go, Row, Tx, Value, values};
+use crate::ledger::database::{Row, Tx, Value, values};
 use crate::ledger::{
     Accepted, Admit, Batch, BatchHead, BatchId, DeductionId, LedgerError, LedgerResult, OrderId,
 };
@@ -52,10 +53,7 @@ pub(super) fn accept_in(
         tx.script(sql::script::CLASH_FILL)?;
     }
     let mut acceptance = Acceptance::of(tx, batch.id, at, hold_days, numbered > 0);
-    tx.scan(sql::STAGED_ROWS, &[], &mut |row| {
-        acceptance.row(&Staged::read(row)?)?;
-        Ok(Go::On)
-    })?;
+    acceptance.rows(batch.rows as i64)?;
     Ok((batch, acceptance.tally))
 }
 
@@ -343,14 +341,13 @@ impl Acceptance<'_> {
     }
 
     fn first_place(&self, deduction: DeductionId) -> LedgerResult<FirstPlace> {
-        Ok(self
-            .tx
+        self.tx
             .one(sql::PLACE_OF_DEDUCTION, values![deduction.0], |row| {
                 Ok(FirstPlace {
                     batch: row.get(0)?,
                     line: row.get(2)?,
                 })
-            })?)
+            })
     }
 }
 

@@ -39,7 +39,7 @@ struct Head {
 }
 
 fn meta(tx: &dyn Tx) -> LedgerResult<Meta> {
-    Ok(tx.one(sql::META_JOURNAL, &[], |row| {
+    tx.one(sql::META_JOURNAL, &[], |row| {
         Ok(Meta {
             caller: row.get(0)?,
             environment: row.get(1)?,
@@ -47,7 +47,7 @@ fn meta(tx: &dyn Tx) -> LedgerResult<Meta> {
             entries: row.get(3)?,
             frozen_by: row.get(4)?,
         })
-    })?)
+    })
 }
 
 impl<'t> Journal<'t> {

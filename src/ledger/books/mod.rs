@@ -29,7 +29,7 @@ pub(in crate::ledger) use accept::changed_no;
 pub use verify::{Audit, BadEntry};
 pub(in crate::ledger) use verify::{FINDINGS_MAX, audit_books};
 
-use super::database::{Database, End, Tx};
+use super::database::{Database, End, Tx, values};
 use super::{
     Accepted, Admit, AttemptId, Batch, BatchHead, BatchId, Beside, By, CancelTarget, Cancelled,
     Compared, Decided, Decision, Expiring, FilePlan, Frozen, Imported, Job, JournalHead, LaneWork,
@@ -39,7 +39,6 @@ use super::{
     Written, sql,
 };
 use crate::clock::WallMs;
-use crate::ledger::database::values;
 use crate::order::{ContentDigest, Merchant, OrderNo, Proof};
 
 impl<D: Database> Ledger for D {
@@ -52,7 +51,7 @@ impl<D: Database> Ledger for D {
     }
 
     fn stage_clear(&mut self) -> LedgerResult<()> {
-        self.stage(&mut stage::clear)
+        Database::stage(self, &mut stage::clear)
     }
 
     fn stage(&mut self, rows: &[StagedRow]) -> LedgerResult<()> {
@@ -152,6 +151,7 @@ impl<D: Database> Ledger for D {
     }
 
     fn write(&mut self, writes: Vec<Write>) -> LedgerResult<Vec<Written>> {
+        // Only here do the permissions to send come into the world: with the commit (law L1).
         self.commit(|tx| write::write(tx, &writes))
     }
 

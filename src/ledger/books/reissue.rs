@@ -38,12 +38,12 @@ pub(super) fn proofs(
 
 /// Orders for which the batch's rows ask for a new number, where that may still come to something.
 pub(super) fn asked(tx: &dyn Tx, batch: BatchId) -> LedgerResult<OrderSum> {
-    Ok(tx.one(sql::REISSUES_ASKED, values![batch.0], |row| {
+    tx.one(sql::REISSUES_ASKED, values![batch.0], |row| {
         Ok(OrderSum {
             orders: row.get::<i64>(0)? as u64,
             fen: row.get::<i64>(1)? as u64,
         })
-    })?)
+    })
 }
 
 /// Issues an order for each proof.

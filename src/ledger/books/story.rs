@@ -139,9 +139,7 @@ fn numbers(
 }
 
 fn row_place(tx: &dyn Tx, batch: i64, ordinal: i64) -> LedgerResult<Option<(String, u64)>> {
-    Ok(
-        tx.optional(sql::PLACE_OF_ROW, values![batch, ordinal], |row| {
-            Ok((row.get(0)?, row.get::<i64>(1)? as u64))
-        })?,
-    )
+    tx.optional(sql::PLACE_OF_ROW, values![batch, ordinal], |row| {
+        Ok((row.get(0)?, row.get::<i64>(1)? as u64))
+    })
 }

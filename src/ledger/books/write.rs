@@ -11,10 +11,8 @@ use crate::ledger::{
 };
 use crate::order::{Asked, Event, OrderNo, Resolution, State};
 
-/// Commits a group. On any error the whole group is rolled back.
-///
-/// With what it gives permissions to send come into the world: they count when the caller has committed
-/// (law L1).
+/// Writes a group, all of it or nothing. The permissions to send that come out of it are the caller's to
+/// give, after its commit (law L1).
 pub(super) fn write(tx: &dyn Tx, writes: &[Write]) -> LedgerResult<Vec<Written>> {
     let mut journal = Journal::open(tx)?;
     let mut written = Vec::with_capacity(writes.len());

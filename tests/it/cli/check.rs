@@ -378,3 +378,43 @@ fn l8_an_account_in_the_merchants_column_is_masked_among_the_sums() {
         assert!(!text.contains("6222021234567890123"), "{text}");
     }
 }
+
+/// With `--out` the whole file goes into the ledger that is thrown away, without it only rows that may have
+/// to do with each other.
+#[test]
+fn what_only_some_rows_are_taken_in_for_is_what_the_whole_file_would_tell() {
+    let desk = Desk::new();
+    let mut chance = 88_172_645_463_325_252_u64;
+    let mut below = |n: u64| {
+        chance ^= chance << 13;
+        chance ^= chance >> 7;
+        chance ^= chance << 17;
+        chance % n
+    };
+    for file in 0..12 {
+        let meet = [2, 8, 40, 400][file % 4];
+        let rows: Vec<String> = (0..30)
+            .map(|n| {
+                let case = format!("case {}", below(meet));
+                let number = match below(4) {
+                    0 => String::new(),
+                    1 => format!("N{}", below(meet)),
+                    2 => format!("F{n}"),
+                    // What the first blank row of that case gets, if there is one.
+                    _ if file % 3 == 0 => "LV5GBCSKSBCLMOMTV5UEQ2FAOPYAEGKX".to_owned(),
+                    _ => format!("G{n}"),
+                };
+                let amount = ["7", "7", "8", "x"][below(4) as usize];
+                row(&number, amount, &case)
+            })
+            .collect();
+        desk.batch("some.csv", &rows);
+        let some = desk.levy(&["check", "some.csv"]);
+        let whole = desk.levy(&["check", "some.csv", "--out", "marked.csv"]);
+        let told = "\nthe faults stand beside the rows in marked.csv\n";
+        let out = whole.out.strip_suffix(told).map(|out| format!("{out}\n"));
+        assert_eq!(Some(some.out), out, "{rows:#?}");
+        assert_eq!((some.exit, some.err), (whole.exit, whole.err));
+        std::fs::remove_file(desk.path("marked.csv")).unwrap();
+    }
+}

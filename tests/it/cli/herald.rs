@@ -67,19 +67,12 @@ fn desk(more: &str) -> Desk {
     desk.settings();
     let settings = desk.read("levy.toml");
     desk.write("levy.toml", &format!("{settings}{more}\n"));
-    desk.batch("night.csv", &[row("N1", "100", "case 1")]);
+    desk.batch("night.csv", &[row("N 1", "100", "case 1")]);
     desk
 }
 
-/// Nothing of it goes out: the time has come before it begins. Exit 4.
-const RUN: [&str; 6] = [
-    "run",
-    "night.csv",
-    "--yes",
-    "--create-ledger",
-    "--outage-wait",
-    "0",
-];
+/// Its only row is invalid: exit 3.
+const RUN: [&str; 4] = ["run", "night.csv", "--yes", "--create-ledger"];
 
 #[test]
 fn a_run_that_needs_somebody_is_told_in_the_robots_form() {
@@ -99,7 +92,7 @@ fn a_run_that_needs_somebody_is_told_in_the_robots_form() {
     let text = body["markdown"]["content"].as_str().unwrap();
     for part in [
         "levy run",
-        "(exit 4)",
+        "(exit 3)",
         "night.csv, batch 1:",
         "1 rows, 1.00 yuan",
     ] {
@@ -281,9 +274,9 @@ fn a_sweep_tells_of_its_files_and_the_box_of_nothing() {
     let desk = desk(&format!("[notify]\nwebhook = \"{base}/hook\""));
     fs::create_dir(desk.path("in")).unwrap();
     fs::copy(desk.path("night.csv"), desk.path("in/night.csv")).unwrap();
-    fs::write(desk.path("in/night.csv.ok"), "").unwrap();
+    fs::write(desk.path("in/night.csv.ok"), "rows = 1\n").unwrap();
     assert_eq!(desk.levy(&["init"]).exit, 0);
-    let said = desk.levy(&["sweep", "in", "--yes"]);
+    let said = desk.levy(&["sweep", "in", "--yes", "--quiet-seconds", "0"]);
     assert_eq!(said.exit, 3, "{}", said.err);
     let told = all(&told);
     assert_eq!(told.len(), 1, "{}", said.err);

@@ -443,21 +443,20 @@ impl Acceptance<'_> {
 
     /// Another row of this file that came back as the very order `old`; its line.
     fn unchanged_line(&self, row: &Staged<'_>, old: &Known) -> LedgerResult<Option<i64>> {
-        Ok(self.tx.optional(
+        self.tx.optional(
             sql::STAGED_UNCHANGED,
             values![old.no, &old.digest[..], row.ordinal],
             |row| row.get(0),
-        )?)
+        )
     }
 
     /// `FILE:LINE`, where a deduction came first.
     pub(super) fn place(&self, deduction: DeductionId) -> LedgerResult<String> {
-        Ok(self
-            .tx
+        self.tx
             .one(sql::PLACE_OF_DEDUCTION, values![deduction.0], |row| {
                 let (file, line): (String, i64) = (row.get(1)?, row.get(2)?);
                 Ok(format!("{file}:{line}"))
-            })?)
+            })
     }
 }
 

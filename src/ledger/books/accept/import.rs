@@ -35,7 +35,7 @@ pub(in crate::ledger::books) fn import(
         by,
         imported: Imported::default(),
     };
-    tx.scan(sql::STAGED_ROWS, &[], &mut |row| {
+    tx.scan(sql::STAGED_ROWS, values![1_i64, i64::MAX], &mut |row| {
         desk.row(&Staged::read(row)?)?;
         Ok(Go::On)
     })?;

@@ -215,26 +215,24 @@ fn found_out(tx: &dyn Tx, row: &dyn Row, resolved: Resolution) -> LedgerResult<S
 }
 
 fn place_of_order(tx: &dyn Tx, order: i64) -> LedgerResult<(String, String)> {
-    Ok(tx.one(sql::PLACE_OF_ORDER, values![order], |row| {
+    tx.one(sql::PLACE_OF_ORDER, values![order], |row| {
         let (file, line): (String, i64) = (row.get(1)?, row.get(2)?);
         Ok((row.get(0)?, format!("{file}:{line}")))
-    })?)
+    })
 }
 
 fn place_of_row(tx: &dyn Tx, batch: i64, ordinal: i64) -> LedgerResult<String> {
-    Ok(tx.one(sql::PLACE_OF_ROW, values![batch, ordinal], |row| {
+    tx.one(sql::PLACE_OF_ROW, values![batch, ordinal], |row| {
         let (file, line): (String, i64) = (row.get(0)?, row.get(1)?);
         Ok(format!("{file}:{line}"))
-    })?)
+    })
 }
 
 fn place_of_deduction(tx: &dyn Tx, deduction: i64) -> LedgerResult<Option<String>> {
-    Ok(
-        tx.optional(sql::PLACE_OF_DEDUCTION, values![deduction], |row| {
-            let (file, line): (String, i64) = (row.get(1)?, row.get(2)?);
-            Ok(format!("{file}:{line}"))
-        })?,
-    )
+    tx.optional(sql::PLACE_OF_DEDUCTION, values![deduction], |row| {
+        let (file, line): (String, i64) = (row.get(1)?, row.get(2)?);
+        Ok(format!("{file}:{line}"))
+    })
 }
 
 fn alerts(tx: &dyn Tx, order: i64) -> LedgerResult<Vec<String>> {

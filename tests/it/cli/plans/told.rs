@@ -119,6 +119,11 @@ fn whoever_only_looks_is_told_of_the_approval_and_each_refusal_leads_on() {
         let told = parsed(&desk.levy("check night.csv --json"));
         assert!(told["approval"].as_str().unwrap().contains(says), "{told}");
     };
+    let beside_nothing = desk.levy("check night.csv").out;
+    assert!(
+        beside_nothing.contains("the ledger was not looked at"),
+        "{beside_nothing}"
+    );
     check("it needs an approved plan, and has none: `levy plan night.csv --sandbox` makes one");
     desk.ends("plan night.csv", 0);
     check("plan 1 by Li Wei waits for `levy approve 1 --by NAME --sandbox`");

@@ -1,0 +1,1 @@
+SELECT MAX(deduction_id) FROM deduction

@@ -1,0 +1,7 @@
+-- Their orders, which came in at ?5.
+INSERT INTO orders (
+    out_request_no, deduction_id, generation, batch_id, ordinal, merchant, account, reduction_type,
+    amount_fen, reason, card_no, sgn_no, req_scene, content_digest, hold_key, state, created_at_ms)
+SELECT claimed_no, ?4 + ordinal, 1, ?3, ordinal, merchant, account, reduction_type, amount_fen, reason,
+    card_no, sgn_no, req_scene, content_digest, hold_key, 'PENDING', ?5
+FROM temp.staged WHERE ordinal BETWEEN ?1 AND ?2 ORDER BY ordinal
