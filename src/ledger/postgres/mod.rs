@@ -72,6 +72,18 @@ pub struct PostgresLedger {
     writer: i64,
     /// The newest transaction that wrote, or tried to.
     token: i64,
+    #[cfg(all(test, feature = "servers"))]
+    lose: Option<Lose>,
+}
+
+/// Where a test has the connection lost.
+#[cfg(all(test, feature = "servers"))]
+#[derive(Clone, Copy, Debug)]
+enum Lose {
+    /// With the COMMIT.
+    Before,
+    /// With the answer to it.
+    After,
 }
 
 /// What became of a try.
@@ -169,12 +181,12 @@ impl PostgresLedger {
                 self.undo();
                 Tried::Done
             }
-            (Ok(End::Commit), None) => self.commit(),
+            (Ok(End::Commit), None) => self.finish(),
         }
     }
 
     /// Commits with a token. If nothing or something doubtful comes back, the token tells what became of it.
-    fn commit(&mut self) -> Tried {
+    fn finish(&mut self) -> Tried {
         self.token += 1;
         // In a transaction that failed, COMMIT says nothing and undoes it: the token does not.
         let text = format!(
@@ -184,8 +196,7 @@ impl PostgresLedger {
             writer = self.writer,
             token = self.token
         );
-        let wire = self.wire.as_ref().expect("it has begun");
-        let Err(fault) = wire.script(text) else {
+        let Err(fault) = self.send_commit(text) else {
             return Tried::Done;
         };
         let trouble = Trouble::of(&fault);
@@ -199,6 +210,32 @@ impl PostgresLedger {
             Ok(false) => Tried::Again(trouble),
             Err(e) => Tried::Failed(e),
         }
+    }
+
+    fn send_commit(&mut self, text: String) -> Result<(), Fault> {
+        #[cfg(all(test, feature = "servers"))]
+        match self.lose.take() {
+            Some(Lose::Before) => {
+                self.wire = None;
+                return Err(Fault::Gone);
+            }
+            Some(Lose::After) => {
+                self.wire.as_ref().expect("it has begun").script(text)?;
+                self.wire = None;
+                return Err(Fault::Gone);
+            }
+            None => {}
+        }
+        self.wire
+            .as_ref()
+            .expect("it has begun")
+            .script(text)
+            .map(drop)
+    }
+
+    #[cfg(all(test, feature = "servers"))]
+    fn lose_commit(&mut self, lose: Lose) {
+        self.lose = Some(lose);
     }
 
     /// Whether the newest transaction counts. It holds the lock until it has ended, one way or the other:

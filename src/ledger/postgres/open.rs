@@ -95,6 +95,8 @@ pub(super) fn open(options: &PostgresOptions) -> LedgerResult<PostgresLedger> {
         texts: Texts::of(writer),
         writer,
         token: 0,
+        #[cfg(all(test, feature = "servers"))]
+        lose: None,
     })
 }
 
@@ -231,4 +233,29 @@ fn check_binding(wire: &Wire, binding: &Binding) -> Result<Result<(), String>, F
     } else {
         Ok(())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_counts_as_off_only_beyond_the_time_that_the_answer_took() {
+        let (before, after) = (WallMs(100_000), WallMs(103_000));
+        for (now, words) in [
+            (95_000, None),
+            (101_000, None),
+            (108_000, None),
+            (108_001, Some("5 s ahead of")),
+            (403_000, Some("300 s ahead of")),
+            (94_999, Some("5 s behind")),
+        ] {
+            let checked = check_clocks(Some(now), before, after);
+            match words {
+                None => assert_eq!(checked, Ok(()), "{now}"),
+                Some(words) => assert!(checked.unwrap_err().contains(words), "{now}"),
+            }
+        }
+        assert!(check_clocks(None, before, after).is_err());
+    }
 }

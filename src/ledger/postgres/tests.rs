@@ -1,6 +1,7 @@
 //! The contract suite on PostgreSQL, at both isolations, direct and through PgBouncer; and what only
 //! PostgreSQL can do wrong. Needs the servers (`--features servers`).
 
+mod promises;
 mod server;
 mod statements;
 
@@ -28,6 +29,13 @@ impl Books {
             route,
             isolation,
         }
+    }
+
+    /// A database in which nothing is yet.
+    pub(super) fn empty(route: Route) -> Self {
+        let books = Self::new(route, Isolation::ReadCommitted);
+        Server::get().execute(&books.database, "DROP SCHEMA levy CASCADE");
+        books
     }
 
     pub(super) fn options(&self) -> PostgresOptions {

@@ -189,3 +189,59 @@ fn connector(root: Option<&str>) -> LedgerResult<MakeRustlsConnect> {
 fn refused(what: &str) -> LedgerError {
     LedgerError::Refused(format!("the ledger's URL: {what}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_way_to_another_host_is_encrypted_unless_the_url_says_otherwise() {
+        let cases = [
+            ("postgres://levy@%2Frun%2Fpostgresql/levy", Some(false)),
+            ("postgres://levy@localhost/levy", Some(false)),
+            (
+                "postgres://levy@127.0.0.1:5433/levy?sslmode=prefer",
+                Some(false),
+            ),
+            ("postgres://levy@127.0.0.1/levy?sslmode=require", Some(true)),
+            ("postgresql://levy@db.example/levy", Some(true)),
+            ("postgres://levy@10.0.0.7,127.0.0.1/levy", Some(true)),
+            (
+                "postgres://levy@db.example/levy?sslmode=verify-full&connect_timeout=3",
+                Some(true),
+            ),
+            (
+                "postgres://levy@db.example/levy?sslmode=disable",
+                Some(false),
+            ),
+            ("postgres://levy@db.example/levy?sslmode=prefer", None),
+            ("postgres://levy@db.example/levy?sslmode=of", None),
+            ("postgres://levy@db.example", None),
+            ("postgres:///levy", None),
+            ("mysql://levy@db.example/levy", None),
+            (
+                "postgres://levy@db.example/levy?sslrootcert=/nowhere/ca.pem",
+                None,
+            ),
+        ];
+        for (url, encrypted) in cases {
+            // A system without certificates says so; that it wants them is what counts.
+            let found = match Url::parse(url) {
+                Ok(parsed) => Some(parsed.tls.is_some()),
+                Err(e) if e.to_string().contains("no certificates of authorities") => Some(true),
+                Err(_) => None,
+            };
+            assert_eq!(found, encrypted, "{url}");
+        }
+    }
+
+    #[test]
+    fn a_url_prints_without_user_and_password() {
+        let url =
+            Url::parse("postgres://levy:geheim@127.0.0.1:5433/books?sslmode=disable").unwrap();
+        assert_eq!(
+            format!("{url} {url:?}"),
+            "postgres://127.0.0.1:5433/books postgres://127.0.0.1:5433/books"
+        );
+    }
+}

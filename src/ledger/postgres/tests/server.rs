@@ -104,22 +104,42 @@ impl Server {
         Wire::connect(Url::parse(&self.url(route, database)).unwrap().dial())
     }
 
-    /// Executes something as who administers the server.
-    pub(super) fn administer(&self, text: &str) {
-        let wire = self.wire(Route::Direct, "postgres");
+    /// Executes something as who administers the server; the first value that comes back.
+    pub(super) fn try_execute(&self, database: &str, text: &str) -> Result<String, String> {
+        let wire = self.wire(Route::Direct, database);
         let done = wire.and_then(|wire| wire.script(text.into()));
-        if let Err(fault) = done {
-            panic!("{text}: {}", Trouble::of(&fault).words);
-        }
+        let rows = done.map_err(|fault| Trouble::of(&fault).words)?;
+        let value = rows.first().and_then(|row| row.get(0));
+        Ok(value.unwrap_or_default().to_owned())
+    }
+
+    pub(super) fn ask(&self, database: &str, text: &str) -> String {
+        let asked = self.try_execute(database, text);
+        asked.unwrap_or_else(|words| panic!("{text}: {words}"))
+    }
+
+    pub(super) fn execute(&self, database: &str, text: &str) {
+        self.ask(database, text);
     }
 
     pub(super) fn make_database(&self, name: &str, template: Option<&str>) {
         let template = template.unwrap_or("template1");
-        self.administer(&format!("CREATE DATABASE {name} TEMPLATE {template}"));
+        self.execute(
+            "postgres",
+            &format!("CREATE DATABASE {name} TEMPLATE {template}"),
+        );
     }
 
     pub(super) fn drop_database(&self, name: &str) {
-        self.administer(&format!("DROP DATABASE {name} WITH (FORCE)"));
+        self.execute("postgres", &format!("DROP DATABASE {name} WITH (FORCE)"));
+    }
+
+    /// Cuts every connection to a database, and waits until none is left.
+    pub(super) fn cut(&self, name: &str) {
+        let cut = format!(
+            "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = '{name}'"
+        );
+        self.execute("postgres", &cut);
     }
 
     fn wait_for(&self, route: Route) {
