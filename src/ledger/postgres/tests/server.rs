@@ -68,8 +68,14 @@ impl Server {
         let pooler = format!("{who} /usr/sbin/pgbouncer -q {at}/pgbouncer.ini");
         let server = Self {
             _kept: [
-                keep(&dir, "postgres", &postgres, "INT"),
-                keep(&dir, "pgbouncer", &pooler, "TERM"),
+                keep(
+                    &dir,
+                    "postgres",
+                    &postgres,
+                    "INT",
+                    &format!("; rm -rf {}", dir.display()),
+                ),
+                keep(&dir, "pgbouncer", &pooler, "TERM", ""),
             ],
             dir: own,
             port,
@@ -185,12 +191,12 @@ fn run(command: &str) {
     assert!(out.status.success(), "{command}: {said}");
 }
 
-/// A shell that runs a server until its input ends, and removes the directory.
-fn keep(dir: &Path, name: &str, command: &str, signal: &str) -> Child {
+/// A shell that runs a server until its input ends, and cleans up after it.
+fn keep(dir: &Path, name: &str, command: &str, signal: &str, after: &str) -> Child {
     let at = dir.display();
     let script = format!(
         "trap '' INT; {command} >{at}/{name}.log 2>&1 & server=$!; cat >/dev/null; kill -{signal} $server; \
-         wait $server; rm -rf {at}"
+         wait $server{after}"
     );
     Command::new("sh")
         .args(["-c", &script])
