@@ -13,6 +13,7 @@ pub mod lock;
 mod overview;
 mod past;
 mod plan;
+mod postgres;
 mod reconcile;
 mod replay;
 mod report;
@@ -43,6 +44,7 @@ pub use overview::{
 };
 pub use past::{ImportFault, Imported, Restored, SUBMITTED_FOR_MS, SentBefore};
 pub use plan::{Admit, Approval, FilePlan, NewPlan, OrderSum, Outcome, PlanId, PlanKey, Reading};
+pub use postgres::{Isolation, PostgresLedger, PostgresOptions};
 pub use reconcile::{Compared, Reach, Told};
 pub use report::{ReportHead, Reported, ReportedOrder, SentRequest};
 pub use rerun::{

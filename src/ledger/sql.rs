@@ -34,15 +34,15 @@ pub(in crate::ledger) mod script {
 
     statements! {
         // The numbers that stand for two contents in the staged file.
-        CLASH_FILL = "clash_fill",
+        CLASH_FILL = "clash_fill" / postgres,
         // Empties the tables of a comparison.
-        LISTED_CLEAR = "listed_clear",
+        LISTED_CLEAR = "listed_clear" / postgres,
         // What is tried inside a transaction, and its undoing.
         SAVEPOINT = "savepoint",
         SAVEPOINT_UNDO = "savepoint_undo",
         // The staging's tables, and their emptying.
-        STAGING = "staging",
-        STAGING_CLEAR = "staging_clear",
+        STAGING = "staging" / postgres,
+        STAGING_CLEAR = "staging_clear" / postgres,
     }
 }
 
@@ -67,7 +67,7 @@ statements! {
     BATCH_INSERT = "batch_insert",
     BATCH_IS_IMPORT = "batch_is_import",
     BATCH_ROW_INSERT = "batch_row_insert",
-    BLANK_COUNT = "blank_count",
+    BLANK_COUNT = "blank_count" / postgres,
     CLASH_OTHER = "clash_other",
     // What a reconciliation compares: the orders of a period, and those of a batch.
     COMPARED_BETWEEN = "compared_between" + "compared",
@@ -92,9 +92,9 @@ statements! {
     FAILED_FILE_INSERT = "failed_file_insert",
     FAILED_FILE_KNOWN = "failed_file_known",
     GAP_KNOWN = "gap_known",
-    GROUP_DEDUCTIONS = "group_deductions",
+    GROUP_DEDUCTIONS = "group_deductions" / postgres,
     GROUP_LOOK = "group_look",
-    GROUP_ORDERS = "group_orders",
+    GROUP_ORDERS = "group_orders" / postgres,
     GROUP_ROWS = "group_rows",
     HELD_COUNT = "held_count",
     JOB_ALL = "job_all",
@@ -114,7 +114,7 @@ statements! {
     LANE_HEADS = "lane_heads",
     LANE_HEAD_SAVE = "lane_head_save",
     LISTED_CHAIN = "listed_chain",
-    LISTED_INSERT = "listed_insert",
+    LISTED_INSERT = "listed_insert" / postgres,
     LISTED_NUMBERS = "listed_numbers",
     LISTED_ORDER = "listed_order",
     LISTED_ORDERS = "listed_orders",
@@ -129,14 +129,14 @@ statements! {
     META_JOURNAL_ENTRIES = "meta_journal_entries",
     META_LATEST_SIGNED_AT = "meta_latest_signed_at",
     META_SIGNED_AT = "meta_signed_at",
-    NAMED_INSERT = "named_insert",
+    NAMED_INSERT = "named_insert" / postgres,
     ORDERS_OF_BATCH = "orders_of_batch",
     ORDERS_OF_NUMBER = "orders_of_number",
     ORDER_ALERTS = "order_alerts",
     ORDER_BY_NO = "order_by_no",
     ORDER_CLAIM = "order_claim",
     ORDER_CONTENT = "order_content",
-    ORDER_DEAD_SINCE = "order_dead_since",
+    ORDER_DEAD_SINCE = "order_dead_since" / postgres,
     ORDER_DEBT = "order_debt",
     ORDER_FREEZE = "order_freeze",
     ORDER_GAP = "order_gap",
@@ -192,10 +192,10 @@ statements! {
     RESULT_ROWS = "result_rows",
     RUN_INSERT = "run_insert",
     RUN_LATEST = "run_latest",
-    SCHEMA = "schema",
+    SCHEMA = "schema" / postgres,
     STAGED_CONTENT = "staged_content",
     STAGED_COUNT = "staged_count",
-    STAGED_INSERT = "staged_insert",
+    STAGED_INSERT = "staged_insert" / postgres,
     STAGED_RETURNED = "staged_returned",
     STAGED_ROWS = "staged_rows",
     STAGED_UNCHANGED = "staged_unchanged",
@@ -205,7 +205,7 @@ statements! {
     STORY_PLACES = "story_places",
     STORY_SUPERSEDED_BY = "story_superseded_by",
     STORY_SUPERSEDES = "story_supersedes",
-    TOLD_INSERT = "told_insert",
+    TOLD_INSERT = "told_insert" / postgres,
     TOTALS_OF_ORDERS = "totals_of_orders",
     TOTALS_OF_ROWS = "totals_of_rows",
     TOTALS_SINCE = "totals_since",

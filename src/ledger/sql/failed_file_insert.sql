@@ -1,1 +1,1 @@
-INSERT OR IGNORE INTO failed_file (digest) VALUES (?1)
+INSERT INTO failed_file (digest) VALUES (?1) ON CONFLICT DO NOTHING

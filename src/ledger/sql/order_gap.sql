@@ -4,5 +4,5 @@
 -- too.
 SELECT since_ms, by_first FROM decision
 WHERE kind = 'RESTORED' AND order_id IS NULL AND since_ms + 2505600000 > (
-    SELECT MIN(by_ms, ?2) FROM came_in WHERE came_in.order_id = ?1)
+    SELECT CASE WHEN by_ms < ?2 THEN by_ms ELSE ?2 END FROM came_in WHERE came_in.order_id = ?1)
 ORDER BY since_ms LIMIT 1

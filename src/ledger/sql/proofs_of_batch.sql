@@ -8,8 +8,8 @@ JOIN deduction ON deduction.deduction_id = r.deduction_id AND deduction.supersed
 JOIN orders AS o ON o.deduction_id = r.deduction_id AND o.generation = (
     SELECT MAX(generation) FROM orders AS newer WHERE newer.deduction_id = r.deduction_id)
 WHERE r.batch_id = ?1 AND r.ordinal > ?2
-    AND ((o.state = 'FAILED' AND ?3) OR (o.state = 'CLOSED_PROVEN' AND ?4)
-        OR (o.state NOT IN ('SUCCESS', 'FAILED', 'CLOSED_PROVEN') AND o.resolved_as = 'FAILED' AND ?3
+    AND ((o.state = 'FAILED' AND ?3 <> 0) OR (o.state = 'CLOSED_PROVEN' AND ?4 <> 0)
+        OR (o.state NOT IN ('SUCCESS', 'FAILED', 'CLOSED_PROVEN') AND o.resolved_as = 'FAILED' AND ?3 <> 0
             AND o.first_sent_at_ms <= ?6 AND COALESCE((
                 SELECT MIN(claimed_at_ms) FROM attempt
                 WHERE attempt.order_id = o.order_id AND asked = 'SUBMISSION'), ?6) <= ?6))
@@ -26,7 +26,7 @@ WHERE r.batch_id = ?1 AND r.ordinal > ?2
         WHERE earlier.deduction_id = r.deduction_id AND earlier.batch_id = r.batch_id
             AND earlier.ordinal < r.ordinal)
     -- Only where a row of the batch asks for this very order (?7).
-    AND (NOT ?7 OR EXISTS (
+    AND (?7 = 0 OR EXISTS (
         SELECT 1 FROM batch_row AS asking
         WHERE asking.deduction_id = r.deduction_id AND asking.batch_id = r.batch_id
             AND asking.reissues = o.out_request_no))

@@ -1,4 +1,4 @@
-SELECT orders.merchant, attempt.claimed_at_ms, reply.at_ms, coalesce(reply.trust = 'LOST', 0)
+SELECT orders.merchant, attempt.claimed_at_ms, reply.at_ms, COALESCE(reply.trust = 'LOST', FALSE)
 FROM attempt
 JOIN orders ON orders.order_id = attempt.order_id
 LEFT JOIN reply ON reply.attempt_id = attempt.attempt_id

@@ -8,5 +8,5 @@ JOIN orders AS o ON o.deduction_id = r.deduction_id AND o.batch_id = r.batch_id
     AND o.ordinal = r.ordinal
 JOIN attempt AS a ON a.order_id = o.order_id
 LEFT JOIN reply ON reply.attempt_id = a.attempt_id
-WHERE r.batch_id = ?1 AND reply.trust IS NOT 'NOT_SENT'
+WHERE r.batch_id = ?1 AND reply.trust IS DISTINCT FROM 'NOT_SENT'
 ORDER BY a.run_id, sent_at_ms

@@ -11,7 +11,7 @@ WHERE orders.order_id > ?1
         OR (orders.past = '' AND orders.state = 'REJECTED'
             AND orders.first_sent_at_ms + 2505600000 > ?2))
     AND ?2 + 2505600000 > (
-        SELECT MIN(by_ms, ?4) FROM came_in WHERE came_in.order_id = orders.order_id)
+        SELECT CASE WHEN by_ms < ?4 THEN by_ms ELSE ?4 END FROM came_in WHERE came_in.order_id = orders.order_id)
     AND NOT (orders.state = 'REJECTED' AND orders.first_sent_at_ms <= ?2 AND EXISTS (
         SELECT 1 FROM deduction AS old
         JOIN orders AS mended ON mended.deduction_id = old.superseded_by AND mended.generation = 1

@@ -23,7 +23,8 @@ FROM orders
 WHERE maybe_accepted <> (
     SELECT COUNT(*) FROM attempt LEFT JOIN reply ON reply.attempt_id = attempt.attempt_id
     WHERE attempt.order_id = orders.order_id AND attempt.asked = 'SUBMISSION'
-        AND COALESCE(reply.maybe_accepted, 1) = 1) + (past <> '')
+        AND COALESCE(reply.maybe_accepted, 1) = 1)
+    + CASE past WHEN '' THEN 0 ELSE 1 END
 UNION ALL
 SELECT 'orders that are final without a verified reply', COUNT(*) FROM orders
 WHERE state IN ('SUCCESS', 'FAILED', 'CLOSED_PROVEN') AND NOT EXISTS (
@@ -38,8 +39,8 @@ WHERE state IN ('PENDING', 'HELD', 'CONFLICT', 'CANCELLED') AND EXISTS (
 UNION ALL
 SELECT 'deductions with more than one order alive', COUNT(*) FROM (
     SELECT deduction_id FROM orders
-    WHERE state NOT IN ('FAILED', 'CLOSED_PROVEN', 'CANCELLED') AND resolved_as IS NOT 'FAILED'
-    GROUP BY deduction_id HAVING COUNT(*) > 1)
+    WHERE state NOT IN ('FAILED', 'CLOSED_PROVEN', 'CANCELLED') AND resolved_as IS DISTINCT FROM 'FAILED'
+    GROUP BY deduction_id HAVING COUNT(*) > 1) AS several
 UNION ALL
 SELECT 'orders issued again without proof that the one before is dead', COUNT(*) FROM orders AS o
 WHERE generation > 1 AND NOT EXISTS (
@@ -55,7 +56,7 @@ WHERE superseded_by IS NOT NULL AND EXISTS (
     -- One that stands refused is not submitted any more. Asked for, it may turn out to have been accepted.
     SELECT 1 FROM orders WHERE orders.deduction_id = deduction.deduction_id
         AND state NOT IN ('FAILED', 'CLOSED_PROVEN', 'CANCELLED') AND state <> 'REJECTED'
-        AND resolved_as IS NOT 'FAILED'
+        AND resolved_as IS DISTINCT FROM 'FAILED'
         AND NOT (state = 'SUCCESS' AND EXISTS (
             SELECT 1 FROM attempt JOIN reply ON reply.attempt_id = attempt.attempt_id
             WHERE attempt.order_id = orders.order_id AND asked = 'QUERY'
@@ -100,12 +101,14 @@ WHERE state_before = 'PENDING' AND EXISTS (
     SELECT 1 FROM decision CROSS JOIN decision_link USING (decision_id)
     WHERE kind = 'RESTORED' AND decision.order_id IS NULL AND entry_no < attempt_id
         AND since_ms + 2505600000 > (
-            SELECT MIN(first.created_at_ms, attempt.claimed_at_ms) FROM orders AS own
+            SELECT CASE WHEN first.created_at_ms < attempt.claimed_at_ms THEN first.created_at_ms
+                ELSE attempt.claimed_at_ms END
+            FROM orders AS own
             JOIN orders AS first ON first.deduction_id = own.deduction_id AND first.generation = 1
             WHERE own.order_id = attempt.order_id))
 UNION ALL
 SELECT 'freezes that the ledger does not follow', COUNT(*) FROM meta
-WHERE frozen_by IS NOT (
+WHERE frozen_by IS DISTINCT FROM (
     SELECT CASE kind WHEN 'FREEZE' THEN decision_id END FROM decision
     WHERE kind IN ('FREEZE', 'UNFREEZE') ORDER BY decision_id DESC LIMIT 1)
 UNION ALL

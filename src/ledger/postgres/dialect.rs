@@ -1,0 +1,90 @@
+//! The statements' texts as PostgreSQL wants them. What differs in every statement alike is changed
+//! here, by rule; what differs in one has a file of its own in `sql/postgres/`.
+
+/// The text of a statement for PostgreSQL.
+///
+/// - `?1` becomes `$1`.
+/// - `CROSS JOIN`, which keeps SQLite's planner to an order, `INDEXED BY` and the `+` of `GROUP BY +` are
+///   hints: PostgreSQL plans for itself.
+/// - `temp.NAME`, of which each connection to SQLite has its own, are the rows of this stager; `main.` is
+///   said nowhere.
+/// - `:stager` is this stager's number.
+pub(super) fn of_postgres(text: &str, stager: i64) -> String {
+    let mut made = String::with_capacity(text.len() + 64);
+    for line in text.lines() {
+        let code = line.split("--").next().unwrap_or_default();
+        made.push_str(code.trim_end());
+        made.push('\n');
+    }
+    let made = made
+        .replace('?', "$")
+        .replace("CROSS JOIN", "JOIN")
+        .replace("GROUP BY +", "GROUP BY ")
+        .replace("main.", "")
+        .replace(":stager", &stager.to_string());
+    own_rows(&without_hints(&made), stager)
+}
+
+fn without_hints(text: &str) -> String {
+    let mut made = String::with_capacity(text.len());
+    let mut parts = text.split(" INDEXED BY ");
+    made.push_str(parts.next().unwrap_or_default());
+    for part in parts {
+        made.push_str(part.trim_start_matches(is_name));
+    }
+    made
+}
+
+fn own_rows(text: &str, stager: i64) -> String {
+    let mut made = String::with_capacity(text.len() + 128);
+    let mut parts = text.split("temp.");
+    made.push_str(parts.next().unwrap_or_default());
+    for part in parts {
+        let rest = part.trim_start_matches(is_name);
+        let name = &part[..part.len() - rest.len()];
+        made.push_str(&format!("(SELECT * FROM {name} WHERE stager = {stager})"));
+        if !rest.starts_with(" AS ") {
+            made.push_str(&format!(" AS {name}"));
+        }
+        made.push_str(rest);
+    }
+    made
+}
+
+fn is_name(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '_'
+}
+
+#[cfg(test)]
+mod tests {
+    use super::of_postgres;
+
+    #[test]
+    fn a_text_is_changed_by_rule() {
+        let cases = [
+            ("SELECT ?1, ?12 -- why?", "SELECT $1, $12\n"),
+            (
+                "FROM a CROSS JOIN b ON b.x = a.x",
+                "FROM a JOIN b ON b.x = a.x\n",
+            ),
+            (
+                "FROM a AS r INDEXED BY one_of_a\nWHERE",
+                "FROM a AS r\nWHERE\n",
+            ),
+            ("GROUP BY +a.x", "GROUP BY a.x\n"),
+            (
+                "FROM temp.staged WHERE x",
+                "FROM (SELECT * FROM staged WHERE stager = 7) AS staged WHERE x\n",
+            ),
+            (
+                "FROM temp.staged AS s",
+                "FROM (SELECT * FROM staged WHERE stager = 7) AS s\n",
+            ),
+            ("SELECT 1 FROM main.orders", "SELECT 1 FROM orders\n"),
+            ("stager = :stager", "stager = 7\n"),
+        ];
+        for (ours, theirs) in cases {
+            assert_eq!(of_postgres(ours, 7), theirs);
+        }
+    }
+}

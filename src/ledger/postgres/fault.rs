@@ -1,0 +1,95 @@
+//! What PostgreSQL's errors mean for a ledger, and in words.
+
+use std::error::Error as _;
+
+use tokio_postgres::error::{DbError, SqlState};
+
+use super::wire::Fault;
+
+/// What helps after most failures, once their cause is mended.
+pub(super) const AGAIN: &str = "give the same command again: it continues";
+
+/// What may be done after an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Cause {
+    /// Another transaction was in the way: the same work may be done again.
+    Conflict,
+    /// The connection is lost, or will be: what was not committed is undone.
+    Lost,
+    /// Anything else.
+    Other,
+}
+
+/// An error.
+#[derive(Debug)]
+pub(super) struct Trouble {
+    pub cause: Cause,
+    pub words: String,
+}
+
+impl Trouble {
+    pub(super) fn of(fault: &Fault) -> Self {
+        let error = match fault {
+            Fault::Said(error) => error,
+            Fault::Gone => return Self::lost("its thread has ended"),
+        };
+        match error.as_db_error() {
+            Some(said) => Self::said(said),
+            None if error.is_closed() => Self::lost("the connection was closed"),
+            None => match error.source() {
+                // What cannot be encoded never left.
+                Some(source) if !source.is::<std::io::Error>() => Self {
+                    cause: Cause::Other,
+                    words: format!("{error}: {source}"),
+                },
+                Some(source) => Self::lost(&source.to_string()),
+                None => Self::lost(&error.to_string()),
+            },
+        }
+    }
+
+    fn lost(why: &str) -> Self {
+        Self {
+            cause: Cause::Lost,
+            words: format!(
+                "the connection to PostgreSQL was lost ({why}); see whether the server and the way \
+                 to it are up, then {AGAIN}"
+            ),
+        }
+    }
+
+    /// Names tables and constraints, never values: a detail would tell them.
+    fn said(said: &DbError) -> Self {
+        let code = said.code();
+        let cause = match () {
+            () if *code == SqlState::T_R_SERIALIZATION_FAILURE
+                || *code == SqlState::T_R_DEADLOCK_DETECTED =>
+            {
+                Cause::Conflict
+            }
+            () if said.severity() == "FATAL"
+                || said.severity() == "PANIC"
+                || code.code().starts_with("08")
+                || code.code().starts_with("57P") =>
+            {
+                Cause::Lost
+            }
+            () => Cause::Other,
+        };
+        let message = said.message();
+        let words = match code.code() {
+            "55P03" => format!(
+                "another levy has been writing to the ledger for longer than {} s; wait for that \
+                 one, then {AGAIN}",
+                super::LOCK_WAIT_MS / 1000
+            ),
+            "53100" => format!("the server's disk is full; free some of it, then {AGAIN}"),
+            "42501" => format!(
+                "its role may not do that ({message}); give it the ledger's rights, then {AGAIN}"
+            ),
+            code if code.starts_with("23") => format!("a rule was about to be broken ({message})"),
+            code => format!("PostgreSQL says: {message} (SQLSTATE {code})"),
+        };
+        Self { cause, words }
+    }
+}

@@ -1,0 +1,261 @@
+//! Opening a ledger: everything by which a server could break a promise is found here, before anything
+//! is trusted or changed.
+
+use tokio_postgres::SimpleQueryRow;
+
+use super::fault::Trouble;
+use super::transaction::Texts;
+use super::url::Url;
+use super::wire::{Fault, Piece, Wire};
+use super::{Isolation, PostgresLedger, random};
+use crate::clock::{Clock, SystemClock, WallMs};
+use crate::ledger::database::values;
+use crate::ledger::{Binding, Environment, LedgerError, LedgerResult};
+
+/// The versions of the schema, oldest first.
+pub(super) const MIGRATIONS: &[&str] = &[include_str!("../sql/postgres/schema_0001.sql")];
+/// Milliseconds that the server's clock and this host's may be apart.
+const CLOCKS_APART_MAX_MS: i64 = 5_000;
+/// The oldest server that is known to do: 13, of 2020. What `server_version_num` says.
+const SERVER_MIN: u32 = 130_000;
+
+/// How to open a ledger.
+#[derive(Clone)]
+pub struct PostgresOptions {
+    /// `postgres://USER:PASSWORD@HOST:PORT/DATABASE`. Without `sslmode` only a socket of this host and its own
+    /// network are used unencrypted.
+    pub url: String,
+    /// Whose it is.
+    pub binding: Binding,
+    /// Make a new one if there is none.
+    pub create: bool,
+    /// How transactions that write are kept apart.
+    pub isolation: Isolation,
+}
+
+/// What a server promises for a transaction, asked in that very transaction; with the lock that lets one
+/// write at a time.
+pub(super) const PROMISES_OF_WRITE: &str = "SELECT current_setting('synchronous_commit') AS synchronous_commit, \
+     current_setting('fsync') AS fsync, pg_is_in_recovery() AS in_recovery, \
+     (SELECT version FROM schema_version) AS version FROM meta FOR UPDATE";
+
+/// The same, and what else is asked when a ledger is opened.
+const INSPECT: &str = "BEGIN READ ONLY; \
+     SELECT current_setting('synchronous_commit') AS synchronous_commit, \
+     current_setting('fsync') AS fsync, pg_is_in_recovery() AS in_recovery, \
+     current_setting('server_version_num') AS server, current_setting('server_encoding') AS encoding, \
+     CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT) AS now_ms, \
+     to_regnamespace('levy') IS NOT NULL AS has_schema, to_regclass('levy.schema_version') IS NOT NULL AS is_ours; \
+     COMMIT";
+
+pub(super) fn open(options: &PostgresOptions) -> LedgerResult<PostgresLedger> {
+    let url = Url::parse(&options.url)?;
+    let unreachable = |fault: Fault| {
+        let trouble = Trouble::of(&fault);
+        LedgerError::Unusable(format!("the ledger at {url}: {}", trouble.words))
+    };
+    let wire = Wire::connect(url.dial()).map_err(unreachable)?;
+    let refused = |what: String| LedgerError::Refused(format!("the ledger at {url} {what}"));
+    let clock = SystemClock::default();
+    let before = clock.wall();
+    let found = wire.script(INSPECT.into()).map_err(unreachable)?;
+    let after = clock.wall();
+    check_promises(found.first()).map_err(&refused)?;
+    check_server(found.first()).map_err(&refused)?;
+    check_clocks(number(found.first(), "now_ms"), before, after).map_err(&refused)?;
+    match (
+        is(found.first(), "is_ours"),
+        is(found.first(), "has_schema"),
+    ) {
+        (true, _) => {}
+        (false, true) => {
+            return Err(refused(
+                "has a schema \"levy\" that is not levy's; give levy a database of its own".into(),
+            ));
+        }
+        (false, false) if !options.create => {
+            return Err(LedgerError::Missing(format!(
+                "there is no ledger at {url}; the first time, give --create-ledger. If there was one, restore it \
+                 from a backup, and never begin a new one instead: levy would have forgotten what it sent"
+            )));
+        }
+        (false, false) => create(&wire, &options.binding, after).map_err(unreachable)?,
+    }
+    check_version(&wire)
+        .map_err(unreachable)?
+        .map_err(&refused)?;
+    check_binding(&wire, &options.binding)
+        .map_err(unreachable)?
+        .map_err(&refused)?;
+    let writer = (random() >> 1) as i64;
+    Ok(PostgresLedger {
+        url: url.clone(),
+        isolation: options.isolation,
+        wire: Some(wire),
+        texts: Texts::of(writer),
+        writer,
+        token: 0,
+        #[cfg(all(test, feature = "servers"))]
+        lose: None,
+    })
+}
+
+fn text<'r>(row: Option<&'r SimpleQueryRow>, column: &str) -> &'r str {
+    row.and_then(|row| row.try_get(column).ok().flatten())
+        .unwrap_or_default()
+}
+
+fn is(row: Option<&SimpleQueryRow>, column: &str) -> bool {
+    text(row, column) == "t"
+}
+
+fn number(row: Option<&SimpleQueryRow>, column: &str) -> Option<i64> {
+    text(row, column).parse().ok()
+}
+
+/// What every commit must be: on a disk, of the only server that takes writes, in tables that are known.
+pub(super) fn check_promises(row: Option<&SimpleQueryRow>) -> Result<(), String> {
+    if row.is_none() {
+        return Err("has lost its table meta's row; restore it from a backup".into());
+    }
+    if is(row, "in_recovery") {
+        return Err("is a replica that only reads; name the primary server".into());
+    }
+    if text(row, "synchronous_commit") == "off" {
+        return Err("commits without waiting for its disk (synchronous_commit is off): what levy was promised could \
+                    be forgotten, and deducted again; set it to on for levy's role: ALTER ROLE … SET \
+                    synchronous_commit = on"
+            .into());
+    }
+    if text(row, "fsync") == "off" {
+        return Err("never waits for its disk (fsync is off): what levy was promised could be forgotten, and \
+                    deducted again; set it to on in postgresql.conf"
+            .into());
+    }
+    match number(row, "version") {
+        Some(version) if version != MIGRATIONS.len() as i64 => Err(other_version(version)),
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn other_version(version: i64) -> String {
+    format!(
+        "has tables of version {version}, and this levy knows {}; install the levy that made them, or a newer one",
+        MIGRATIONS.len()
+    )
+}
+
+fn check_server(row: Option<&SimpleQueryRow>) -> Result<(), String> {
+    let server = number(row, "server").unwrap_or_default();
+    if server < i64::from(SERVER_MIN) {
+        return Err(format!(
+            "is on a server of version {}; levy needs {} or newer",
+            server / 10_000,
+            SERVER_MIN / 10_000
+        ));
+    }
+    match text(row, "encoding") {
+        "UTF8" => Ok(()),
+        other => Err(format!(
+            "is in a database whose encoding is {other}; make one with ENCODING 'UTF8'"
+        )),
+    }
+}
+
+/// The server's clock may show any time between the question and the answer.
+fn check_clocks(now_ms: Option<i64>, before: WallMs, after: WallMs) -> Result<(), String> {
+    let now = now_ms.ok_or_else(|| "does not say what time it is".to_owned())?;
+    let ahead = (now - after.0).max(0) - (before.0 - now).max(0);
+    if ahead.abs() <= CLOCKS_APART_MAX_MS {
+        return Ok(());
+    }
+    Err(format!(
+        "is on a server whose clock is {} s {} this host's; set both by NTP",
+        ahead.abs() / 1000,
+        if ahead > 0 { "ahead of" } else { "behind" }
+    ))
+}
+
+/// Makes the tables, in one transaction. Who comes second finds them.
+fn create(wire: &Wire, binding: &Binding, at: WallMs) -> Result<(), Fault> {
+    let made = make(wire, binding, at);
+    if let Err(fault) = made {
+        wire.script("ROLLBACK".into())?;
+        let found = wire.script(INSPECT.into())?;
+        if !is(found.first(), "is_ours") {
+            return Err(fault);
+        }
+    }
+    Ok(())
+}
+
+fn make(wire: &Wire, binding: &Binding, at: WallMs) -> Result<(), Fault> {
+    wire.script("BEGIN; CREATE SCHEMA levy; SET LOCAL search_path = levy, pg_temp".into())?;
+    for migration in MIGRATIONS {
+        wire.script((*migration).into())?;
+    }
+    let insert =
+        "INSERT INTO meta (only_row, caller, environment, created_at_ms) VALUES (1, $1, $2, $3)";
+    let environment = binding.environment.as_str();
+    let pieces = wire.query(insert, values![binding.caller, environment, at.0])?;
+    while !matches!(pieces.next()?, Piece::Done(_)) {}
+    wire.script("COMMIT".into()).map(drop)
+}
+
+fn check_version(wire: &Wire) -> Result<Result<(), String>, Fault> {
+    let found = wire.script("SELECT version FROM levy.schema_version".into())?;
+    Ok(match number(found.first(), "version") {
+        Some(version) if version == MIGRATIONS.len() as i64 => Ok(()),
+        Some(version) => Err(other_version(version)),
+        None => Err("does not say of which version it is; restore it from a backup".into()),
+    })
+}
+
+fn check_binding(wire: &Wire, binding: &Binding) -> Result<Result<(), String>, Fault> {
+    let found = wire.script("SELECT caller, environment FROM levy.meta".into())?;
+    let caller = text(found.first(), "caller");
+    let environment = text(found.first(), "environment");
+    Ok(if caller != binding.caller {
+        Err(format!(
+            "belongs to the caller {caller}, and the configuration says {}; name the ledger of that caller",
+            binding.caller
+        ))
+    } else if environment != binding.environment.as_str() {
+        let is = |it| match it {
+            true => "real money",
+            false => "the sandbox",
+        };
+        Err(format!(
+            "is for {}, and this command is for {}; name the other ledger",
+            is(environment == Environment::Real.as_str()),
+            is(binding.environment == Environment::Real)
+        ))
+    } else {
+        Ok(())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_counts_as_off_only_beyond_the_time_that_the_answer_took() {
+        let (before, after) = (WallMs(100_000), WallMs(103_000));
+        for (now, words) in [
+            (95_000, None),
+            (101_000, None),
+            (108_000, None),
+            (108_001, Some("5 s ahead of")),
+            (403_000, Some("300 s ahead of")),
+            (94_999, Some("5 s behind")),
+        ] {
+            let checked = check_clocks(Some(now), before, after);
+            match words {
+                None => assert_eq!(checked, Ok(()), "{now}"),
+                Some(words) => assert!(checked.unwrap_err().contains(words), "{now}"),
+            }
+        }
+        assert!(check_clocks(None, before, after).is_err());
+    }
+}

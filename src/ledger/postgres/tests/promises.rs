@@ -1,0 +1,278 @@
+//! What a server must promise, what becomes of a commit of which nothing was heard, and who is in whose way.
+
+use std::cell::Cell;
+
+use super::{Books, Route, Server};
+use crate::ledger::database::{Database, End, values};
+use crate::ledger::laws::Engine;
+use crate::ledger::laws::fixture::{Desk, START, no, numbered, staged};
+use crate::ledger::postgres::{Isolation, Lose, PostgresLedger};
+use crate::ledger::{Binding, Environment, Ledger, LedgerError, sql};
+
+fn books() -> Books {
+    Books::new(Route::Direct, Isolation::ReadCommitted)
+}
+
+/// What opening is refused with, after something was done to the database by who administers it.
+fn refused(books: &Books, done: &str) -> String {
+    Server::get().execute(&books.database, done);
+    match PostgresLedger::open(&books.options()) {
+        Err(LedgerError::Refused(words)) => words,
+        other => panic!("{done}: {other:?}"),
+    }
+}
+
+#[test]
+fn l1_a_server_that_does_not_wait_for_its_disk_is_refused() {
+    let books = books();
+    let name = &books.database;
+    let words = refused(
+        &books,
+        &format!("ALTER DATABASE {name} SET synchronous_commit = off"),
+    );
+    assert!(words.contains("synchronous_commit is off"), "{words}");
+}
+
+#[test]
+fn l1_a_server_that_stops_waiting_for_its_disk_commits_nothing_more() {
+    let books = Books::new(Route::Pooled, Isolation::ReadCommitted);
+    let name = &books.database;
+    let mut ledger = books.postgres();
+    ledger.begin_run(START).unwrap();
+    Server::get().execute(
+        name,
+        &format!("ALTER DATABASE {name} SET synchronous_commit = off"),
+    );
+    // The sessions that there are keep what they began with.
+    Server::get().cut(name);
+    let failed = ledger.begin_run(START).unwrap_err().to_string();
+    assert!(failed.contains("synchronous_commit is off"), "{failed}");
+}
+
+#[test]
+fn a_ledger_of_other_tables_or_of_somebody_else_is_refused() {
+    let books = books();
+    let other = |caller: &str, environment| {
+        let mut options = books.options();
+        options.binding = Binding {
+            caller: caller.into(),
+            environment,
+        };
+        PostgresLedger::open(&options).unwrap_err().to_string()
+    };
+    let words = other("1900000002", Environment::Real);
+    assert!(
+        words.contains("belongs to the caller 1900000001"),
+        "{words}"
+    );
+    let words = other("1900000001", Environment::Sandbox);
+    assert!(words.contains("is for real money"), "{words}");
+    let words = refused(&books, "UPDATE levy.schema_version SET version = 9");
+    assert!(words.contains("has tables of version 9"), "{words}");
+}
+
+#[test]
+fn a_ledger_is_made_only_where_that_is_allowed_and_once() {
+    let books = Books::empty(Route::Direct);
+    let mut options = books.options();
+    let missing = PostgresLedger::open(&options).unwrap_err();
+    assert!(matches!(missing, LedgerError::Missing(_)), "{missing}");
+    options.create = true;
+    let made: Vec<_> = std::thread::scope(|scope| {
+        let both = [(); 2].map(|()| scope.spawn(|| PostgresLedger::open(&options).map(drop)));
+        both.into_iter().map(|one| one.join().unwrap()).collect()
+    });
+    assert!(made.iter().all(Result::is_ok), "{made:?}");
+    assert_eq!(books.postgres().verify().unwrap(), Vec::<String>::new());
+}
+
+#[test]
+fn a_password_stands_in_no_error() {
+    let mut options = books().options();
+    for url in [
+        "postgres://levy:geheim@127.0.0.1:1/levy",
+        "postgres://levy:geheim@127.0.0.1:1/levy?port=geheim",
+        "postgres://levy:geheim@127.0.0.1:1/levy?sslmode=geheim",
+    ] {
+        options.url = url.into();
+        let failed = PostgresLedger::open(&options).unwrap_err().to_string();
+        assert!(!failed.contains("geheim"), "{failed}");
+    }
+}
+
+#[test]
+fn l1_a_commit_of_which_nothing_was_heard_is_done_once() {
+    for (route, isolation) in [
+        (Route::Direct, Isolation::ReadCommitted),
+        (Route::Direct, Isolation::Serializable),
+        (Route::Pooled, Isolation::ReadCommitted),
+    ] {
+        for before in [true, false] {
+            let books = Books::new(route, isolation);
+            let mut ledger = books.postgres();
+            let worked = Cell::new(0);
+            ledger.lose_commit(match before {
+                true => Lose::Before,
+                false => Lose::After,
+            });
+            let run = ledger
+                .commit(|tx| {
+                    worked.set(worked.get() + 1);
+                    tx.insert(sql::RUN_INSERT, values![START.0])
+                })
+                .unwrap();
+            // Lost before the server saw it, the work is done again; lost after, it is not.
+            assert_eq!((run, worked.get()), (1, if before { 2 } else { 1 }));
+            assert_eq!(ledger.begin_run(START).unwrap().0, 2);
+        }
+    }
+}
+
+#[test]
+fn a_transaction_whose_connection_is_cut_is_done_again() {
+    for route in [Route::Direct, Route::Pooled] {
+        let books = Books::new(route, Isolation::ReadCommitted);
+        let mut ledger = books.postgres();
+        let worked = Cell::new(0);
+        let run = ledger
+            .commit(|tx| {
+                worked.set(worked.get() + 1);
+                if worked.get() == 1 {
+                    Server::get().cut(&books.database);
+                }
+                tx.insert(sql::RUN_INSERT, values![START.0])
+            })
+            .unwrap();
+        assert_eq!((run, worked.get()), (1, 2));
+        // And one that is found cut before anything was asked.
+        Server::get().cut(&books.database);
+        assert_eq!(ledger.latest_signed_at().unwrap(), None);
+    }
+}
+
+#[test]
+fn writers_on_many_hosts_write_one_at_a_time() {
+    for isolation in [Isolation::ReadCommitted, Isolation::Serializable] {
+        let books = Books::new(Route::Pooled, isolation);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    let mut ledger = books.postgres();
+                    for _ in 0..5 {
+                        ledger.begin_run(START).unwrap();
+                    }
+                });
+            }
+        });
+        assert_eq!(books.postgres().begin_run(START).unwrap().0, 21);
+    }
+}
+
+#[test]
+fn two_hosts_stage_at_once_and_neither_sees_the_others_rows() {
+    let books = books();
+    let (mut one, mut other) = (books.open(), books.open());
+    one.stage_clear().unwrap();
+    one.stage(&staged(vec![Ok(numbered("ONE00001", "A", 100))]))
+        .unwrap();
+    other.stage_clear().unwrap();
+    other
+        .stage(&staged(vec![Ok(numbered("OTHER001", "B", 100))]))
+        .unwrap();
+    for (ledger, file, number) in [
+        (&mut one, "one.csv", "ONE00001"),
+        (&mut other, "other.csv", "OTHER001"),
+    ] {
+        let head = Desk::head(file);
+        let (batch, accepted) = ledger.accept(&head, START, 40).unwrap();
+        assert_eq!((batch.rows, accepted.orders), (1, 1));
+        assert!(ledger.content_of(&no(number)).unwrap().is_some());
+    }
+    assert_eq!(books.postgres().verify().unwrap(), Vec::<String>::new());
+}
+
+#[test]
+fn l9_what_somebody_staged_who_died_is_swept_away_after_two_days() {
+    let books = books();
+    let rows = staged(vec![Ok(numbered("DEAD0001", "A", 100))]);
+    let mut dead = books.open();
+    dead.stage_clear().unwrap();
+    dead.stage(&rows).unwrap();
+    drop(dead);
+    let left = |books: &Books| {
+        books.open().stage_clear().unwrap();
+        Server::get().ask(&books.database, "SELECT COUNT(*) FROM levy.staged")
+    };
+    assert_eq!(left(&books), "1");
+    let late = "UPDATE levy.stager SET at_ms = at_ms - 172800001";
+    Server::get().execute(&books.database, late);
+    assert_eq!(left(&books), "0");
+}
+
+#[test]
+fn what_was_only_tried_leaves_nothing() {
+    let books = books();
+    let mut ledger = books.postgres();
+    Database::write(&mut ledger, &mut |tx| {
+        tx.insert(sql::RUN_INSERT, values![START.0])?;
+        Ok(End::Undo)
+    })
+    .unwrap();
+    assert_eq!(ledger.begin_run(START).unwrap().0, 1);
+}
+
+#[test]
+fn an_error_that_nobody_minded_undoes_the_transaction_all_the_same() {
+    let books = books();
+    let mut ledger = books.postgres();
+    let failed = Database::write(&mut ledger, &mut |tx| {
+        tx.insert(sql::RUN_INSERT, values![START.0])?;
+        let _ = tx.insert(sql::RUN_INSERT, values![None::<i64>]);
+        Ok(End::Commit)
+    });
+    assert!(failed.is_err());
+    assert_eq!(ledger.begin_run(START).unwrap().0, 1);
+}
+
+#[test]
+fn a_rule_that_was_taken_away_is_found() {
+    let books = books();
+    for (done, name) in [
+        (
+            "ALTER TABLE levy.orders DISABLE TRIGGER orders_stay",
+            "orders_stay",
+        ),
+        (
+            "ALTER TABLE levy.attempt DROP CONSTRAINT attempt_asked",
+            "attempt_asked",
+        ),
+        ("DROP INDEX levy.orders_one_alive", "orders_one_alive"),
+        (
+            "CREATE OR REPLACE FUNCTION levy.refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$",
+            "refuse",
+        ),
+    ] {
+        Server::get().execute(&books.database, done);
+        let wrong = books.postgres().verify().unwrap();
+        let words = format!("the rule {name} of the ledger's tables is missing or was changed");
+        assert!(wrong.contains(&words), "{wrong:?}");
+    }
+}
+
+#[test]
+fn no_table_of_the_journal_can_be_emptied() {
+    let books = books();
+    let server = Server::get();
+    for table in [
+        "orders",
+        "batch_row",
+        "attempt",
+        "reply",
+        "decision",
+        "decision_link",
+        "lane_head",
+    ] {
+        let failed = server.try_execute(&books.database, &format!("TRUNCATE levy.{table} CASCADE"));
+        assert!(failed.is_err(), "{table}");
+    }
+}

@@ -1,0 +1,224 @@
+//! One connection, on a thread of its own with a small runtime: a ledger is called without `await`, also
+//! from a thread that belongs to another runtime.
+//!
+//! Statements are unnamed, and their parameters' types are told: PgBouncer in transaction mode may give
+//! each transaction another connection, which knows no statement that was prepared before.
+
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+
+use futures_util::TryStreamExt;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{Client, Config, Error, NoTls, Row, SimpleQueryMessage, SimpleQueryRow};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use crate::ledger::database::Value;
+
+/// Rows that are handed over at once.
+const ROWS_AT_ONCE: usize = 256;
+/// Such pieces that wait to be taken.
+const PIECES_WAITING_MAX: usize = 2;
+
+/// A parameter with its type.
+type Parameter = (Box<dyn ToSql + Sync + Send>, Type);
+
+enum Request {
+    /// Several statements without parameters; the rows of all.
+    Script(String, SyncSender<Result<Vec<SimpleQueryRow>, Error>>),
+    /// One statement.
+    Query(String, Vec<Parameter>, SyncSender<Result<Piece, Error>>),
+}
+
+/// What comes back to a statement, in pieces.
+pub(super) enum Piece {
+    Rows(Vec<Row>),
+    /// The end; how many rows it changed or gave.
+    Done(u64),
+}
+
+/// How to connect.
+pub(super) struct Dial {
+    pub config: Config,
+    /// None: without TLS, as the URL allows.
+    pub tls: Option<MakeRustlsConnect>,
+}
+
+/// Why nothing came back.
+pub(super) enum Fault {
+    /// The database, or the way to it, says why.
+    Said(Error),
+    /// The connection's thread is gone.
+    Gone,
+}
+
+/// A connection.
+#[derive(Debug)]
+pub(super) struct Wire {
+    requests: Option<UnboundedSender<Request>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Wire {
+    /// Connects.
+    pub(super) fn connect(dial: Dial) -> Result<Self, Fault> {
+        let (requests, asked) = unbounded_channel();
+        let (connected, answer) = sync_channel(1);
+        let thread = std::thread::Builder::new()
+            .name("ledger-postgres".into())
+            .spawn(move || serve(&dial, asked, &connected))
+            .map_err(|_| Fault::Gone)?;
+        let wire = Self {
+            requests: Some(requests),
+            thread: Some(thread),
+        };
+        match answer.recv() {
+            Ok(Ok(())) => Ok(wire),
+            Ok(Err(e)) => Err(Fault::Said(e)),
+            Err(_) => Err(Fault::Gone),
+        }
+    }
+
+    /// Executes statements without parameters, in one message; the rows of all of them.
+    pub(super) fn script(&self, text: String) -> Result<Vec<SimpleQueryRow>, Fault> {
+        let (reply, answer) = sync_channel(1);
+        self.ask(Request::Script(text, reply))?;
+        answer.recv().map_err(|_| Fault::Gone)?.map_err(Fault::Said)
+    }
+
+    /// Executes one statement; its rows come in pieces, and the last piece says how many.
+    pub(super) fn query(&self, text: &str, values: &[Value<'_>]) -> Result<Pieces, Fault> {
+        let (reply, answer) = sync_channel(PIECES_WAITING_MAX);
+        let parameters = values.iter().map(parameter).collect();
+        self.ask(Request::Query(text.to_owned(), parameters, reply))?;
+        Ok(Pieces(answer))
+    }
+
+    fn ask(&self, request: Request) -> Result<(), Fault> {
+        let requests = self.requests.as_ref().ok_or(Fault::Gone)?;
+        requests.send(request).map_err(|_| Fault::Gone)
+    }
+}
+
+impl Drop for Wire {
+    fn drop(&mut self) {
+        drop(self.requests.take());
+        if let Some(thread) = self.thread.take() {
+            // It ends with its last request.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// What comes back, piece by piece. Dropped early, the rest is read and thrown away.
+pub(super) struct Pieces(Receiver<Result<Piece, Error>>);
+
+impl Pieces {
+    pub(super) fn next(&self) -> Result<Piece, Fault> {
+        self.0.recv().map_err(|_| Fault::Gone)?.map_err(Fault::Said)
+    }
+}
+
+fn parameter(value: &Value<'_>) -> Parameter {
+    match *value {
+        Value::Int(it) => (Box::new(it), Type::INT8),
+        Value::Text(it) => (Box::new(it.map(str::to_owned)), Type::TEXT),
+        Value::Blob(it) => (Box::new(it.map(<[u8]>::to_vec)), Type::BYTEA),
+    }
+}
+
+fn serve(
+    dial: &Dial,
+    asked: UnboundedReceiver<Request>,
+    connected: &SyncSender<Result<(), Error>>,
+) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let Ok(runtime) = runtime else {
+        return;
+    };
+    runtime.block_on(async {
+        match &dial.tls {
+            Some(tls) => match dial.config.connect(tls.clone()).await {
+                Ok((client, connection)) => {
+                    let _ = connected.send(Ok(()));
+                    drive(client, connection, asked).await;
+                }
+                Err(e) => drop(connected.send(Err(e))),
+            },
+            None => match dial.config.connect(NoTls).await {
+                Ok((client, connection)) => {
+                    let _ = connected.send(Ok(()));
+                    drive(client, connection, asked).await;
+                }
+                Err(e) => drop(connected.send(Err(e))),
+            },
+        }
+    });
+}
+
+/// Answers one request after the other, until nobody asks any more or the connection is lost.
+async fn drive(
+    client: Client,
+    connection: impl Future<Output = Result<(), Error>>,
+    mut asked: UnboundedReceiver<Request>,
+) {
+    let mut connection = std::pin::pin!(connection);
+    let answers = async {
+        while let Some(request) = asked.recv().await {
+            match request {
+                Request::Script(text, reply) => {
+                    let _ = reply.send(script(&client, &text).await);
+                }
+                Request::Query(text, parameters, reply) => {
+                    if let Err(e) = query(&client, &text, parameters, &reply).await {
+                        let _ = reply.send(Err(e));
+                    }
+                }
+            }
+        }
+        // The connection ends with its client.
+        drop(client);
+    };
+    let mut answers = std::pin::pin!(answers);
+    tokio::select! {
+        () = &mut answers => drop(connection.await),
+        // Lost: whoever asks is told so by the client.
+        _ = &mut connection => answers.await,
+    }
+}
+
+async fn script(client: &Client, text: &str) -> Result<Vec<SimpleQueryRow>, Error> {
+    let messages = client.simple_query(text).await?;
+    let rows = messages.into_iter().filter_map(|message| match message {
+        SimpleQueryMessage::Row(row) => Some(row),
+        _ => None,
+    });
+    Ok(rows.collect())
+}
+
+async fn query(
+    client: &Client,
+    text: &str,
+    parameters: Vec<Parameter>,
+    reply: &SyncSender<Result<Piece, Error>>,
+) -> Result<(), Error> {
+    let mut rows = std::pin::pin!(client.query_typed_raw(text, parameters).await?);
+    let mut piece = Vec::new();
+    while let Some(row) = rows.try_next().await? {
+        piece.push(row);
+        if piece.len() == ROWS_AT_ONCE
+            && reply
+                .send(Ok(Piece::Rows(std::mem::take(&mut piece))))
+                .is_err()
+        {
+            return Ok(());
+        }
+    }
+    if !piece.is_empty() && reply.send(Ok(Piece::Rows(piece))).is_err() {
+        return Ok(());
+    }
+    let _ = reply.send(Ok(Piece::Done(rows.rows_affected().unwrap_or(0))));
+    Ok(())
+}

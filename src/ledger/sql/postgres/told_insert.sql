@@ -1,0 +1,1 @@
+INSERT INTO told (stager, order_id) VALUES (:stager, ?1)
