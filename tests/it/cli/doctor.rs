@@ -398,7 +398,8 @@ fn a_reply_under_a_key_that_is_not_held_names_both_and_what_to_do() {
 #[test]
 fn without_settings_it_says_where_they_come_from() {
     let desk = Desk::new();
-    let said = desk.levy(&["doctor", "--offline"]);
+    // No variable is set either.
+    let said = desk.levy_from_cron(&["doctor", "--offline"], &[]);
     assert_eq!(said.exit, 2, "{}", said.out);
     assert!(
         said.out.contains("fail  file: there is no levy.toml here"),
