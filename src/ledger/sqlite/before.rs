@@ -11,6 +11,9 @@ use crate::order::{OrderNo, Resolution, State};
 
 /// What keeps an order from being submitted, if anything does. The worst of it.
 pub(super) fn of(conn: &Connection, order: i64) -> LedgerResult<Option<Before>> {
+    if !conn.prepare_cached(sql::ORDER_HAS_PAST)?.exists([order])? {
+        return Ok(None);
+    }
     let mut statement = conn.prepare_cached(sql::ORDER_PAID_BEFORE)?;
     let mut rows = statement.query([order])?;
     let mut worst: Option<Before> = None;
