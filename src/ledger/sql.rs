@@ -52,6 +52,7 @@ pub(in crate::ledger) const MIGRATIONS: &[&str] = &[
     include_str!("sql/schema_0002.sql"),
     include_str!("sql/schema_0003.sql"),
     include_str!("sql/schema_0004.sql"),
+    include_str!("sql/schema_0005.sql"),
 ];
 /// Copies what an attached SQLite ledger has for the staged rows.
 pub(in crate::ledger) const EXCERPT: &str = include_str!("sql/excerpt.sql");
@@ -140,6 +141,7 @@ statements! {
     ORDER_DEBT = "order_debt",
     ORDER_FREEZE = "order_freeze",
     ORDER_GAP = "order_gap",
+    ORDER_HAS_PAST = "order_has_past",
     ORDER_HELD_BEFORE = "order_held_before",
     ORDER_HOLDING = "order_holding",
     ORDER_IMPORT = "order_import",

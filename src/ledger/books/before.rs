@@ -10,6 +10,9 @@ use crate::order::{OrderNo, Resolution, State};
 
 /// What keeps an order from being submitted, if anything does. The worst of it.
 pub(super) fn of(tx: &dyn Tx, order: i64) -> LedgerResult<Option<Before>> {
+    if !tx.exists(sql::ORDER_HAS_PAST, values![order])? {
+        return Ok(None);
+    }
     let found = tx.all(sql::ORDER_PAID_BEFORE, values![order], |row| {
         Ok((row.get::<i64>(0)?, row.get::<bool>(1)?))
     })?;

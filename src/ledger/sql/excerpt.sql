@@ -22,8 +22,9 @@ WITH RECURSIVE reached (deduction_id) AS (
     UNION
     SELECT other.deduction_id FROM reached
     CROSS JOIN known.orders AS o ON o.deduction_id = reached.deduction_id
-    CROSS JOIN known.orders AS other ON other.account = o.account AND other.amount_fen = o.amount_fen
-    WHERE o.state = 'REJECTED' AND other.order_id > o.order_id
+    CROSS JOIN known.orders AS other ON substr(other.account, -8) = substr(o.account, -8)
+        AND other.amount_fen = o.amount_fen
+    WHERE o.state = 'REJECTED' AND other.account = o.account AND other.order_id > o.order_id
     UNION
     SELECT d.deduction_id FROM reached
     CROSS JOIN known.deduction AS d ON d.superseded_by = reached.deduction_id

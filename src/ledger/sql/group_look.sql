@@ -1,6 +1,6 @@
 -- Staged rows ?1 to ?2: the number and the debt of each, whether it comes back as an order, and whether it
 -- is sound, comes back as nothing, and has neither the number nor the debt of an order that is there. Whatever
--- could hold it counts (the index orders_holding), also what does not in the end.
+-- could hold it counts, also what does not in the end.
 SELECT s.ordinal, s.claimed_no, s.hold_key, s.returned IS NOT NULL,
     s.fault IS NULL AND s.returned IS NULL AND COALESCE(s.comeback, 'FIRST') = 'FIRST'
     AND s.claimed_no IS NOT NULL

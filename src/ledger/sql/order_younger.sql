@@ -4,10 +4,11 @@
 -- or one of the same file.
 SELECT other.order_id
 FROM orders AS own
-CROSS JOIN orders AS other ON other.account = own.account AND other.amount_fen = own.amount_fen
+CROSS JOIN orders AS other ON substr(other.account, -8) = substr(own.account, -8)
+    AND other.amount_fen = own.amount_fen
 WHERE own.order_id = ?1 AND other.order_id > own.order_id AND other.deduction_id > own.deduction_id
     AND other.batch_id <> own.batch_id
-    AND other.merchant = own.merchant AND other.reduction_type = own.reduction_type
+    AND other.account = own.account AND other.merchant = own.merchant AND other.reduction_type = own.reduction_type
     AND other.state NOT IN ('FAILED', 'CLOSED_PROVEN', 'CANCELLED') AND other.state <> 'CONFLICT'
     AND NOT (other.state = 'REJECTED' AND other.maybe_accepted = 0 AND EXISTS (
         SELECT 1 FROM deduction
