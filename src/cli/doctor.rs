@@ -79,6 +79,7 @@ fn settings(config: &Config, findings: &mut Findings) {
             key: setting.key.clone(),
             value: setting.value.to_string(),
             origin: setting.origin.to_string(),
+            given: setting.origin != config::Origin::Default,
         })
         .collect();
 }

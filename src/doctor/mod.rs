@@ -146,6 +146,8 @@ pub struct SettingLine {
     pub value: String,
     /// File and line, variable, or default.
     pub origin: String,
+    /// Somebody gave it.
+    pub given: bool,
 }
 
 /// What was found, whole.
@@ -221,14 +223,27 @@ impl Findings {
         text
     }
 
+    /// What was given, with where it came from; then what nobody gave: a line of it fits any terminal.
     fn tell_settings(&self, text: &mut String) {
+        let given = |s: &&SettingLine| s.given;
         let width = |of: fn(&SettingLine) -> &String| {
-            let widths = self.settings.iter().map(|s| of(s).chars().count());
+            let widths = self.settings.iter().filter(given);
+            let widths = widths.map(|s| of(s).chars().count());
             widths.max().unwrap_or(0).min(SETTING_CHARS_ALIGNED_MAX)
         };
         let (keys, values) = (width(|s| &s.key), width(|s| &s.value));
-        for SettingLine { key, value, origin } in &self.settings {
+        for SettingLine {
+            key, value, origin, ..
+        } in self.settings.iter().filter(given)
+        {
             let _ = writeln!(text, "        {key:<keys$}  {value:<values$}  {origin}");
+        }
+        let mut left = self.settings.iter().filter(|s| !s.given).peekable();
+        if left.peek().is_some() {
+            let _ = writeln!(text, "        as by default:");
+        }
+        for SettingLine { key, value, .. } in left {
+            let _ = writeln!(text, "          {key} = {value}");
         }
     }
 

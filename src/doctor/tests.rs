@@ -170,6 +170,7 @@ fn findings(checks: Vec<Check>) -> Findings {
             key: "merchant.mchid".into(),
             value: "1900000001".into(),
             origin: "levy.toml:2".into(),
+            given: true,
         }],
     }
 }

@@ -96,7 +96,7 @@ pub(super) fn write(bytes: &[u8]) {
 /// begins: `error: `, `alert: `, `warning: `; in the first line perhaps after the name of a file.
 pub fn say(words: &str) {
     if !tracing::dispatcher::has_been_set() {
-        return ask(words);
+        return write(format!("{}\n", fitted(words, columns(&stderr()))).as_bytes());
     }
     match level_of(words) {
         log::Level::Error => tracing::error!(target: log::TOLD, "{words}"),
@@ -105,9 +105,9 @@ pub fn say(words: &str) {
     }
 }
 
-/// A question, which is shown whatever the level.
+/// A question, which is shown whatever the level; the answer is typed behind it.
 pub fn ask(words: &str) {
-    write(format!("{}\n", fitted(words, columns(&stderr()))).as_bytes());
+    write(fitted(words, columns(&stderr())).as_bytes());
 }
 
 fn level_of(words: &str) -> log::Level {

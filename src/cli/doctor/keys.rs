@@ -83,6 +83,10 @@ fn certificate(config: &Config, now: WallMs, findings: &mut Findings) {
         }
         Err(failure) => return findings.push(failed(NAME, &failure)),
     }
+    if connect::private_key(config).is_err() {
+        let found = "the private key does not hold, as told above";
+        return findings.push(Check::skip(KEYS, "pair", found));
+    }
     let pair = config
         .connection()
         .map_err(Failure::from)

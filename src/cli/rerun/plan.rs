@@ -199,7 +199,7 @@ pub fn words(said: &Rehearsed) -> String {
     let rows: u64 = said.unsent.iter().map(|(_, rows, _)| rows).sum();
     let fen: u128 = said.unsent.iter().map(|(_, _, fen)| fen).sum();
     text.push_str(&format!(
-        "{} to be sent as never sent before, {} yuan, to {} merchants\n",
+        "{} to be sent in all, those among them, {} yuan, to {} merchants\n",
         grouped(rows),
         yuan(fen),
         grouped(said.unsent.len() as u64)
