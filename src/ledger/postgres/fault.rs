@@ -2,7 +2,7 @@
 
 use std::error::Error as _;
 
-use tokio_postgres::error::{DbError, SqlState};
+use tokio_postgres::error::{DbError, Severity, SqlState};
 
 use super::wire::Fault;
 
@@ -67,9 +67,11 @@ impl Trouble {
             {
                 Cause::Conflict
             }
-            () if said.severity() == "FATAL"
-                || said.severity() == "PANIC"
-                || code.code().starts_with("08")
+            // Not the word: a server says that in its own language.
+            () if matches!(
+                said.parsed_severity(),
+                Some(Severity::Fatal | Severity::Panic)
+            ) || code.code().starts_with("08")
                 || code.code().starts_with("57P") =>
             {
                 Cause::Lost

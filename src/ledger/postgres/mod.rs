@@ -67,6 +67,8 @@ pub struct PostgresLedger {
     isolation: Isolation,
     /// None after it was lost.
     wire: Option<Wire>,
+    /// A transaction is open on it: still so when another begins, if what was done in it panicked.
+    begun: bool,
     texts: Texts,
     /// This handle among all that write to the database: its staging, and its tokens.
     writer: i64,
@@ -129,6 +131,10 @@ impl PostgresLedger {
 
     /// Begins, by one message: settings of this transaction, and what is asked with it.
     fn begin(&mut self, how: &str, and: &str) -> Result<Vec<SimpleQueryRow>, Trouble> {
+        if std::mem::replace(&mut self.begun, true) {
+            // Given up with its connection: the server undoes it.
+            self.wire = None;
+        }
         let text = format!(
             "BEGIN ISOLATION LEVEL {how}; SET LOCAL search_path = levy, pg_temp; \
              SET LOCAL lock_timeout = {LOCK_WAIT_MS}; \
@@ -140,6 +146,7 @@ impl PostgresLedger {
 
     /// Undoes what is open. Where even that fails the connection is given up, and the server undoes it.
     fn undo(&mut self) {
+        self.begun = false;
         let undone = self
             .wire
             .as_ref()
@@ -149,11 +156,14 @@ impl PostgresLedger {
         }
     }
 
-    /// The only writer's transaction: its first statement locks the only row of `meta`, and says what the
-    /// server promises for this very transaction.
+    /// The only writer's transaction: its first statement locks `meta` against other writers, the next says
+    /// what the server promises for this very transaction.
     fn begin_writing(&mut self) -> Result<(), Trouble> {
         let how = format!("{} READ WRITE", self.isolation.words());
-        let rows = self.begin(&how, open::PROMISES_OF_WRITE)?;
+        let rows = self.begin(
+            &how,
+            &format!("{}; {}", open::LOCK_OF_WRITERS, open::PROMISES_OF_WRITE),
+        )?;
         open::check_promises(rows.first()).map_err(|words| Trouble {
             cause: Cause::Other,
             words,
@@ -197,6 +207,7 @@ impl PostgresLedger {
             token = self.token
         );
         let Err(fault) = self.send_commit(text) else {
+            self.begun = false;
             return Tried::Done;
         };
         let trouble = Trouble::of(&fault);
@@ -205,6 +216,7 @@ impl PostgresLedger {
             return trouble.tried();
         }
         self.wire = None;
+        self.begun = false;
         match self.was_committed() {
             Ok(true) => Tried::Done,
             Ok(false) => Tried::Again(trouble),
@@ -258,7 +270,7 @@ impl PostgresLedger {
     }
 
     fn read_token(&mut self) -> Result<Option<i64>, Trouble> {
-        self.begin("READ COMMITTED READ WRITE", "SELECT 1 FROM meta FOR UPDATE")?;
+        self.begin("READ COMMITTED READ WRITE", open::LOCK_OF_WRITERS)?;
         let text = format!(
             "SELECT token FROM commit_token WHERE writer = {}",
             self.writer
@@ -288,8 +300,9 @@ impl PostgresLedger {
             Ok(()) => Err(trouble.map_or_else(|| gone().broken(), Trouble::broken)),
             Err(e) => Err(e),
         };
-        if ended.is_err() {
-            self.undo();
+        match ended {
+            Ok(()) => self.begun = false,
+            Err(_) => self.undo(),
         }
         ended
     }

@@ -33,11 +33,14 @@ pub struct PostgresOptions {
     pub isolation: Isolation,
 }
 
-/// What a server promises for a transaction, asked in that very transaction; with the lock that lets one
-/// write at a time.
+/// Lets one write at a time, and everybody read. A lock of a table takes no snapshot, at no isolation: what is
+/// read after it is what the writer before has left.
+pub(super) const LOCK_OF_WRITERS: &str = "LOCK TABLE meta IN EXCLUSIVE MODE";
+
+/// What a server promises for a transaction, asked in that very transaction.
 pub(super) const PROMISES_OF_WRITE: &str = "SELECT current_setting('synchronous_commit') AS synchronous_commit, \
      current_setting('fsync') AS fsync, pg_is_in_recovery() AS in_recovery, \
-     (SELECT version FROM schema_version) AS version FROM meta FOR UPDATE";
+     (SELECT version FROM schema_version) AS version FROM meta";
 
 /// The same, and what else is asked when a ledger is opened.
 const INSPECT: &str = "BEGIN READ ONLY; \
@@ -92,6 +95,7 @@ pub(super) fn open(options: &PostgresOptions) -> LedgerResult<PostgresLedger> {
         url: url.clone(),
         isolation: options.isolation,
         wire: Some(wire),
+        begun: false,
         texts: Texts::of(writer),
         writer,
         token: 0,

@@ -69,7 +69,17 @@ impl Url {
         if config.get_dbname().is_none() {
             return Err(refused("it names no database"));
         }
-        let near = config.get_hosts().iter().all(is_near);
+        // What follows an @ that was meant for the password would be shown as a host or a database.
+        let mut named = config.get_hosts().iter().map(host_words);
+        let database = config.get_dbname().unwrap_or_default();
+        if named.any(|name| name.contains('@')) || database.contains('@') {
+            return Err(refused(
+                "it has an @ too many; write %40 for one in its user, password or database",
+            ));
+        }
+        // An address goes before the name that stands for it.
+        let near = config.get_hosts().iter().all(is_near)
+            && config.get_hostaddrs().iter().all(IpAddr::is_loopback);
         let tls = asked.wants_tls(near)?;
         config.ssl_mode(if tls {
             SslMode::Require
@@ -205,6 +215,12 @@ mod tests {
             ),
             ("postgres://levy@127.0.0.1/levy?sslmode=require", Some(true)),
             ("postgresql://levy@db.example/levy", Some(true)),
+            (
+                "postgres://levy@localhost/levy?hostaddr=203.0.113.5",
+                Some(true),
+            ),
+            ("postgres://levy:se@cret@localhost/levy", None),
+            ("postgres://levy:se@cr/et@localhost/levy", None),
             ("postgres://levy@10.0.0.7,127.0.0.1/levy", Some(true)),
             (
                 "postgres://levy@db.example/levy?sslmode=verify-full&connect_timeout=3",

@@ -1,6 +1,8 @@
 //! What a server must promise, what becomes of a commit of which nothing was heard, and who is in whose way.
 
 use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::channel;
 
 use super::{Books, Route, Server};
 use crate::ledger::database::{Database, End, values};
@@ -274,5 +276,54 @@ fn no_table_of_the_journal_can_be_emptied() {
     ] {
         let failed = server.try_execute(&books.database, &format!("TRUNCATE levy.{table} CASCADE"));
         assert!(failed.is_err(), "{table}");
+    }
+}
+
+#[test]
+fn l9_what_panicked_in_a_transaction_is_committed_by_nobody() {
+    let books = books();
+    let mut ledger = books.postgres();
+    let died = catch_unwind(AssertUnwindSafe(|| {
+        Database::write(&mut ledger, &mut |tx| {
+            tx.insert(sql::RUN_INSERT, values![START.0])?;
+            panic!("a bug")
+        })
+    }));
+    assert!(died.is_err());
+    // Neither by the next transaction on its connection, nor is anybody in its way.
+    let kept = ledger.begin_run(START).unwrap();
+    let mut other = books.postgres();
+    assert_eq!(other.begin_run(START).unwrap().0, kept.0 + 1);
+    assert_eq!(kept.0, 1);
+}
+
+/// Whoever waited for another writer sees what that one has left, also where it changed no row that the waiting
+/// one locked, and at whatever isolation each of them is.
+#[test]
+fn l5_whoever_waited_to_write_sees_what_the_writer_before_has_left() {
+    for (first, second) in [
+        (Isolation::ReadCommitted, Isolation::Serializable),
+        (Isolation::Serializable, Isolation::ReadCommitted),
+    ] {
+        let books = books();
+        let mut options = books.options();
+        options.isolation = first;
+        let mut one = PostgresLedger::open(&options).unwrap();
+        options.isolation = second;
+        let mut two = PostgresLedger::open(&options).unwrap();
+        let (begun, told) = channel();
+        let waiting = std::thread::spawn(move || {
+            told.recv().unwrap();
+            two.begin_run(START).unwrap()
+        });
+        let mut found = None;
+        Database::write(&mut one, &mut |tx| {
+            found = Some(tx.insert(sql::RUN_INSERT, values![START.0])?);
+            begun.send(()).unwrap();
+            Server::get().wait_for_a_waiter(&books.database);
+            Ok(End::Commit)
+        })
+        .unwrap();
+        assert_eq!(Some(waiting.join().unwrap().0 - 1), found);
     }
 }

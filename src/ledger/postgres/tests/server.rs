@@ -148,6 +148,18 @@ impl Server {
         self.execute("postgres", &cut);
     }
 
+    /// Waits until somebody waits for a lock in a database.
+    pub(super) fn wait_for_a_waiter(&self, name: &str) {
+        let waiting = format!(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = '{name}' AND wait_event_type = 'Lock'"
+        );
+        let began = Instant::now();
+        while self.ask("postgres", &waiting) == "0" {
+            assert!(began.elapsed() < START_MAX, "nobody waits");
+            std::thread::yield_now();
+        }
+    }
+
     fn wait_for(&self, route: Route) {
         let began = Instant::now();
         while self.wire(route, "postgres").is_err() {
