@@ -7,7 +7,7 @@
 
 use std::fmt::Write as _;
 use std::fs::{self, OpenOptions, Permissions};
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -27,7 +27,15 @@ const LAST_SUCCESS: &str = "levy_last_success_timestamp_seconds";
 const PARTS: [&str; 3] = ["_bucket", "_sum", "_count"];
 
 /// Writes the metrics of a command into a file, with what is to be kept of the file that was there.
+///
+/// A file that is there and holds no metrics of levy's is left alone: it may be the ledger.
 pub fn write(path: &Path, ending: &Ending) -> io::Result<()> {
+    if !may_be_replaced(path)? {
+        return Err(io::Error::new(
+            io::ErrorKind::AlreadyExists,
+            "is no file of levy's metrics, and is left alone; name another",
+        ));
+    }
     let before = Before::read(path);
     let aside = aside(path)?;
     let _ = fs::remove_file(&aside);
@@ -44,6 +52,21 @@ pub fn write(path: &Path, ending: &Ending) -> io::Result<()> {
         let _ = fs::remove_file(&aside);
     }
     written
+}
+
+/// There is nothing, or what this wrote.
+fn may_be_replaced(path: &Path) -> io::Result<bool> {
+    let file = match fs::File::open(path) {
+        Ok(file) => file,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(true),
+        Err(e) => return Err(e),
+    };
+    if !file.metadata()?.is_file() {
+        return Ok(false);
+    }
+    let mut begin = Vec::new();
+    file.take(16).read_to_end(&mut begin)?;
+    Ok(begin.is_empty() || begin.starts_with(b"# HELP levy_") || begin.starts_with(b"levy_last_"))
 }
 
 /// The exporter reads `*.prom`: a file that is not whole yet must be called something else.
@@ -481,5 +504,18 @@ mod tests {
         write(&path, &ending(4, 9_900)).unwrap();
         assert_eq!(success(), None);
         assert!(write(Path::new("/nowhere/at/all.prom"), &ending(0, 1)).is_err());
+    }
+
+    #[test]
+    fn l1_a_ledger_that_is_named_by_mistake_is_left_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("levy.db");
+        for held in ["SQLite format 3\0", "mchid,bal_account_no\n"] {
+            fs::write(&path, held).unwrap();
+            let refused = write(&path, &ending(0, 1)).unwrap_err().to_string();
+            assert!(refused.contains("left alone"), "{refused}");
+            assert_eq!(fs::read_to_string(&path).unwrap(), held);
+        }
+        assert!(write(directory.path(), &ending(0, 1)).is_err());
     }
 }
