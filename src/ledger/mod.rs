@@ -8,6 +8,7 @@ mod books;
 mod database;
 mod decision;
 mod journal;
+mod lease;
 mod listed;
 pub mod lock;
 mod overview;
@@ -37,6 +38,7 @@ use crate::order::{
 pub use books::{Audit, BadEntry};
 pub use decision::{By, Decided, Decision, DecisionKind, Frozen, Person, TwoPeople, Words};
 pub use journal::{JournalHead, LaneHead};
+pub use lease::{Epoch, Held, LaneLine, Lanes, Offer, Taken, Whose};
 pub use listed::{Beside, Booked, Found, ListScope, ListedRow, TWINS_TOLD_MAX};
 pub use overview::{
     Attempt, BatchLine, ByStatus, CLOSING_NAMED_MAX, OpenOrder, Overview, OverviewAsk, Place,
@@ -291,6 +293,8 @@ pub struct Ask {
     pub at: WallMs,
     /// Which run asks.
     pub run: RunId,
+    /// By which holding of the order's lane, where several hosts share the ledger.
+    pub lease: Option<Epoch>,
 }
 
 /// How far a reply could be trusted; the journal's word.
@@ -418,6 +422,8 @@ pub enum Written {
     Refused(OrderId, Standing),
     /// All sending is stopped: nothing was written for this order.
     Frozen(OrderId),
+    /// The lane is not this holder's any more: nothing was written for this order.
+    LaneLost(OrderId),
     /// Where the order stands since.
     Recorded(OrderId, Standing),
     /// Noted.

@@ -211,6 +211,7 @@ impl Desk {
             asked,
             at: self.now,
             run: self.run,
+            lease: None,
         })
     }
 

@@ -373,6 +373,7 @@ impl Engine {
             asked: active.next,
             at: now.wall,
             run: self.settings.run,
+            lease: None,
         };
         let lane = &mut self.lanes[active.lane];
         lane.unsent.remove(&id);

@@ -206,6 +206,7 @@ impl Engine {
             Written::Refused(id, standing) => self.refused(id, standing, now),
             Written::Recorded(id, standing) => self.recorded(id, standing, now),
             Written::Frozen(id) => self.frozen(id, now),
+            Written::LaneLost(id) => self.lane_lost(id, now),
             Written::Noted(_) => {}
         }
         self.unblock(now);
@@ -247,6 +248,15 @@ impl Engine {
         let ix = self.jobs[&id].lane;
         self.lanes[ix].claiming -= 1;
         self.stop(Stop::Frozen, now);
+        self.finish(id);
+    }
+
+    /// Another process holds the order's lane by now.
+    fn lane_lost(&mut self, id: OrderId, now: Now) {
+        self.claims -= 1;
+        let ix = self.jobs[&id].lane;
+        self.lanes[ix].claiming -= 1;
+        self.stop_lane(ix, "another process holds it by now".into(), now);
         self.finish(id);
     }
 

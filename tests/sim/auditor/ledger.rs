@@ -19,7 +19,10 @@ impl Auditor {
             let id = match one {
                 Written::Recorded(id, _) => *id,
                 Written::Claimed(claimed) => claimed.job().id,
-                Written::Refused(..) | Written::Frozen(_) | Written::Noted(_) => continue,
+                Written::Refused(..)
+                | Written::Frozen(_)
+                | Written::LaneLost(_)
+                | Written::Noted(_) => continue,
             };
             let sql = format!("{ORDER} WHERE o.order_id = ?1");
             let order = {
