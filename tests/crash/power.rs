@@ -14,7 +14,7 @@ use super::chance::{Chance, setting};
 use super::disk::{Deed, EIO, Plan};
 use record::{Disk, Entry, Fate};
 
-const ROWS: usize = 400;
+const ROWS: usize = 1_200;
 const MERCHANTS: usize = 20;
 const FAULTS: &str = "lose-after=0.01";
 
