@@ -358,12 +358,16 @@ fn each_thing_that_is_wrong_is_told_and_the_rest_is_looked_at_all_the_same() {
         let said = doctor(&desk, &[]);
         assert_eq!(said.exit, *exit, "{what}: {}{}", said.out, said.err);
         assert!(said.out.contains(says), "{what}: {}", said.out);
+        let verdict = match exit {
+            0 => "\nready, with ",
+            _ => "\nnot ready: ",
+        };
         for heading in [
             "settings\n",
             "\nkeys\n",
             "\nledger\n",
             "\ngateway\n",
-            "\nnot ready: ",
+            verdict,
         ] {
             assert!(said.out.contains(heading), "{what}: {heading} {}", said.out);
         }
