@@ -202,7 +202,7 @@ any crash, give the same command again. Nothing is sent before the whole file wa
 The rows that need somebody stand once more in NAME.failed.csv beside the result. Mend them there,
 or write yes under levy_reissue for a new number in place of one that failed, and run that file.")]
 pub struct RunArgs {
-    /// Files of deductions (.csv or .xlsx), in the order in which they are run.
+    /// Files of deductions (.csv or .xlsx), in the order to run them.
     #[arg(required_unless_present = "plan", value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// Run exactly what this plan says: its file, with the orders and sums that were planned. Without
@@ -284,7 +284,7 @@ pub struct CheckArgs {
     /// The file, .csv or .xlsx.
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
-    /// Settings, for the ceiling and the hold's days; ./levy.toml where that exists.
+    /// Settings, for the ceiling and the hold's days; ./levy.toml if there.
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// The ledger to look at, in place of `[ledger] url`; it must be there.

@@ -539,6 +539,11 @@ impl Config {
 
     fn platform_key(&self, section: &str, raw: &RawPlatformKey) -> Result<PlatformKey> {
         let source = &self.source;
+        if raw.public_key_id.as_deref().is_some_and(is_example) {
+            let words = "is the example's: give the id that the merchant platform shows beside the \
+                         public key";
+            return Err(source.fault(section, "public_key_id", words));
+        }
         match (&raw.public_key_id, &raw.public_key, &raw.certificate) {
             (Some(id), Some(file), None) => Ok(PlatformKey::PublicKey {
                 id: id.clone(),
@@ -566,6 +571,12 @@ impl Config {
             }
         }
     }
+}
+
+/// The id that stands in the example of the settings; no key has it.
+fn is_example(id: &str) -> bool {
+    let digits = id.trim().strip_prefix("PUB_KEY_ID_");
+    digits.is_some_and(|digits| digits.bytes().all(|b| b == b'0'))
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //! before anything else is done, and a fault names its setting and its file.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -193,7 +193,11 @@ fn read(config: &Config, setting: &str, path: &Path) -> Result<Vec<u8>, Failure>
         let words = format!("{}: {words}", path.display());
         Failure::Config(config.fault(setting, &words))
     };
-    let file = File::open(path).map_err(|e| fault(&e.to_string()))?;
+    let file = File::open(path).map_err(|e| match e.kind() {
+        ErrorKind::NotFound => fault("no such file: put it there, or name another"),
+        ErrorKind::PermissionDenied => fault(&format!("{e}: let the user who runs levy read it")),
+        _ => fault(&e.to_string()),
+    })?;
     let mut bytes = Vec::new();
     file.take(PEM_BYTES_MAX + 1)
         .read_to_end(&mut bytes)

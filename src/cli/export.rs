@@ -10,7 +10,7 @@ use super::target;
 use crate::report::failed::{self, Failed};
 use crate::report::progress::say;
 use crate::report::result::{self, Place};
-use crate::report::summary::grouped;
+use crate::report::summary::{self, grouped};
 
 /// Writes it; 0 if it was written, whatever its rows say.
 pub fn export(args: &ExportArgs) -> Result<Exit, Failure> {
@@ -34,9 +34,9 @@ pub fn export(args: &ExportArgs) -> Result<Exit, Failure> {
     let failed = failed::write(&mut *ledger, &found.batch, &totals, &place)?;
     if !args.quiet {
         say(&format!(
-            "batch {}: {} rows in {}",
+            "batch {}: {} in {}",
             found.batch.id,
-            grouped(rows),
+            summary::rows(rows),
             path.display()
         ));
     }

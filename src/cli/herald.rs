@@ -23,6 +23,7 @@ use crate::order::Status;
 use crate::report::log;
 use crate::report::progress::say;
 use crate::report::summary;
+use crate::worker::RunReport;
 use crate::worker::errand::quiet_before;
 
 /// Collects what became of a command's files, and tells of it.
@@ -45,6 +46,15 @@ struct Settings {
 impl<'a> Herald<'a> {
     /// A command begins. Settings that can't be read are told by whoever opens the session.
     pub fn begin(command: &'static str, args: &'a DriveArgs) -> Self {
+        Self::begin_with(command, args, true)
+    }
+
+    /// A command begins of which metrics are written: no message is sent of it, and no watchdog pinged.
+    pub fn begin_unheard(command: &'static str, args: &'a DriveArgs) -> Self {
+        Self::begin_with(command, args, false)
+    }
+
+    fn begin_with(command: &'static str, args: &'a DriveArgs, is_told: bool) -> Self {
         let loaded = match args.sandbox {
             true => config::load_for_sandbox(variables()),
             false => config::load(args.at.config.as_deref(), variables()),
@@ -59,7 +69,9 @@ impl<'a> Herald<'a> {
             language: loaded
                 .as_ref()
                 .map_or(Language::English, |c| c.result.language),
-            notify: loaded.map(|c| c.notify).filter(|notify| !notify.is_empty()),
+            notify: loaded
+                .map(|c| c.notify)
+                .filter(|notify| is_told && !notify.is_empty()),
         };
         let start = settings
             .notify
@@ -99,6 +111,18 @@ impl<'a> Herald<'a> {
             alerts: ended.alerts.clone(),
             wrong: summary::wrong(&summary),
             exit_code: ended.exit.code(),
+        });
+    }
+
+    /// What a command that is not about files came to.
+    pub fn count(&mut self, report: Option<&RunReport>, alerts: &[String]) {
+        if let Some(report) = report {
+            self.ending.traffic.join(&report.traffic);
+            self.ending.clock_skew_ms = report.clock_skew_ms;
+        }
+        self.ending.files.push(FileEnd {
+            alerts: alerts.to_vec(),
+            ..FileEnd::default()
         });
     }
 
@@ -251,7 +275,7 @@ fn short(name: &str) -> String {
     name.map_or_else(String::new, |name| name.into_owned())
 }
 
+/// By the system call: a unit that sees processes alone of `/proc` knows its host all the same.
 fn host() -> String {
-    let name = std::fs::read_to_string("/proc/sys/kernel/hostname");
-    name.map_or_else(|_| String::new(), |name| name.trim().to_owned())
+    rustix::system::uname().nodename().to_string_lossy().into()
 }

@@ -39,8 +39,14 @@ pub fn init(args: &InitArgs) -> Result<Exit, Failure> {
         ));
         return Ok(Exit::Done);
     }
-    let store = Store::real(&args.at)?;
-    connect::client(&store.config, Arc::new(SystemClock::default()))?;
+    let store = match ready(args) {
+        Ok(store) => store,
+        Err(failure) => {
+            say(&format!("error: {failure}"));
+            say("`levy doctor --offline` lists all that is wrong at once");
+            return Ok(failure.exit());
+        }
+    };
     let existed = store.path.exists();
     let _lock = RunLock::take(&store.path)?;
     store.open(true)?;
@@ -60,6 +66,13 @@ pub fn init(args: &InitArgs) -> Result<Exit, Failure> {
     }
     say("next: levy doctor, then levy check FILE, then levy run FILE --limit 10 for a first night");
     Ok(Exit::Done)
+}
+
+/// Settings and keys hold together.
+fn ready(args: &InitArgs) -> Result<Store, Failure> {
+    let store = Store::real(&args.at)?;
+    connect::client(&store.config, Arc::new(SystemClock::default()))?;
+    Ok(store)
 }
 
 /// Whether there was none, and one was written.

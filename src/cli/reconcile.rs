@@ -13,6 +13,7 @@ use super::args::{Moment, ReconcileArgs, TimeOfDay};
 use super::drive::{Driver, at_hand, expiring};
 use super::export::sandbox_directory;
 use super::failure::{Exit, Failure};
+use super::herald::Herald;
 use super::run::{print, until};
 use super::session::Session;
 use super::target;
@@ -49,19 +50,26 @@ pub fn reconcile(args: &ReconcileArgs) -> Exit {
 
 /// The gateway is asked.
 fn gateway(args: &ReconcileArgs) -> Exit {
-    let mut ended = Ended::new(SystemClock::default().wall());
+    let mut herald = Herald::begin_unheard("reconcile", &args.drive);
+    let mut ended = Ended::new(herald.started_at());
     match open(args, &mut ended) {
-        Err(failure) => ended.fail(failure),
+        Err(failure) => {
+            ended.fail(failure);
+            ended.tell(args);
+            herald.end(ended.exit, None)
+        }
         Ok((mut session, mut desk)) => {
             if let Err(failure) = desk.all(&mut session, &mut ended) {
                 ended.fail(failure);
             }
             ended.conclude(&mut session);
+            ended.tell(args);
+            herald.count(ended.report.as_ref(), &ended.alerts);
+            let exit = herald.end(ended.exit, Some(&mut session));
             session.close();
+            exit
         }
     }
-    ended.tell(args);
-    ended.exit
 }
 
 /// What one reconciliation came to. Parts that never came to be are `None`.

@@ -11,7 +11,7 @@ use super::target;
 use crate::report::page::{self, Ask};
 use crate::report::progress::say;
 use crate::report::result::Place;
-use crate::report::summary::grouped;
+use crate::report::summary::{self, grouped};
 
 /// Writes it; 0 if it was written, whatever its rows say.
 pub fn report(args: &ReportArgs) -> Result<Exit, Failure> {
@@ -49,12 +49,12 @@ pub fn report(args: &ReportArgs) -> Result<Exit, Failure> {
     };
     let shown = page::write(&mut *ledger, &found.batch, &place, &ask)?;
     if !args.quiet {
-        let (rows, path) = (grouped(shown.rows), path.display());
+        let (rows, path) = (summary::rows(shown.rows), path.display());
         let id = found.batch.id;
         say(&match shown.in_table as u64 == shown.rows {
-            true => format!("batch {id}: {rows} rows in {path}"),
+            true => format!("batch {id}: {rows} in {path}"),
             false => format!(
-                "batch {id}: sums of {rows} rows in {path}; its table has {} of them, those that need \
+                "batch {id}: sums of {rows} in {path}; its table has {} of them, those that need \
                  a person first (`levy export {id}` has all)",
                 grouped(shown.in_table as u64)
             ),

@@ -184,6 +184,10 @@ fn unsigned(asked: Asked, reply: &Reply) -> &'static str {
             "the caller's keys hold, but nothing signed came back: is the account of --probe right, and \
              [platform] the gateway's own key?"
         }
+        (Asked::Certificates, 400) => {
+            "does it name Wechatpay-Serial? Then [platform] public_key_id, or certificate, is not the \
+             gateway's own: download it anew"
+        }
         _ => "the gateway is there but not well: give the command again later",
     }
 }

@@ -124,6 +124,11 @@ impl Check {
         Self::new(area, name, Level::Skip, found)
     }
 
+    /// Somebody must see to it, soon or before the night.
+    fn is_trouble(&self) -> bool {
+        matches!(self.level, Level::Warn | Level::Fail)
+    }
+
     /// What to do about it.
     pub fn advise(mut self, advice: impl Into<String>) -> Self {
         self.advice = Some(advice.into());
@@ -193,14 +198,14 @@ impl Findings {
         }
     }
 
-    /// For people; `quiet` leaves out what is well.
+    /// For people; `quiet` leaves out what is well and what was not looked at.
     pub fn human(&self, quiet: bool) -> String {
         let mut text = String::new();
         for area in Area::ALL {
             let told: Vec<&Check> = self
                 .checks
                 .iter()
-                .filter(|c| c.area == area && (!quiet || c.level != Level::Ok))
+                .filter(|c| c.area == area && (!quiet || c.is_trouble()))
                 .collect();
             if told.is_empty() {
                 continue;
@@ -217,7 +222,7 @@ impl Findings {
                 self.tell_settings(&mut text);
             }
         }
-        if !quiet || self.count(Level::Ok) < self.checks.len() {
+        if !quiet || self.checks.iter().any(Check::is_trouble) {
             let _ = writeln!(text, "{}", self.summary());
         }
         text
@@ -254,8 +259,11 @@ impl Findings {
         };
         let warned = many(self.count(Level::Warn), "warning", "warnings");
         match (self.outcome(), self.count(Level::Fail)) {
-            (Outcome::Well, _) if self.count(Level::Warn) == 0 => "all is well".into(),
-            (Outcome::Well, _) => format!("ready, with {warned}"),
+            (Outcome::Well, _) if self.count(Level::Warn) > 0 => format!("ready, with {warned}"),
+            (Outcome::Well, _) if self.count(Level::Skip) > 0 => {
+                "all is well that was looked at".into()
+            }
+            (Outcome::Well, _) => "all is well".into(),
             (_, failed) => {
                 let failed = many(failed, "thing is", "things are");
                 format!("not ready: {failed} wrong, {warned}")

@@ -120,6 +120,11 @@ fn what_nobody_signed_proves_nothing_and_whose_fault_it_is_tells_the_exit() {
             "without a signature",
         ),
         (
+            Checked::Unsigned(reply(400, "PARAM_ERROR")),
+            Blame::Gateway,
+            "public_key_id, or certificate, is not the gateway's own",
+        ),
+        (
             Checked::Unsigned(reply(502, "X")),
             Blame::Gateway,
             "again later",
@@ -198,7 +203,7 @@ fn what_is_wrong_on_this_side_goes_before_what_the_gateway_did_not_answer() {
         (
             vec![Check::skip(Area::Gateway, "a", "b")],
             Outcome::Well,
-            "all is well",
+            "all is well that was looked at",
         ),
     ] {
         let findings = findings(checks);
@@ -217,7 +222,13 @@ fn quiet_says_nothing_when_all_is_well() {
         findings(vec![Check::ok(Area::Keys, "a", "b")]).human(true),
         ""
     );
+    let looked_at_in_part = findings(vec![
+        Check::ok(Area::Keys, "a", "b"),
+        Check::skip(Area::Gateway, "all of it", "--offline"),
+    ]);
+    assert_eq!(looked_at_in_part.human(true), "");
     let one = findings(vec![
+        Check::skip(Area::Gateway, "clock", "no host has told its time"),
         Check::ok(Area::Keys, "a", "b"),
         Check::warn(Area::Ledger, "space", "3 MiB free").advise("make room"),
     ]);

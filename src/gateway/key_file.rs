@@ -13,6 +13,10 @@ use crate::secret::Secret;
 /// Bytes that a file with a key may have.
 pub const KEY_FILE_BYTES_MAX: u64 = 64 * 1024;
 
+/// What to do about a file that belongs to somebody else.
+const LET_IN: &str =
+    "it must belong to the user who runs levy, or be handed over by LoadCredential=";
+
 /// Who keeps a file with a secret; it tells which modes leave it to its reader alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Keeper {
@@ -64,6 +68,9 @@ pub fn read_secret_file(
     let unreadable = |e: io::Error| {
         part.fault(match e.kind() {
             ErrorKind::NotFound => KeyCause::NoSuchFile(shown.clone()),
+            ErrorKind::PermissionDenied => {
+                KeyCause::Unreadable(shown.clone(), format!("{e}; {LET_IN}"))
+            }
             _ => KeyCause::Unreadable(shown.clone(), e.to_string()),
         })
     };
@@ -79,7 +86,8 @@ pub fn read_secret_file(
         .read_to_end(&mut bytes)
         .map_err(unreadable)?;
     if bytes.len() as u64 > KEY_FILE_BYTES_MAX {
-        let why = format!("longer than {KEY_FILE_BYTES_MAX} bytes");
+        let expected = part.expected();
+        let why = format!("longer than {KEY_FILE_BYTES_MAX} bytes; expected {expected}");
         return Err(part.fault(KeyCause::Unreadable(shown, why)));
     }
     Ok(SecretFile {

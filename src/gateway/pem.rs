@@ -125,7 +125,7 @@ impl KeyPart {
         }
     }
 
-    fn expected(self) -> &'static str {
+    pub(super) fn expected(self) -> &'static str {
         match self {
             Self::Mchid => "the caller's merchant number, 1 to 32 digits",
             Self::SerialNo => {
@@ -167,10 +167,12 @@ impl fmt::Display for KeyFault {
             KeyCause::IsPrivateKey => f.write_str("is a private key"),
             KeyCause::IsPublicKey => f.write_str("is a public key"),
             KeyCause::IsCertificate => f.write_str("is a certificate"),
-            KeyCause::Encrypted => f.write_str(
-                "is encrypted: name the file with its passphrase in [merchant] \
-                 private_key_passphrase_file",
-            ),
+            KeyCause::Encrypted => {
+                return f.write_str(
+                    "is encrypted: name the file with its passphrase in [merchant] \
+                     private_key_passphrase_file",
+                );
+            }
             KeyCause::WrongPassphrase => {
                 return f.write_str(
                     "is not opened by the passphrase in [merchant] private_key_passphrase_file: it \
@@ -187,8 +189,12 @@ impl fmt::Display for KeyFault {
             KeyCause::NotRsa => f.write_str("is not an RSA key"),
             KeyCause::TooShort(bits) => write!(f, "has only {bits} bits"),
             KeyCause::Damaged => f.write_str("is PEM, but its content cannot be read"),
-            KeyCause::NoSuchFile(path) => write!(f, "{path}: no such file"),
-            KeyCause::Unreadable(path, why) => write!(f, "{path}: cannot be read: {why}"),
+            KeyCause::NoSuchFile(path) => {
+                write!(f, "{path}: no such file; put it there, or name another")
+            }
+            KeyCause::Unreadable(path, why) => {
+                return write!(f, "{path}: cannot be read: {why}");
+            }
             KeyCause::ReadableByOthers(path, mode) => {
                 return write!(
                     f,

@@ -13,7 +13,7 @@ use super::{Ending, FileEnd};
 use crate::batch::Language;
 use crate::clock::WallMs;
 use crate::order::{NextAction, is_invisible, words, yuan};
-use crate::report::summary::grouped;
+use crate::report::summary::{self, grouped};
 
 words! {
     /// Who reads the message.
@@ -188,10 +188,10 @@ fn of_file(file: &FileEnd, language: Language, lines: &mut Vec<String>) {
         (None, _) => format!("{}:", outside(&file.name)),
     });
     for (status, rows, fen) in &file.by_status {
-        let (rows, fen) = (grouped(*rows), yuan(*fen));
+        let fen = yuan(*fen);
         lines.push(match chinese {
-            false => format!("- {status}: {rows} rows, {fen} yuan"),
-            true => format!("- {}：{rows} 行，{fen} 元", status.chinese()),
+            false => format!("- {status}: {}, {fen} yuan", summary::rows(*rows)),
+            true => format!("- {}：{} 行，{fen} 元", status.chinese(), grouped(*rows)),
         });
     }
     let next = file
@@ -199,10 +199,9 @@ fn of_file(file: &FileEnd, language: Language, lines: &mut Vec<String>) {
         .iter()
         .filter(|(action, _)| *action != NextAction::None);
     for (action, rows) in next {
-        let rows = grouped(*rows);
         lines.push(match chinese {
-            false => format!("- next: {action}, {rows} rows"),
-            true => format!("- 下一步：{}，{rows} 行", action.chinese()),
+            false => format!("- next: {action}, {}", summary::rows(*rows)),
+            true => format!("- 下一步：{}，{} 行", action.chinese(), grouped(*rows)),
         });
     }
     for alert in file.alerts.iter().take(ALERTS_SHOWN_MAX) {

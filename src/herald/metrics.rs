@@ -15,6 +15,7 @@ use super::Ending;
 use crate::clock::WallMs;
 use crate::ledger::Sum;
 use crate::order::Status;
+use crate::worker::limits::WINDOW_MS;
 use crate::worker::traffic::Traffic;
 
 /// The node exporter runs as somebody else, whatever the umask.
@@ -177,6 +178,11 @@ fn traffic(page: &mut Page, traffic: &Traffic) {
         "Requests to which no whole reply came.",
         traffic.lost as f64,
     );
+    page.last_one(
+        "levy_last_run_ill_signed_replies",
+        "Replies whose signature did not hold: they settled nothing.",
+        traffic.ill_signed as f64,
+    );
     let latencies = &traffic.latencies;
     let count = latencies.count() as f64;
     let within = latencies.within();
@@ -249,6 +255,13 @@ fn ledger(page: &mut Page, ending: &Ending) {
         "Open orders near the end of the time in which their number may be submitted, or past it.",
         keep,
         overview.map(|overview| plain(overview.closing as f64)),
+    );
+    let first = overview.and_then(|overview| overview.oldest_open_at);
+    page.family(
+        "levy_next_window_end_timestamp_seconds",
+        "Until when the open order that was sent first may be submitted under its number.",
+        keep,
+        first.map(|first| plain(seconds(first.plus_ms(WINDOW_MS)))),
     );
     page.family(
         "levy_ledger_frozen",
@@ -389,6 +402,7 @@ mod tests {
         traffic.latencies.add(Duration::from_millis(30));
         traffic.latencies.add(Duration::from_secs(11));
         traffic.throttled = 2;
+        traffic.ill_signed = 5;
         traffic.throttled_for = Duration::from_millis(1_500);
         let file = |rows, fen| FileEnd {
             by_status: vec![(Status::Success, rows, fen), (Status::Unknown, 1, 5)],
@@ -399,7 +413,10 @@ mod tests {
             finished_at: WallMs(finished_at),
             exit_code,
             files: vec![file(3, 300), file(4, 10_u128.pow(15))],
-            ledger: Some(Overview::default()),
+            ledger: Some(Overview {
+                oldest_open_at: Some(WallMs(1_000)),
+                ..Overview::default()
+            }),
             traffic,
             clock_skew_ms: Some(-1_250),
             ..Ending::begin("run", String::new(), WallMs(finished_at - 2_500))
@@ -438,6 +455,8 @@ mod tests {
             "levy_last_run_request_duration_seconds_bucket{command=\"run\",le=\"+Inf\"} 2",
             "levy_last_run_request_duration_seconds_sum{command=\"run\"} 11.03",
             "levy_last_run_request_duration_seconds_count{command=\"run\"} 2",
+            "levy_last_run_ill_signed_replies{command=\"run\"} 5",
+            "levy_next_window_end_timestamp_seconds 2505601",
             "levy_gateway_clock_skew_seconds -1.25",
             "levy_orders{status=\"PENDING\"} 0",
             "levy_windows_closing_orders 0",

@@ -15,7 +15,7 @@ use crate::worker::traffic::Traffic;
 /// How a command ended.
 #[derive(Debug)]
 pub struct Ending {
-    /// `run`, `sweep`, `resume` or `rerun`.
+    /// `run`, `sweep`, `resume`, `rerun` or `reconcile`.
     pub command: &'static str,
     /// The machine's name; empty if it has none.
     pub host: String,

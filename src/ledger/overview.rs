@@ -130,6 +130,8 @@ pub struct Overview {
     pub stopped_first: Vec<OrderNo>,
     /// Of the orders that are UNKNOWN, the one that was sent first.
     pub oldest_unknown: Option<OpenOrder>,
+    /// The first send of the order that was sent first of all that are open: its window ends next.
+    pub oldest_open_at: Option<WallMs>,
     /// Open orders near their window's end.
     pub closing: u64,
     /// The first of those, by first send.

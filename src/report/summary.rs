@@ -446,7 +446,8 @@ fn listed(text: &mut String, head: &str, items: &[String], max: usize) {
     }
 }
 
-fn rows(count: u64) -> String {
+/// `1 row`, `1,234 rows`.
+pub fn rows(count: u64) -> String {
     match count {
         1 => "1 row".into(),
         _ => format!("{} rows", grouped(count)),

@@ -65,6 +65,8 @@ pub struct Traffic {
     pub throttled_for: Duration,
     /// Requests to which no whole reply came.
     pub lost: u64,
+    /// Replies whose signature did not hold; they settled nothing.
+    pub ill_signed: u64,
 }
 
 impl Traffic {
@@ -74,6 +76,7 @@ impl Traffic {
         self.throttled += other.throttled;
         self.throttled_for = self.throttled_for.saturating_add(other.throttled_for);
         self.lost += other.lost;
+        self.ill_signed += other.ill_signed;
     }
 }
 
@@ -98,10 +101,11 @@ mod tests {
             throttled: 1,
             throttled_for: Duration::from_secs(2),
             lost: 3,
+            ill_signed: 4,
         };
         both.join(&both.clone());
         assert_eq!(both.latencies.count(), 10);
-        assert_eq!((both.throttled, both.lost), (2, 6));
+        assert_eq!((both.throttled, both.lost, both.ill_signed), (2, 6, 8));
         assert_eq!(both.throttled_for, Duration::from_secs(4));
     }
 }

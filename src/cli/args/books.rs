@@ -177,13 +177,13 @@ pub struct LedgerArgs {
 /// The commands about the ledger's file.
 #[derive(Debug, Subcommand)]
 pub enum LedgerCommand {
-    /// Go through the whole ledger and say what is wrong with it; changes nothing.
+    /// Go through the whole ledger, say what is wrong; changes nothing.
     Verify(VerifyArgs),
     /// Make a verified copy of the ledger, while a run may be going on.
     Backup(BackupArgs),
     /// Bring a ledger that an older levy made up to date; sends nothing.
     Upgrade(UpgradeArgs),
-    /// Take over numbers that another tool has used: content, first send, outcome.
+    /// Take over numbers of another tool: content, first send, outcome.
     Import(ImportArgs),
     /// Tell a ledger that it came back from a backup: what was not sent may have been since.
     Restored(RestoredArgs),

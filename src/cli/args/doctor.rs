@@ -37,7 +37,7 @@ pub struct DoctorArgs {
     /// Ask the gateway nothing.
     #[arg(long, conflicts_with = "probe")]
     pub offline: bool,
-    /// Verify the whole ledger, journal and all, in place of SQLite's quick check.
+    /// Verify the whole ledger with its journal, not by SQLite's quick check.
     #[arg(long)]
     pub full: bool,
     /// Print one JSON object on stdout.

@@ -28,7 +28,7 @@ pub struct DriveArgs {
     #[arg(long, value_name = "SECONDS", default_value_t = 120,
           value_parser = clap::value_parser!(u32).range(0..=WAIT_SECONDS_MAX))]
     pub wait: u32,
-    /// How long an outage of the gateway is sat out, in seconds.
+    /// Seconds that an outage of the gateway is sat out.
     #[arg(long, value_name = "SECONDS", default_value_t = 600,
           value_parser = clap::value_parser!(u32).range(0..=WAIT_SECONDS_MAX))]
     pub outage_wait: u32,
@@ -36,7 +36,7 @@ pub struct DriveArgs {
     #[arg(long, value_name = "FILE")]
     pub metrics_file: Option<PathBuf>,
     /// Use the gateway in a box: no account, no network, no real money. Its ledger, keys and books
-    /// are kept in .levy-sandbox/ beside the input, or here.
+    /// are kept in .levy-sandbox/, beside the input or here.
     #[arg(long)]
     pub sandbox: bool,
     /// How the gateway in a box behaves.

@@ -29,7 +29,7 @@ pub struct SweepArgs {
     /// The drop folder.
     #[arg(value_name = "DIR")]
     pub dir: PathBuf,
-    /// Take only files whose control totals are beside them: NAME.csv.ok or NAME.ok.
+    /// Take only files with control totals beside: NAME.csv.ok or NAME.ok.
     #[arg(long)]
     pub require_ok: bool,
     /// Seconds for which a file without control totals must have been quiet.
@@ -46,7 +46,7 @@ pub struct SweepArgs {
     /// No new send after this time of day, by this machine's clock and zone (the next time it comes).
     #[arg(long, value_name = "HH:MM", value_parser = time_of_day, conflicts_with = "watch")]
     pub until: Option<TimeOfDay>,
-    /// Send only the first N orders that were never sent, of all files together.
+    /// Of all files together, send only the first N never sent.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..),
           conflicts_with = "watch")]
     pub limit: Option<u64>,

@@ -13,7 +13,7 @@ use crate::cli::failure::Exit;
 use crate::ledger::ResultRow;
 use crate::order::{Fen, Merchant, NextAction, ReductionType, Status, yuan};
 use crate::report::progress::{columns, fitted};
-use crate::report::summary::grouped;
+use crate::report::summary::{self, grouped};
 use crate::worker::balances::Purses;
 use crate::worker::intake::Watcher;
 
@@ -241,9 +241,9 @@ impl Desk {
     pub fn totals(&self, found: &Found) -> String {
         let (all, accepted) = (self.in_all(), &found.accepted);
         let mut text = format!(
-            "{}: {} rows, {} valid, {} invalid; read as {}",
+            "{}: {}, {} valid, {} invalid; read as {}",
             self.name,
-            grouped(accepted.rows),
+            summary::rows(accepted.rows),
             grouped(all.rows),
             grouped(self.invalid),
             self.form

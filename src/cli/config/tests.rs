@@ -63,6 +63,8 @@ fn the_specifications_example_is_whole_and_its_paths_begin_beside_the_file() {
 #[test]
 fn the_example_file_is_read_and_equals_the_defaults() {
     let config = loaded(include_str!("../../../fixtures/levy.example.toml"), &[]).unwrap();
+    let refused = config.platform_keys().unwrap_err().to_string();
+    assert!(refused.contains("is the example's"), "{refused}");
     let empty = loaded("", &[]).unwrap();
     assert_eq!(config.per_merchant_qps, empty.per_merchant_qps);
     assert_eq!(config.max_in_flight, empty.max_in_flight);

@@ -35,8 +35,8 @@ fn each_robot_gets_the_form_that_it_documents() {
         2026-09-21T22:13:20+08:00 – 2026-09-21T22:14:20+08:00\n\
         night.csv, batch 12:\n\
         - SUCCESS: 1,200 rows, 1,234.56 yuan\n\
-        - HELD: 1 rows, 0.05 yuan\n\
-        - next: REVIEW, 1 rows\n\
+        - HELD: 1 row, 0.05 yuan\n\
+        - next: REVIEW, 1 row\n\
         - ! NO1: look";
     assert_eq!(text.lines().count(), want.lines().count());
     for (line, want) in text

@@ -117,6 +117,11 @@ impl Scan {
         if state == State::Unknown && earlier {
             *oldest = named(first, no, state);
         }
+        let first_of_all = self
+            .overview
+            .oldest_open_at
+            .map_or(first, |at| at.0.min(first));
+        self.overview.oldest_open_at = Some(WallMs(first_of_all));
         if first > self.ask.closing_since.0 {
             return;
         }

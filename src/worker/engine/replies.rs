@@ -27,8 +27,12 @@ impl Engine {
         self.report.attempts += 1;
         self.progress.attempts += 1;
         match &checked {
-            Checked::Verified(_) | Checked::Unsigned(_) | Checked::IllSigned { .. } => {
+            Checked::Verified(_) | Checked::Unsigned(_) => {
                 self.report.traffic.latencies.add(latency);
+            }
+            Checked::IllSigned { .. } => {
+                self.report.traffic.latencies.add(latency);
+                self.report.traffic.ill_signed += 1;
             }
             Checked::Lost(_) => self.report.traffic.lost += 1,
             Checked::NotSent(_) => {}

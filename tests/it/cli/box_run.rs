@@ -100,7 +100,7 @@ fn a_batch_is_exported_by_number_file_and_digest_and_a_lock_is_no_hindrance() {
     for batch in ["1", "night.csv", &digest, &digest[..8]] {
         let said = desk.levy(&["export", batch, "--sandbox"]);
         assert_eq!(said.exit, 0, "{batch}: {}", said.err);
-        assert_eq!(said.err, "batch 1: 1 rows in night.result.csv\n");
+        assert_eq!(said.err, "batch 1: 1 row in night.result.csv\n");
         assert_eq!(desk.read("night.result.csv"), result, "{batch}");
         fs::remove_file(desk.path("night.result.csv")).unwrap();
     }

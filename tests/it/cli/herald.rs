@@ -125,7 +125,7 @@ fn a_run_that_needs_somebody_is_told_in_the_robots_form() {
         "levy run",
         "(exit 3)",
         "night.csv, batch 1:",
-        "1 rows, 1.00 yuan",
+        "1 row, 1.00 yuan",
     ] {
         assert!(text.contains(part), "{part}: {text}");
     }
@@ -292,6 +292,20 @@ fn metrics_are_written_by_every_end_and_the_last_success_stays() {
     }
     let after = success(&text).expect("nothing is left to run again");
     assert_eq!(refused(), Some(after));
+    // A reconciliation tells of itself, and leaves what was said of the run.
+    let reconcile = ["reconcile", "--yes"];
+    let said = desk.levy(&reconcile);
+    let text = desk.read("levy.prom");
+    for line in [
+        format!(
+            "levy_last_run_exit_code{{command=\"reconcile\"}} {}",
+            said.exit
+        ),
+        "levy_last_run_ill_signed_replies{command=\"reconcile\"} 0".into(),
+        "levy_last_run_exit_code{command=\"run\"} 2".into(),
+    ] {
+        assert!(text.contains(&line), "{line} in {text}");
+    }
     // A place that can't be written is a warning.
     let said = desk.levy(&["run", "night.csv", "--metrics-file", "no/such/dir.prom"]);
     assert_eq!(said.exit, 3, "{}", said.err);

@@ -229,11 +229,14 @@ fn init_writes_an_example_then_the_ledger_and_overwrites_neither() {
     refused(&said, 0, "levy.toml: an example");
     let example = desk.read("levy.toml");
     let said = desk.levy(&["init"]);
-    refused(
-        &said,
-        2,
-        "[merchant] private_key: private key: apiclient_key.pem: no such file",
-    );
+    refused(&said, 2, "public_key_id: is the example's");
+    refused(&said, 2, "`levy doctor --offline` lists all");
+    let own = example.replace("PUB_KEY_ID_00", "PUB_KEY_ID_01");
+    desk.write("levy.toml", &own);
+    let wanted =
+        "[merchant] private_key: private key: apiclient_key.pem: no such file; put it there";
+    refused(&desk.levy(&["init"]), 2, wanted);
+    desk.write("levy.toml", &example);
     assert_eq!(desk.read("levy.toml"), example);
 
     desk.settings();
