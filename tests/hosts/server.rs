@@ -11,11 +11,17 @@ const BIN: &str = "/usr/lib/postgresql/15/bin";
 pub struct Server {
     home: PathBuf,
     port: u16,
+    settings: String,
     _kept: Child,
 }
 
 impl Server {
     pub fn start() -> Self {
+        Self::start_with("")
+    }
+
+    /// With settings of its own, as `postgres` takes them.
+    pub fn start_with(settings: &str) -> Self {
         let home = tempfile::Builder::new()
             .prefix("levy-hosts")
             .tempdir()
@@ -41,6 +47,7 @@ impl Server {
             ),
             home,
             port,
+            settings: settings.to_owned(),
         };
         server.control("start");
         server
@@ -78,9 +85,10 @@ impl Server {
         let at = at.display();
         run(&format!(
             "{} {BIN}/pg_ctl -D {at}/data -l {at}/log -w -t 60 -o '-p {} -c unix_socket_directories={at} \
-             -c listen_addresses=127.0.0.1 -c max_connections=100' {what}",
+             -c listen_addresses=127.0.0.1 -c max_connections=100 {}' {what}",
             who(),
-            self.port
+            self.port,
+            self.settings
         ));
     }
 }
