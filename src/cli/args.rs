@@ -16,9 +16,10 @@ mod sweep;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
-use crate::ledger::{Person, PlanId};
+use crate::ledger::{Person, PlanId, Typed};
 use crate::report::log::{Format, Level, Wish};
 
 pub use books::{
@@ -171,9 +172,9 @@ pub struct Where {
     /// Settings; ./levy.toml where that exists.
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// The ledger's file, in place of `[ledger] url`.
-    #[arg(long, value_name = "PATH")]
-    pub ledger: Option<PathBuf>,
+    /// The ledger's file, in place of `[ledger] url`; or postgres://USER@HOST/DATABASE.
+    #[arg(long, value_name = "PATH|URL", value_parser = OsStringValueParser::new().map(Typed::from))]
+    pub ledger: Option<Typed>,
     /// Take a ledger on a network file system, where locks may not hold.
     #[arg(long)]
     pub force_network_file_system: bool,
@@ -288,8 +289,8 @@ pub struct CheckArgs {
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// The ledger to look at, in place of `[ledger] url`; it must be there.
-    #[arg(long, value_name = "PATH")]
-    pub ledger: Option<PathBuf>,
+    #[arg(long, value_name = "PATH|URL", value_parser = OsStringValueParser::new().map(Typed::from))]
+    pub ledger: Option<Typed>,
     /// Write the file again, .csv or .xlsx, with its faults in a column `levy_faults` beside each row.
     #[arg(long, value_name = "FAULTS.csv")]
     pub out: Option<PathBuf>,

@@ -272,7 +272,7 @@ pub fn taken_in(
         Ok(intake) => intake,
         Err(fault) => {
             let args = driver.args;
-            let options = plan::options(&args.at, args.sandbox, &session.ledger_path);
+            let options = plan::options(&args.at, args.sandbox, &session.address);
             let fault = fault.into();
             return Err(approval::next_step(
                 session, file, &digest, admit, fault, &options,

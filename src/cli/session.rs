@@ -13,14 +13,13 @@ use super::args::{DriveArgs, SandboxTuning};
 use super::config::Config;
 use super::failure::Failure;
 use super::freeze::refuse_frozen;
-use super::store::{self, Store};
+use super::store::{self, Hold, Store};
 use super::{connect, sandbox, signals};
 use crate::clock::SystemClock;
 use crate::gateway::{
     Client, PlatformKey, PlatformKeys, Settings, Signer, SignerParts, read_private_key_file,
 };
-use crate::ledger::lock::RunLock;
-use crate::ledger::{Environment, Ledger, PlanId};
+use crate::ledger::{Address, Environment, Ledger, PlanId};
 use crate::report::log::hushed;
 use crate::report::progress::say;
 use crate::sandbox as boxed;
@@ -33,8 +32,8 @@ pub struct Session {
     pub environment: Environment,
     /// The ledger; away while a run has it, and for good if a run lost it.
     pub ledger: Option<Box<dyn Ledger>>,
-    /// The ledger's file.
-    pub ledger_path: PathBuf,
+    /// Where the ledger is.
+    pub address: Address,
     /// The plan that was named for the command's one file.
     pub plan: Option<PlanId>,
     /// The gateway's client.
@@ -46,7 +45,7 @@ pub struct Session {
     /// Where the run's loop lives.
     pub runtime: Runtime,
     sandbox: Option<boxed::Running>,
-    _lock: RunLock,
+    _hold: Hold,
 }
 
 impl Session {
@@ -75,13 +74,13 @@ impl Session {
         }
         let store = Store::real(&args.at)?;
         let client = connect::client(&store.config, clock.clone())?;
-        let lock = RunLock::take(&store.path)?;
+        let hold = store.hold()?;
         let mut ledger = store.open(create)?;
         refuse_frozen(&mut *ledger)?;
         Ok(Self {
             environment: store.environment,
             ledger: Some(ledger),
-            ledger_path: store.path,
+            address: store.address,
             plan: None,
             config: store.config,
             client,
@@ -89,7 +88,7 @@ impl Session {
             stop,
             runtime,
             sandbox: None,
-            _lock: lock,
+            _hold: hold,
         })
     }
 
@@ -103,16 +102,16 @@ impl Session {
     ) -> Result<Self, Failure> {
         let store = Store::sandbox(&args.at, dir)?;
         let options = sandbox::options(dir, None, &args.tuning)?;
-        if !create && !store.path.exists() {
+        if !create && store.address.file().is_some_and(|path| !path.exists()) {
             return Err(Failure::Usage(format!(
                 "{}: there is no ledger of the gateway in a box; `levy run FILE --sandbox` makes \
                  one beside FILE",
-                store.path.display()
+                store.address
             )));
         }
         make_directory(dir)?;
         // Before the gateway opens its books: two of them would share these.
-        let lock = RunLock::take(&store.path)?;
+        let hold = store.hold_with_box(dir)?;
         let running = runtime
             .block_on(boxed::start(options))
             .map_err(sandbox::fault)?;
@@ -128,7 +127,7 @@ impl Session {
         Ok(Self {
             environment: store.environment,
             ledger: Some(ledger),
-            ledger_path: store.path,
+            address: store.address,
             plan: None,
             config: store.config,
             client,
@@ -136,7 +135,7 @@ impl Session {
             stop,
             runtime,
             sandbox: Some(running),
-            _lock: lock,
+            _hold: hold,
         })
     }
 

@@ -4,6 +4,7 @@
 //! contract suite is `laws`. It knows orders and verdicts, not files, HTTP or pace. Every method is
 //! synchronous: the run hands writes to one thread ([`writer::Writer`]), which groups them into one commit.
 
+mod address;
 mod books;
 mod database;
 mod decision;
@@ -35,6 +36,7 @@ use crate::order::{
     Resolution, State, Status, Weak,
 };
 
+pub use address::{Address, Typed};
 pub use books::{Audit, BadEntry};
 pub use decision::{By, Decided, Decision, DecisionKind, Frozen, Person, TwoPeople, Words};
 pub use journal::{JournalHead, LaneHead};
@@ -46,7 +48,7 @@ pub use overview::{
 };
 pub use past::{ImportFault, Imported, Restored, SUBMITTED_FOR_MS, SentBefore};
 pub use plan::{Admit, Approval, FilePlan, NewPlan, OrderSum, Outcome, PlanId, PlanKey, Reading};
-pub use postgres::{Isolation, PostgresLedger, PostgresOptions};
+pub use postgres::{Isolation, PostgresLedger, PostgresOptions, PostgresUrl, ServerHealth};
 pub use reconcile::{Compared, Reach, Told};
 pub use report::{ReportHead, Reported, ReportedOrder, SentRequest};
 pub use rerun::{
@@ -742,6 +744,15 @@ pub trait Ledger: Send {
         proofs: Vec<Proof>,
         at: WallMs,
     ) -> LedgerResult<Vec<Reissued>>;
+    /// Accepts the staged rows and undoes it: nothing of it is kept. Every row as it would stand comes to
+    /// `each`, in input order.
+    fn try_out(
+        &mut self,
+        head: &BatchHead,
+        at: WallMs,
+        hold_days: u32,
+        each: &mut dyn FnMut(ResultRow) -> std::io::Result<()>,
+    ) -> LedgerResult<Accepted>;
     /// Tries out a rerun and undoes it: nothing of it is kept. The rows that it would send come to
     /// `each`, in input order.
     fn rehearse(

@@ -7,6 +7,7 @@
 
 mod dialect;
 mod fault;
+mod health;
 mod open;
 #[cfg(all(test, feature = "servers"))]
 mod tests;
@@ -19,7 +20,9 @@ use std::time::Duration;
 
 use tokio_postgres::SimpleQueryRow;
 
+pub use health::ServerHealth;
 pub use open::PostgresOptions;
+pub use url::PostgresUrl;
 
 use self::fault::{AGAIN, Cause, Trouble};
 use self::transaction::{Open, Texts};
@@ -119,6 +122,22 @@ impl PostgresLedger {
     /// The same, in words alone; empty if all is well.
     pub fn verify(&mut self) -> LedgerResult<Vec<String>> {
         Ok(self.audit(None)?.wrong)
+    }
+
+    /// The rules in the database alone, against those that levy makes; in words what differs.
+    pub fn quick_check(&mut self) -> LedgerResult<Vec<String>> {
+        self.look(|tx| {
+            let mut wrong = Vec::new();
+            verify::rules(tx, &mut wrong)?;
+            Ok(wrong)
+        })
+    }
+
+    /// How its server does at this moment.
+    pub fn health(&mut self) -> LedgerResult<ServerHealth> {
+        let url = self.url.clone();
+        let wire = self.wire().map_err(Trouble::broken)?;
+        health::ask(wire, &url).map_err(|fault| Trouble::of(&fault).broken())
     }
 
     fn wire(&mut self) -> Result<&Wire, Trouble> {

@@ -62,6 +62,7 @@ impl Ledger for Told {
     fn proofs(&mut self, _: BatchId, _: Only, _: u64, _: u32, _: WallMs) -> LedgerResult<Vec<(u64, Proof)>> { unreachable!() }
     fn reissues_asked(&mut self, _: BatchId) -> LedgerResult<u64> { unreachable!() }
     fn reissue(&mut self, _: BatchId, _: Vec<Proof>, _: WallMs) -> LedgerResult<Vec<Reissued>> { unreachable!() }
+    fn try_out(&mut self, _: &BatchHead, _: WallMs, _: u32, _: &mut dyn FnMut(ResultRow) -> std::io::Result<()>) -> LedgerResult<Accepted> { unreachable!() }
     fn rehearse(&mut self, _: &Rehearsal<'_>, _: &mut dyn FnMut(Planned) -> std::io::Result<()>) -> LedgerResult<Rehearsed> { unreachable!() }
     fn release(&mut self, _: &[OrderNo], _: &Person, _: WallMs) -> LedgerResult<Released> { unreachable!() }
     fn expiring(&mut self, _: WallMs, _: u32) -> LedgerResult<Expiring> { unreachable!() }
