@@ -6,6 +6,7 @@ mod books;
 mod doctor;
 mod file;
 mod manual;
+mod moved;
 mod past;
 mod plan;
 mod reconcile;
@@ -29,6 +30,7 @@ pub use books::{
 pub use doctor::{DoctorArgs, FetchArgs, KeysArgs, KeysCommand};
 pub use file::{ExpectArgs, FileArgs, ResultArgs, TemplateArgs, TemplateLanguage};
 pub use manual::{CompletionsArgs, ManArgs};
+pub use moved::MoveArgs;
 pub use past::{ImportArgs, RestoredArgs};
 pub use plan::{ApproveArgs, PlanArgs};
 pub use reconcile::{Moment, ReconcileArgs, Until};

@@ -13,6 +13,7 @@ use serde_json::json;
 use super::args::{BackupArgs, LedgerArgs, LedgerCommand, UpgradeArgs, VerifyArgs};
 use super::failure::{Exit, Failure};
 use super::import::import;
+use super::moved::move_ledger;
 use super::restored::restored;
 use super::status::print;
 use super::store::Store;
@@ -31,6 +32,7 @@ pub fn ledger(args: &LedgerArgs) -> Result<Exit, Failure> {
         LedgerCommand::Backup(args) => backup(args),
         LedgerCommand::Upgrade(args) => upgrade(args),
         LedgerCommand::Import(args) => import(args),
+        LedgerCommand::Move(args) => move_ledger(args),
         LedgerCommand::Restored(args) => restored(args),
     }
 }

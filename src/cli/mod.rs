@@ -19,6 +19,7 @@ pub mod init;
 pub mod keys;
 pub mod ledger;
 pub mod manual;
+pub mod moved;
 pub mod plan;
 pub mod reconcile;
 pub mod report;

@@ -8,7 +8,9 @@ use super::config::{self, Config};
 use super::connect;
 use super::failure::Failure;
 use crate::ledger::lock::RunLock;
-use crate::ledger::{Address, Audit, Binding, Environment, JournalHead, Ledger, Typed};
+use crate::ledger::{
+    Address, Audit, Binding, Environment, Frozen, JournalHead, Ledger, LedgerError, Typed,
+};
 use crate::ledger::{OpenOptions, PostgresLedger, PostgresOptions, PostgresUrl, SqliteLedger};
 use crate::report::log;
 use crate::secret::Secret;
@@ -113,7 +115,7 @@ impl Store {
     /// Opens the ledger to write in it, and brings one that an older levy made up to date; the caller has
     /// its lock.
     pub fn open(&self, create: bool) -> Result<Box<dyn Ledger>, Failure> {
-        Ok(match self.opening(create)? {
+        in_use(match self.opening(create)? {
             Opening::File(options) => Box::new(SqliteLedger::open(&options)?),
             Opening::Postgres(options) => Box::new(PostgresLedger::open(&options)?),
         })
@@ -121,7 +123,7 @@ impl Store {
 
     /// Opens the ledger to write in it beside a run, without its lock.
     pub fn open_beside_a_run(&self) -> Result<Box<dyn Ledger>, Failure> {
-        Ok(match self.opening(false)? {
+        in_use(match self.opening(false)? {
             Opening::File(options) => Box::new(SqliteLedger::open_beside_a_run(&options)?),
             Opening::Postgres(options) => Box::new(PostgresLedger::open(&options)?),
         })
@@ -209,6 +211,14 @@ pub enum Opening {
     File(OpenOptions),
     /// On a server, its password among the rest.
     Postgres(PostgresOptions),
+}
+
+/// Nobody writes into a ledger that has moved: what is decided there would be lost, and what is sent twice.
+fn in_use(mut ledger: Box<dyn Ledger>) -> Result<Box<dyn Ledger>, Failure> {
+    match ledger.frozen()?.filter(Frozen::is_moved) {
+        Some(moved) => Err(Failure::Ledger(LedgerError::Refused(moved.moved_words()))),
+        None => Ok(ledger),
+    }
 }
 
 /// The ledger that was typed, if one was.

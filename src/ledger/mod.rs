@@ -12,6 +12,7 @@ mod journal;
 mod lease;
 mod listed;
 pub mod lock;
+pub mod moved;
 mod overview;
 mod past;
 mod plan;

@@ -35,6 +35,9 @@ pub(in crate::ledger) mod script {
     statements! {
         // The numbers that stand for two contents in the staged file.
         CLASH_FILL = "clash_fill" / postgres,
+        // The rules that guard a history, away for a copy of one, and back.
+        GUARDS_OFF = "guards_off" / postgres,
+        GUARDS_ON = "guards_on" / postgres,
         // Empties the tables of a comparison.
         LISTED_CLEAR = "listed_clear" / postgres,
         // What is tried inside a transaction, and its undoing.
@@ -126,6 +129,8 @@ statements! {
     META_CREATED_AT = "meta_created_at",
     META_FROZEN_BY = "meta_frozen_by",
     META_INSERT = "meta_insert",
+    META_MOVE = "meta_move",
+    META_WHOLE = "meta_whole",
     META_JOURNAL = "meta_journal",
     META_JOURNAL_ENTRIES = "meta_journal_entries",
     META_LATEST_SIGNED_AT = "meta_latest_signed_at",

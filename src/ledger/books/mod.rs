@@ -10,6 +10,7 @@ mod convert;
 mod decision;
 mod journal;
 mod listed;
+pub(in crate::ledger) mod moved;
 mod overview;
 mod past;
 mod plan;
