@@ -440,6 +440,9 @@ pub enum Scope {
     Batch(BatchId),
     /// Every open order of the ledger; nothing that was never sent.
     Open,
+    /// What workers drive: every open order of the ledger, and those that were never sent of batches that
+    /// were handed over, in input order.
+    Shared,
     /// The open orders of the ledger that were first sent at or after the one moment and before the
     /// other; nothing that was never sent.
     FirstSent(WallMs, WallMs),
@@ -688,6 +691,9 @@ pub trait Ledger: Send {
     /// that it calls unsent may have been sent since, and so may what it forgot and is given again.
     /// The same `since` again changes nothing; an earlier one widens.
     fn restored(&mut self, since: WallMs, by: &dyn By, at: WallMs) -> LedgerResult<Restored>;
+    /// Hands a batch over to whoever works on the ledger ([`Scope::Shared`]): its orders that were never
+    /// sent, as many as there are now. `restored` takes all batches back.
+    fn hand_over(&mut self, batch: BatchId, at: WallMs) -> LedgerResult<()>;
     /// Notes that a run begins.
     fn begin_run(&mut self, at: WallMs) -> LedgerResult<RunId>;
     /// Lanes with something to do, by merchant.

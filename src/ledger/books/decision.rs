@@ -2,7 +2,7 @@
 
 use super::accept::one_row;
 use super::journal::{self, Journal};
-use super::{convert, past, plan, sql};
+use super::{convert, lease, past, plan, sql};
 use crate::clock::WallMs;
 use crate::ledger::database::{Tx, values};
 use crate::ledger::decision::MOVED_TO;
@@ -85,6 +85,7 @@ fn resolve(
     at: WallMs,
 ) -> LedgerResult<Decided> {
     let job = resolvable(tx, no, resolution, at)?;
+    lease::quiet(tx, Some(&job.order.content.merchant))?;
     let (first, second) = by.names();
     let decided = Decided {
         kind: match resolution {

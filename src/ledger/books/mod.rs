@@ -9,6 +9,7 @@ mod chain;
 mod convert;
 mod decision;
 mod journal;
+mod lease;
 mod listed;
 pub(in crate::ledger) mod moved;
 mod overview;
@@ -27,6 +28,7 @@ mod verify;
 mod write;
 
 pub(in crate::ledger) use accept::changed_no;
+pub(in crate::ledger) use read::{lanes as lane_work, merchant as merchant_in};
 pub use verify::{Audit, BadEntry};
 pub(in crate::ledger) use verify::{FINDINGS_MAX, audit_books};
 
@@ -117,6 +119,10 @@ impl<D: Database> Ledger for D {
 
     fn restored(&mut self, since: WallMs, by: &dyn By, at: WallMs) -> LedgerResult<Restored> {
         self.commit(|tx| past::restored(tx, since, by, at))
+    }
+
+    fn hand_over(&mut self, batch: BatchId, at: WallMs) -> LedgerResult<()> {
+        self.commit(|tx| lease::hand_over(tx, batch, at))
     }
 
     fn begin_run(&mut self, at: WallMs) -> LedgerResult<RunId> {

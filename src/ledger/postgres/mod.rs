@@ -3,11 +3,13 @@
 //!
 //! The only home of `tokio_postgres`. Plain rows and transactions alone: no advisory locks, no LISTEN, no
 //! SKIP LOCKED, no named statements and no settings that outlive a transaction, so that it works behind
-//! PgBouncer in transaction mode. It knows no table but `meta`, `commit_token` and `schema_version`.
+//! PgBouncer in transaction mode. It knows no table but `meta`, `commit_token` and `schema_version`, and those
+//! of the lanes.
 
 mod dialect;
 mod fault;
 mod health;
+mod lanes;
 mod open;
 #[cfg(all(test, feature = "servers"))]
 mod tests;
@@ -75,6 +77,10 @@ pub struct PostgresLedger {
     texts: Texts,
     /// This handle among all that write to the database: its staging, and its tokens.
     writer: i64,
+    /// Host and process in words.
+    who: String,
+    /// Milliseconds that a lease of a lane lasts.
+    lease_ms: u64,
     /// The newest transaction that wrote, or tried to.
     token: i64,
     #[cfg(all(test, feature = "servers"))]
@@ -104,6 +110,12 @@ impl PostgresLedger {
     /// not this caller's, of a newer schema, or if the server would break a promise.
     pub fn open(options: &PostgresOptions) -> LedgerResult<Self> {
         open::open(options)
+    }
+
+    /// Brings the tables of an older levy up to date, and does nothing where they are; the version that they
+    /// had. Older levies that are open on them are refused from then on.
+    pub fn upgrade(options: &PostgresOptions) -> LedgerResult<u32> {
+        open::upgrade(options)
     }
 
     /// Goes through the whole ledger: what must hold whatever happened. Says in words what does not;
