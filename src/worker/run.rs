@@ -73,7 +73,7 @@ pub fn prepare(
 }
 
 /// The same for these lanes of it.
-fn with_lanes(
+pub(super) fn with_lanes(
     work: Vec<LaneWork>,
     ledger: &mut dyn Ledger,
     scope: Scope,
