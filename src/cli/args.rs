@@ -12,6 +12,7 @@ mod plan;
 mod reconcile;
 mod report;
 mod rerun;
+mod shared;
 mod sweep;
 
 use std::net::SocketAddr;
@@ -36,6 +37,7 @@ pub use plan::{ApproveArgs, PlanArgs};
 pub use reconcile::{Moment, ReconcileArgs, Until};
 pub use report::ReportArgs;
 pub use rerun::{DriveArgs, FirstArgs, OnlyDead, RerunArgs, ResumeArgs};
+pub use shared::{LanesArgs, WorkArgs};
 pub use sweep::SweepArgs;
 
 /// Seconds that `--wait` and `--outage-wait` take at most: a day.
@@ -124,6 +126,8 @@ pub enum Command {
     Resume(Box<ResumeArgs>),
     /// Issue what is proven dead again, under new numbers.
     Rerun(Box<RerunArgs>),
+    /// Send what is handed over on a ledger that several hosts share.
+    Work(Box<WorkArgs>),
     /// Ask the gateway again for what was sent, and say where it and the ledger differ.
     Reconcile(Box<ReconcileArgs>),
     /// Say everything that is wrong with a file; send nothing.
@@ -140,6 +144,8 @@ pub enum Command {
     Cancel(CancelArgs),
     /// Tell how the ledger stands, and what to do next.
     Status(StatusArgs),
+    /// Tell whose each lane of a shared ledger is, and what waits in it.
+    Lanes(LanesArgs),
     /// Tell everything that is known of one order.
     Show(ShowArgs),
     /// Stop all sending on a ledger.

@@ -107,6 +107,15 @@ fn copied(
     if !from.ledger().frozen()?.is_some_and(|by| by.is_moved()) {
         moved::leave(from, &args.by, &names.1, now)?;
     }
+    let senders = moved::senders(from)?;
+    if !senders.is_empty() {
+        return Err(Failure::Ledger(LedgerError::Held(format!(
+            "{}: is closed from now on, and lanes of it are held still ({}): what is on the wire comes to \
+             its end first. Give the same command again in a minute",
+            names.0,
+            senders.join(", ")
+        ))));
+    }
     let Err(e) = moved::copy(from, to) else {
         return Ok(());
     };

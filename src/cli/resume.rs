@@ -130,6 +130,7 @@ fn batch(
         say("nothing was sent");
         return approved;
     }
+    driver.hand_over(session, scope)?;
     ended.report = driver.go(session, scope)?;
     ended.take_alerts();
     approved

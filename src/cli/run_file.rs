@@ -222,6 +222,7 @@ impl Course<'_> {
             say("nothing was sent; `levy cancel` withdraws the batch");
             return Ok(());
         }
+        self.driver.hand_over(session, scope)?;
         ended.report = self.driver.go(session, scope)?;
         ended.take_alerts();
         Ok(())

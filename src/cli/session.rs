@@ -19,7 +19,7 @@ use crate::clock::SystemClock;
 use crate::gateway::{
     Client, PlatformKey, PlatformKeys, Settings, Signer, SignerParts, read_private_key_file,
 };
-use crate::ledger::{Address, Environment, Ledger, PlanId};
+use crate::ledger::{Address, Environment, Lanes, Ledger, PlanId};
 use crate::report::log::hushed;
 use crate::report::progress::say;
 use crate::sandbox as boxed;
@@ -34,6 +34,8 @@ pub struct Session {
     pub ledger: Option<Box<dyn Ledger>>,
     /// Where the ledger is.
     pub address: Address,
+    /// The lanes of a ledger that several hosts share; away while a run has them. A file has none.
+    pub lanes: Option<Box<dyn Lanes>>,
     /// The plan that was named for the command's one file.
     pub plan: Option<PlanId>,
     /// The gateway's client.
@@ -77,9 +79,11 @@ impl Session {
         let hold = store.hold()?;
         let mut ledger = store.open(create)?;
         refuse_frozen(&mut *ledger)?;
+        let lanes = store.lanes()?;
         Ok(Self {
             environment: store.environment,
             ledger: Some(ledger),
+            lanes,
             address: store.address,
             plan: None,
             config: store.config,
@@ -118,6 +122,7 @@ impl Session {
         let client = client_of_box(dir, &running.base_url(), &store.config, clock.clone())?;
         let mut ledger = store.open(create)?;
         refuse_frozen(&mut *ledger)?;
+        let lanes = store.lanes()?;
         if !hushed() {
             say(&format!(
                 "no real money moves: this run speaks to a gateway in a box, kept in {}",
@@ -127,6 +132,7 @@ impl Session {
         Ok(Self {
             environment: store.environment,
             ledger: Some(ledger),
+            lanes,
             address: store.address,
             plan: None,
             config: store.config,
@@ -139,9 +145,15 @@ impl Session {
         })
     }
 
+    /// Whether other hosts may work on the same ledger.
+    pub fn is_shared(&self) -> bool {
+        self.address.file().is_none()
+    }
+
     /// Closes the gateway in a box, so that its books are whole.
     pub fn close(&mut self) {
         self.ledger = None;
+        self.lanes = None;
         if let Some(running) = self.sandbox.take() {
             self.runtime.block_on(running.shutdown());
         }

@@ -9,7 +9,7 @@ use super::connect;
 use super::failure::Failure;
 use crate::ledger::lock::RunLock;
 use crate::ledger::{
-    Address, Audit, Binding, Environment, Frozen, JournalHead, Ledger, LedgerError, Typed,
+    Address, Audit, Binding, Environment, Frozen, JournalHead, Lanes, Ledger, LedgerError, Typed,
 };
 use crate::ledger::{OpenOptions, PostgresLedger, PostgresOptions, PostgresUrl, SqliteLedger};
 use crate::report::log;
@@ -155,6 +155,14 @@ impl Store {
         Ok(PostgresLedger::open(&self.on_server(url, false)?)?)
     }
 
+    /// The lanes of a ledger on a server, on a connection of their own; a file has none.
+    pub fn lanes(&self) -> Result<Option<Box<dyn Lanes>>, Failure> {
+        Ok(match &self.address {
+            Address::File(_) => None,
+            Address::Postgres(url) => Some(Box::new(self.look_at_server(url)?)),
+        })
+    }
+
     /// How the ledger is opened.
     pub fn opening(&self, create: bool) -> Result<Opening, Failure> {
         Ok(match &self.address {
@@ -177,6 +185,8 @@ impl Store {
             url: url.reveal().to_owned(),
             binding: self.binding()?,
             create,
+            who: format!("{} pid {}", host(), std::process::id()),
+            lease_ms: self.config.lease.as_millis() as u64,
             isolation: self.config.isolation,
         })
     }
@@ -219,6 +229,12 @@ fn in_use(mut ledger: Box<dyn Ledger>) -> Result<Box<dyn Ledger>, Failure> {
         Some(moved) => Err(Failure::Ledger(LedgerError::Refused(moved.moved_words()))),
         None => Ok(ledger),
     }
+}
+
+/// This host's name, for whoever is told who holds a lane.
+fn host() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname");
+    name.map_or_else(|_| "an unnamed host".into(), |name| name.trim().to_owned())
 }
 
 /// The ledger that was typed, if one was.

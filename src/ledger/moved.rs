@@ -122,6 +122,16 @@ pub fn leave(from: &mut Shelf, by: &Person, to: &str, at: WallMs) -> LedgerResul
     from.commit(|tx| moved::leave(tx, by, to, at))
 }
 
+/// Who may still have something of it on the wire; none may when it is copied.
+pub fn senders(from: &mut Shelf) -> LedgerResult<Vec<String>> {
+    let Shelf::Server(ledger) = from else {
+        return Ok(Vec::new());
+    };
+    let held = ledger.lines()?.into_iter().filter(|line| line.left_ms > 0);
+    let who = held.map(|line| format!("{}: {}", line.merchant, line.owner.unwrap_or_default()));
+    Ok(who.collect())
+}
+
 /// Opens the old one again, of which nothing was copied.
 pub fn stay(from: &mut Shelf, by: &Person, at: WallMs) -> LedgerResult<()> {
     from.commit(|tx| moved::thaw(tx, by, "levy ledger move: not made", at))

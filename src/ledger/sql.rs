@@ -48,6 +48,7 @@ pub(in crate::ledger) mod lane {
         WORKER_COUNT = "worker_count" / alone,
         WORKER_LEAVE = "worker_leave" / alone,
         WORKER_SWEEP = "worker_sweep" / alone,
+        WORKERS_LIVING = "workers_living" / alone,
     }
 }
 

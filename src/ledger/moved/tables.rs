@@ -225,6 +225,11 @@ pub(super) const TABLES: &[Table] = &[
         ],
         late: &[],
     },
+    Table {
+        name: "handed",
+        columns: &[("batch_id", Int), ("until_order_id", Int), ("at_ms", Int)],
+        late: &[],
+    },
 ];
 
 /// A table's statements, made once.

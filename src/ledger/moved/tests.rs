@@ -7,7 +7,10 @@ use crate::ledger::sql;
 
 /// Columns and kinds by table, as the schema's text for PostgreSQL says.
 fn of_postgres() -> BTreeMap<String, BTreeSet<(String, String)>> {
-    let text = include_str!("../sql/postgres/schema_0001.sql");
+    let text = concat!(
+        include_str!("../sql/postgres/schema_0001.sql"),
+        include_str!("../sql/postgres/schema_0002.sql")
+    );
     let mut tables = BTreeMap::new();
     for part in text.split("\nCREATE TABLE ").skip(1) {
         let (name, rest) = part.split_once(" (\n").unwrap();

@@ -132,6 +132,11 @@ impl PostgresLedger {
         })
     }
 
+    /// Who works on the ledger: host and process of each, in words.
+    pub fn workers(&mut self) -> LedgerResult<Vec<String>> {
+        self.look(|tx| tx.all(sql::WORKERS_LIVING, &[], |row| row.get(0)))
+    }
+
     /// What this process holds.
     fn held(&mut self) -> LedgerResult<HashSet<Held>> {
         let owner = self.writer;
