@@ -237,10 +237,12 @@ impl Books {
     pub fn claim(&mut self, jobs: Vec<Job>) -> Vec<(AttemptId, OrderId)> {
         let ask = |job| {
             Write::Claim(Ask {
+                lease: None,
                 job,
                 asked: Asked::Submission,
                 at: NOW,
                 run: self.run,
+                lease: None,
             })
         };
         let asks = jobs.into_iter().map(ask).collect();

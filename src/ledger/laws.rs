@@ -9,6 +9,7 @@ pub(in crate::ledger) mod decisions;
 pub(in crate::ledger) mod failed;
 pub(in crate::ledger) mod fixture;
 pub(in crate::ledger) mod history;
+pub(in crate::ledger) mod late;
 pub(in crate::ledger) mod listed;
 pub(in crate::ledger) mod notes;
 pub(in crate::ledger) mod plans;
@@ -19,6 +20,7 @@ pub(in crate::ledger) mod reissue;
 pub(in crate::ledger) mod rerun;
 pub(in crate::ledger) mod restored;
 pub(in crate::ledger) mod results;
+pub(in crate::ledger) mod shared;
 pub(in crate::ledger) mod writes;
 
 pub(in crate::ledger) use fixture::Engine;
@@ -200,6 +202,21 @@ macro_rules! contract_suite {
                 a_plan_is_approved_by_somebody_else_once_and_before_it_is_run,
                 a_file_without_a_new_deduction_needs_no_plan,
                 what_no_approved_plan_allows_is_counted,;
+            late:
+                l1_a_connection_that_was_not_made_gives_nothing_back_behind_a_newer_attempt,
+                l3_a_late_refusal_refuses_nothing_behind_a_newer_attempt,
+                l3_a_refused_order_that_is_sent_again_is_not_called_refused_by_the_late,
+                l5_no_mended_row_takes_the_place_of_what_another_host_has_submitted,
+                l3_a_late_verified_answer_settles,
+                l3_what_refused_the_older_of_two_attempts_is_no_step_to_a_proof,
+                l1_answers_to_several_attempts_of_one_order_come_in_any_order,;
+            shared:
+                l7_workers_drive_what_is_open_and_what_was_handed_over,
+                l5_what_a_rerun_issues_later_was_not_handed_over,
+                l4_a_restore_takes_back_what_was_handed_over,
+                a_batch_stays_handed_over_while_anything_of_it_waits,
+                l2_a_released_order_of_a_batch_that_was_handed_over_goes_with_it,
+                a_claim_without_a_lease_is_asked_for_none,;
             random:
                 l9_whatever_comes_in_whatever_order_the_books_verify,;
         }

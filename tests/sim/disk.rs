@@ -188,6 +188,10 @@ impl<L: Ledger> Ledger for Mortal<L> {
         self.fuse.operate(|| self.ledger.restored(since, by, at))
     }
 
+    fn hand_over(&mut self, batch: BatchId, at: WallMs) -> LedgerResult<()> {
+        self.fuse.operate(|| self.ledger.hand_over(batch, at))
+    }
+
     fn begin_run(&mut self, at: WallMs) -> LedgerResult<RunId> {
         self.fuse.operate(|| self.ledger.begin_run(at))
     }

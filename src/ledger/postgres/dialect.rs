@@ -6,6 +6,7 @@
 /// - `?1` becomes `$1`.
 /// - `CROSS JOIN`, which keeps SQLite's planner to an order, `INDEXED BY` and the `+` of `GROUP BY +` are
 ///   hints: PostgreSQL plans for itself.
+/// - `substr(X, -8)`, the last eight characters, is `right(X, 8)`.
 /// - `temp.NAME`, of which each connection to SQLite has its own, are the rows of this stager; `main.` is
 ///   said nowhere.
 /// - `:stager` is this stager's number.
@@ -22,7 +23,7 @@ pub(super) fn of_postgres(text: &str, stager: i64) -> String {
         .replace("GROUP BY +", "GROUP BY ")
         .replace("main.", "")
         .replace(":stager", &stager.to_string());
-    own_rows(&without_hints(&made), stager)
+    own_rows(&with_ends(&without_hints(&made)), stager)
 }
 
 fn without_hints(text: &str) -> String {
@@ -31,6 +32,21 @@ fn without_hints(text: &str) -> String {
     made.push_str(parts.next().unwrap_or_default());
     for part in parts {
         made.push_str(part.trim_start_matches(is_name));
+    }
+    made
+}
+
+fn with_ends(text: &str) -> String {
+    let mut made = String::with_capacity(text.len());
+    let mut parts = text.split("substr(");
+    made.push_str(parts.next().unwrap_or_default());
+    for part in parts {
+        match part.split_once(", -8)") {
+            Some((of, rest)) if !of.contains('(') => {
+                made.push_str(&format!("right({of}, 8){rest}"))
+            }
+            Some(_) | None => made.push_str(&format!("substr({part}")),
+        }
     }
     made
 }
@@ -72,6 +88,10 @@ mod tests {
                 "FROM a AS r\nWHERE\n",
             ),
             ("GROUP BY +a.x", "GROUP BY a.x\n"),
+            (
+                "substr(a.x, -8) = substr(y, 1, 8)",
+                "right(a.x, 8) = substr(y, 1, 8)\n",
+            ),
             (
                 "FROM temp.staged WHERE x",
                 "FROM (SELECT * FROM staged WHERE stager = 7) AS staged WHERE x\n",

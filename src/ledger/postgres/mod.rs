@@ -3,10 +3,13 @@
 //!
 //! The only home of `tokio_postgres`. Plain rows and transactions alone: no advisory locks, no LISTEN, no
 //! SKIP LOCKED, no named statements and no settings that outlive a transaction, so that it works behind
-//! PgBouncer in transaction mode. It knows no table but `meta`, `commit_token` and `schema_version`.
+//! PgBouncer in transaction mode. It knows no table but `meta`, `commit_token` and `schema_version`, and those
+//! of the lanes.
 
 mod dialect;
 mod fault;
+mod health;
+mod lanes;
 mod open;
 #[cfg(all(test, feature = "servers"))]
 mod tests;
@@ -19,7 +22,9 @@ use std::time::Duration;
 
 use tokio_postgres::SimpleQueryRow;
 
+pub use health::ServerHealth;
 pub use open::PostgresOptions;
+pub use url::PostgresUrl;
 
 use self::fault::{AGAIN, Cause, Trouble};
 use self::transaction::{Open, Texts};
@@ -72,6 +77,10 @@ pub struct PostgresLedger {
     texts: Texts,
     /// This handle among all that write to the database: its staging, and its tokens.
     writer: i64,
+    /// Host and process in words.
+    who: String,
+    /// Milliseconds that a lease of a lane lasts.
+    lease_ms: u64,
     /// The newest transaction that wrote, or tried to.
     token: i64,
     #[cfg(all(test, feature = "servers"))]
@@ -103,6 +112,12 @@ impl PostgresLedger {
         open::open(options)
     }
 
+    /// Brings the tables of an older levy up to date, and does nothing where they are; the version that they
+    /// had. Older levies that are open on them are refused from then on.
+    pub fn upgrade(options: &PostgresOptions) -> LedgerResult<u32> {
+        open::upgrade(options)
+    }
+
     /// Goes through the whole ledger: what must hold whatever happened. Says in words what does not;
     /// `expect` is a head that the journal had at an earlier time, and must have come through since.
     pub fn audit(&mut self, expect: Option<JournalHead>) -> LedgerResult<Audit> {
@@ -119,6 +134,22 @@ impl PostgresLedger {
     /// The same, in words alone; empty if all is well.
     pub fn verify(&mut self) -> LedgerResult<Vec<String>> {
         Ok(self.audit(None)?.wrong)
+    }
+
+    /// The rules in the database alone, against those that levy makes; in words what differs.
+    pub fn quick_check(&mut self) -> LedgerResult<Vec<String>> {
+        self.look(|tx| {
+            let mut wrong = Vec::new();
+            verify::rules(tx, &mut wrong)?;
+            Ok(wrong)
+        })
+    }
+
+    /// How its server does at this moment.
+    pub fn health(&mut self) -> LedgerResult<ServerHealth> {
+        let url = self.url.clone();
+        let wire = self.wire().map_err(Trouble::broken)?;
+        health::ask(wire, &url).map_err(|fault| Trouble::of(&fault).broken())
     }
 
     fn wire(&mut self) -> Result<&Wire, Trouble> {

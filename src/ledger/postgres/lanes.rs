@@ -1,0 +1,258 @@
+//! Whose the lanes are, by the database's clock.
+//!
+//! Taking and letting go are writes like any other, one at a time, so that a claim's check in its own
+//! transaction sees them exactly. What only makes a lease last longer waits for no writer.
+
+use std::collections::{HashMap, HashSet};
+
+use serde_json::json;
+
+use super::fault::Cause;
+use super::transaction::Open;
+use super::{AGAIN, PostgresLedger, TRIES_MAX, Tried, wait};
+use crate::ledger::books::{lane_work, merchant_in};
+use crate::ledger::database::{Database, End, Go, Row, Work, values};
+use crate::ledger::sql::lane as sql;
+use crate::ledger::{
+    Epoch, Held, LaneLine, LaneWork, Lanes, LedgerError, LedgerResult, Offer, Scope, Taken, Whose,
+};
+use crate::order::Merchant;
+use crate::pace::AFTER_GIVING_UP;
+
+impl Lanes for PostgresLedger {
+    fn lease_ms(&self) -> u64 {
+        self.lease_ms
+    }
+
+    fn alive(&mut self) -> LedgerResult<u32> {
+        let (owner, who, lease_ms) = (self.writer, self.who.clone(), self.lease_ms as i64);
+        let mut living = 0;
+        self.beside(&mut |tx| {
+            tx.execute(sql::WORKER_SWEEP, &[])?;
+            tx.execute(sql::WORKER_ALIVE, values![owner, who, lease_ms])?;
+            living = tx.one(sql::WORKER_COUNT, &[], |row| row.get(0))?;
+            Ok(End::Commit)
+        })?;
+        Ok(living)
+    }
+
+    fn offers(&mut self, scope: Scope) -> LedgerResult<Vec<Offer>> {
+        let owner = self.writer;
+        self.look(|tx| {
+            let mut whose = HashMap::new();
+            tx.each(sql::WHOSE, values![owner], &mut |row| {
+                let ours: bool = row.get(1)?;
+                let held = if ours { Whose::Ours } else { Whose::Anothers };
+                whose.insert(merchant_in(row)?, held);
+                Ok(Go::On)
+            })?;
+            let work = lane_work(tx, scope)?.into_iter();
+            let offers = work.map(|work| Offer {
+                whose: whose.remove(&work.merchant).unwrap_or(Whose::Nobodys),
+                work,
+            });
+            Ok(offers.collect())
+        })
+    }
+
+    fn take(&mut self, lanes: &[Merchant]) -> LedgerResult<Vec<Taken>> {
+        if lanes.is_empty() {
+            return Ok(Vec::new());
+        }
+        let asked = json!(lanes.iter().map(Merchant::as_str).collect::<Vec<_>>()).to_string();
+        let (owner, who, lease_ms) = (self.writer, self.who.clone(), self.lease_ms as i64);
+        let mut taken = self.commit(|tx| {
+            let values = values![asked, owner, who, lease_ms];
+            tx.all(sql::TAKE, values, |row| taken(row, owner))
+        })?;
+        // Between the commit and its answer may lie a connection that was lost, and made anew.
+        let held = self.held()?;
+        taken.retain(|taken| held.contains(&taken.held));
+        Ok(taken)
+    }
+
+    fn renew(&mut self, held: &[Held]) -> LedgerResult<Vec<Held>> {
+        if held.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (asked, owner, lease_ms) = (asked(held), self.writer, self.lease_ms as i64);
+        let mut kept = HashSet::new();
+        self.beside(&mut |tx| {
+            let found = tx.all(sql::RENEW, values![asked, owner, lease_ms], holding)?;
+            kept = found.into_iter().collect();
+            Ok(End::Commit)
+        })?;
+        let lost = held.iter().filter(|held| !kept.contains(*held));
+        Ok(lost.cloned().collect())
+    }
+
+    fn let_go(&mut self, held: &[Held]) -> LedgerResult<()> {
+        if held.is_empty() {
+            return Ok(());
+        }
+        let (asked, owner) = (asked(held), self.writer);
+        self.commit(|tx| tx.execute(sql::LET_GO, values![asked, owner]).map(drop))
+    }
+
+    fn leave(&mut self) -> LedgerResult<()> {
+        let owner = self.writer;
+        self.beside(&mut |tx| {
+            tx.execute(sql::WORKER_LEAVE, values![owner])?;
+            Ok(End::Commit)
+        })
+    }
+}
+
+impl PostgresLedger {
+    /// Every lane that has something to do for those who work on the ledger, or is somebody's, by merchant.
+    pub fn lines(&mut self) -> LedgerResult<Vec<LaneLine>> {
+        self.look(|tx| {
+            let mut lines = HashMap::new();
+            tx.each(sql::LINES, &[], &mut |row| {
+                let line = LaneLine {
+                    merchant: merchant_in(row)?,
+                    epoch: Some(Epoch(row.get(1)?)),
+                    owner: Some(row.get(2)?),
+                    age_ms: row.get(3)?,
+                    left_ms: row.get(4)?,
+                    open: 0,
+                    pending: 0,
+                };
+                lines.insert(line.merchant.clone(), line);
+                Ok(Go::On)
+            })?;
+            let mut found = Vec::new();
+            for work in lane_work(tx, Scope::Shared)? {
+                let line = lines.remove(&work.merchant);
+                found.push(with_work(line, work));
+            }
+            found.extend(lines.into_values().filter(|line| line.left_ms > 0));
+            found.sort_by(|a, b| a.merchant.cmp(&b.merchant));
+            Ok(found)
+        })
+    }
+
+    /// Who works on the ledger: host and process of each, in words.
+    pub fn workers(&mut self) -> LedgerResult<Vec<String>> {
+        self.look(|tx| tx.all(sql::WORKERS_LIVING, &[], |row| row.get(0)))
+    }
+
+    /// What this process holds.
+    fn held(&mut self) -> LedgerResult<HashSet<Held>> {
+        let owner = self.writer;
+        let held = self.look(|tx| tx.all(sql::HELD_BY, values![owner], holding))?;
+        Ok(held.into_iter().collect())
+    }
+
+    /// A small transaction beside whoever writes, that may be done twice: it does nothing but what it says
+    /// of this process.
+    fn beside(&mut self, work: Work<'_>) -> LedgerResult<()> {
+        let mut tries = 1;
+        loop {
+            match self.try_beside(work) {
+                Tried::Done => return Ok(()),
+                Tried::Failed(e) => return Err(e),
+                Tried::Again(trouble) if tries == TRIES_MAX => {
+                    return Err(LedgerError::Broken(format!(
+                        "what it says of this process was tried {tries} times; the last time: {}; {AGAIN}",
+                        trouble.words
+                    )));
+                }
+                Tried::Again(_) => wait(tries),
+            }
+            tries += 1;
+        }
+    }
+
+    fn try_beside(&mut self, work: Work<'_>) -> Tried {
+        if let Err(trouble) = self.begin("READ COMMITTED READ WRITE", "") {
+            self.undo();
+            return trouble.tried();
+        }
+        let wire = self.wire.as_ref().expect("it has begun");
+        let open = Open::new(wire, &mut self.texts);
+        let worked = work(&open);
+        let trouble = open.trouble();
+        match (worked, trouble) {
+            (Ok(_), None) => {}
+            (_, Some(trouble)) => {
+                self.undo();
+                return trouble.tried();
+            }
+            (Err(e), None) => {
+                self.undo();
+                return Tried::Failed(e);
+            }
+        }
+        match self.send_commit("COMMIT".into()) {
+            Ok(()) => {
+                self.begun = false;
+                Tried::Done
+            }
+            Err(fault) => {
+                self.undo();
+                let trouble = super::Trouble::of(&fault);
+                match trouble.cause {
+                    Cause::Lost => Tried::Again(trouble),
+                    Cause::Conflict | Cause::Other => trouble.tried(),
+                }
+            }
+        }
+    }
+}
+
+/// Holdings as the statements take them.
+fn asked(held: &[Held]) -> String {
+    let pairs = held
+        .iter()
+        .map(|held| (held.merchant.as_str(), held.epoch.0));
+    json!(pairs.collect::<Vec<_>>()).to_string()
+}
+
+fn holding(row: &dyn Row) -> LedgerResult<Held> {
+    Ok(Held {
+        merchant: merchant_in(row)?,
+        epoch: Epoch(row.get(1)?),
+    })
+}
+
+/// One that was taken, with how long it must rest yet: what another holder sent may still count.
+fn taken(row: &dyn Row, owner: i64) -> LedgerResult<Taken> {
+    let before: Option<i64> = row.get(2)?;
+    let rest_ms = match before {
+        Some(before) if before != owner => {
+            let over_ms: i64 = row.get(3)?;
+            let whole = AFTER_GIVING_UP.as_millis() as i64;
+            whole.saturating_sub(over_ms).clamp(0, whole) as u64
+        }
+        Some(_) | None => 0,
+    };
+    Ok(Taken {
+        held: holding(row)?,
+        rest_ms,
+    })
+}
+
+fn with_work(line: Option<LaneLine>, work: LaneWork) -> LaneLine {
+    let LaneWork {
+        merchant,
+        open,
+        pending,
+    } = work;
+    match line {
+        Some(line) => LaneLine {
+            open,
+            pending,
+            ..line
+        },
+        None => LaneLine {
+            merchant,
+            epoch: None,
+            owner: None,
+            age_ms: 0,
+            left_ms: 0,
+            open,
+            pending,
+        },
+    }
+}

@@ -1,0 +1,5 @@
+-- Ends holdings ([lane, epoch] in JSON, ?1) of ?2 that are not over.
+UPDATE lane SET lease_until_ms = CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)
+FROM json_array_elements(CAST(?1 AS JSON)) AS asked (it)
+WHERE lane = (it ->> 0) AND epoch = CAST(it ->> 1 AS BIGINT) AND owner = CAST(?2 AS BIGINT)
+    AND lease_until_ms > CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)
