@@ -130,7 +130,7 @@ impl Host {
             None => settings,
         };
         let ledger = format!(
-            "\n[ledger]\nurl = \"postgres://levy@127.0.0.1:{port}/postgres\"\nlease_seconds = {LEASE_SECONDS}\n"
+            "\n[ledger]\nurl = \"postgres://levy@127.0.0.1:{port}/postgres\"\nlease = {LEASE_SECONDS}\n"
         );
         fs::write(dir.path().join("levy.toml"), settings + &ledger).unwrap();
         let host = Self {
