@@ -51,6 +51,10 @@ pub async fn run_shared(
     let (scope, term) = (shared.scope, shared.term);
     let lease = Duration::from_millis(lanes.lease_ms());
     let takes = with_margin(settings.timeout, lease);
+    if takes > lease * 2 / 3 {
+        shared.lanes = Some(lanes);
+        return (Some(ledger), Err(too_short(lease, settings.timeout)));
+    }
     let began = now(clock.as_ref());
     let engine = match with_lanes(Vec::new(), ledger.as_mut(), scope, settings, began) {
         Ok(engine) => engine,
@@ -78,6 +82,15 @@ pub async fn run_shared(
     shared.lanes = rounds.lanes.desk.stop();
     let result = result.map(|()| rounds.adapter.engine.into_report());
     (Some(ledger), result)
+}
+
+/// Between two renewals nothing could be begun.
+fn too_short(lease: Duration, timeout: Duration) -> LedgerError {
+    LedgerError::Refused(format!(
+        "a lease of {:?} is too short where a request may take {timeout:?}: nothing would ever be sent; set \
+         [ledger] lease to three times [gateway] timeout_seconds or more",
+        lease
+    ))
 }
 
 /// Why a round ended that another may follow.
