@@ -78,6 +78,14 @@ impl<const N: usize> AsValue for [u8; N] {
     }
 }
 
+impl AsValue for std::borrow::Cow<'_, str> {
+    const NONE: Value<'static> = Value::Text(None);
+
+    fn as_value(&self) -> Value<'_> {
+        Value::Text(Some(self))
+    }
+}
+
 /// One that was read goes on as it is.
 impl AsValue for Value<'_> {
     const NONE: Value<'static> = Value::Int(None);

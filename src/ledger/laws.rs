@@ -153,6 +153,7 @@ macro_rules! contract_suite {
                 what_was_deducted_or_numbered_twice_names_the_other,;
             answers:
                 l3_an_answer_that_cannot_be_one_to_its_attempt_is_refused,
+                l9_a_reply_with_a_nul_in_it_is_recorded,
                 l2_a_changed_row_with_a_number_gets_the_one_that_its_new_content_derives,;
             notes:
                 a_change_under_a_number_of_its_own_that_is_given_twice_is_one_change,

@@ -1,5 +1,6 @@
 //! The staging: a file's rows, before anybody knows whether the whole file is good.
 
+use super::journal::without_nul;
 use super::sql;
 use crate::ledger::database::{Tx, values};
 use crate::ledger::{LedgerResult, StagedOrder, StagedRow};
@@ -28,10 +29,10 @@ pub(super) fn stage(tx: &dyn Tx, rows: &[StagedRow]) -> LedgerResult<()> {
                         place.1,
                         cells,
                         amount,
-                        fault,
+                        without_nul(fault),
                         None::<&str>,
                         None::<&str>,
-                        row.came_back_as,
+                        row.came_back_as.as_deref().map(without_nul),
                         None::<&str>,
                         None::<&str>,
                         None::<&str>,

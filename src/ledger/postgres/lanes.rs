@@ -7,14 +7,14 @@ use std::collections::{HashMap, HashSet};
 
 use serde_json::json;
 
-use super::fault::Cause;
+use super::fault::Trouble;
 use super::transaction::Open;
-use super::{AGAIN, PostgresLedger, TRIES_MAX, Tried, wait};
+use super::{PostgresLedger, Tried, try_again};
 use crate::ledger::books::{lane_work, merchant_in};
 use crate::ledger::database::{Database, End, Go, Row, Work, values};
 use crate::ledger::sql::lane as sql;
 use crate::ledger::{
-    Epoch, Held, LaneLine, LaneWork, Lanes, LedgerError, LedgerResult, Offer, Scope, Taken, Whose,
+    Epoch, Held, LaneLine, LaneWork, Lanes, LedgerResult, Offer, Scope, Taken, Whose,
 };
 use crate::order::Merchant;
 use crate::pace::AFTER_GIVING_UP;
@@ -142,21 +142,7 @@ impl PostgresLedger {
     /// A small transaction beside whoever writes, that may be done twice: it does nothing but what it says
     /// of this process.
     fn beside(&mut self, work: Work<'_>) -> LedgerResult<()> {
-        let mut tries = 1;
-        loop {
-            match self.try_beside(work) {
-                Tried::Done => return Ok(()),
-                Tried::Failed(e) => return Err(e),
-                Tried::Again(trouble) if tries == TRIES_MAX => {
-                    return Err(LedgerError::Broken(format!(
-                        "what it says of this process was tried {tries} times; the last time: {}; {AGAIN}",
-                        trouble.words
-                    )));
-                }
-                Tried::Again(_) => wait(tries),
-            }
-            tries += 1;
-        }
+        try_again(|| self.try_beside(work))
     }
 
     fn try_beside(&mut self, work: Work<'_>) -> Tried {
@@ -186,11 +172,7 @@ impl PostgresLedger {
             }
             Err(fault) => {
                 self.undo();
-                let trouble = super::Trouble::of(&fault);
-                match trouble.cause {
-                    Cause::Lost => Tried::Again(trouble),
-                    Cause::Conflict | Cause::Other => trouble.tried(),
-                }
+                Trouble::of(&fault).tried()
             }
         }
     }
