@@ -272,6 +272,19 @@ pub(in crate::ledger) trait Tx {
     /// Executes a statement that gives no rows; how many rows it changed.
     fn execute(&self, statement: &'static Statement, values: &[Value<'_>]) -> LedgerResult<u64>;
 
+    /// Executes one that inserts `VALUES (…)` for each of many rows. An engine whose statements travel sends
+    /// many rows with one of them.
+    fn execute_each(
+        &self,
+        statement: &'static Statement,
+        rows: &[&[Value<'_>]],
+    ) -> LedgerResult<()> {
+        for values in rows {
+            self.execute(statement, values)?;
+        }
+        Ok(())
+    }
+
     /// Executes one that inserts a row and ends with `RETURNING` its id.
     fn insert(&self, statement: &'static Statement, values: &[Value<'_>]) -> LedgerResult<i64>;
 

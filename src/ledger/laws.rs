@@ -55,6 +55,7 @@ macro_rules! contract_suite {
                 l2_of_a_clash_in_a_file_only_what_the_ledger_had_is_kept,
                 l2_a_derived_number_that_another_row_took_is_a_clash,
                 derived_numbers_are_the_same_in_every_file,
+                derived_numbers_count_on_from_piece_to_piece,
                 the_second_of_two_identical_rows_without_number_is_held,
                 an_order_is_held_by_what_is_alive_or_succeeded_within_the_days,
                 invalid_rows_claim_nothing,

@@ -110,7 +110,7 @@ statements! {
     DECK_SENT = "deck_sent",
     DECK_SENT_OF_BATCH = "deck_sent_of_batch",
     DECK_SHARED_OPEN = "deck_shared_open",
-    DECK_SHARED_PENDING = "deck_shared_pending",
+    DECK_SHARED_PENDING = "deck_shared_pending" / postgres,
     DEDUCTION_INSERT = "deduction_insert",
     DEDUCTION_NEWEST = "deduction_newest",
     DEDUCTION_SUPERSEDE = "deduction_supersede",
