@@ -1,13 +1,14 @@
 //! Whose the lanes are, by the database's clock.
 //!
-//! Taking and letting go are writes like any other, one at a time, so that a claim's check in its own
-//! transaction sees them exactly. What only makes a lease last longer waits for no writer.
+//! Taking is a write like any other, one at a time, so that a claim's check in its own transaction sees it
+//! exactly; but it does not wait for long, since leases are to be renewed meanwhile. Renewing waits for no
+//! writer, nor does letting go of what has nothing in flight.
 
 use std::collections::{HashMap, HashSet};
 
 use serde_json::json;
 
-use super::fault::Trouble;
+use super::fault::{Cause, Trouble};
 use super::transaction::Open;
 use super::{PostgresLedger, Tried, try_again};
 use crate::ledger::books::{lane_work, merchant_in};
@@ -18,6 +19,9 @@ use crate::ledger::{
 };
 use crate::order::Merchant;
 use crate::pace::AFTER_GIVING_UP;
+
+/// A writer is waited for at most so small a part of a lease.
+const WAITS_OF_A_LEASE: u64 = 6;
 
 impl Lanes for PostgresLedger {
     fn lease_ms(&self) -> u64 {
@@ -60,11 +64,7 @@ impl Lanes for PostgresLedger {
             return Ok(Vec::new());
         }
         let asked = json!(lanes.iter().map(Merchant::as_str).collect::<Vec<_>>()).to_string();
-        let (owner, who, lease_ms) = (self.writer, self.who.clone(), self.lease_ms as i64);
-        let mut taken = self.commit(|tx| {
-            let values = values![asked, owner, who, lease_ms];
-            tx.all(sql::TAKE, values, |row| taken(row, owner))
-        })?;
+        let mut taken = self.take_soon(&asked)?;
         // Between the commit and its answer may lie a connection that was lost, and made anew.
         let held = self.held()?;
         taken.retain(|taken| held.contains(&taken.held));
@@ -91,7 +91,10 @@ impl Lanes for PostgresLedger {
             return Ok(());
         }
         let (asked, owner) = (asked(held), self.writer);
-        self.commit(|tx| tx.execute(sql::LET_GO, values![asked, owner]).map(drop))
+        self.beside(&mut |tx| {
+            tx.execute(sql::LET_GO, values![asked, owner])?;
+            Ok(End::Commit)
+        })
     }
 
     fn leave(&mut self) -> LedgerResult<()> {
@@ -130,6 +133,32 @@ impl PostgresLedger {
             found.sort_by(|a, b| a.merchant.cmp(&b.merchant));
             Ok(found)
         })
+    }
+
+    /// Takes lanes (a JSON array), unless somebody else has been writing for a good part of a lease: then
+    /// none of them, for now.
+    fn take_soon(&mut self, asked: &str) -> LedgerResult<Vec<Taken>> {
+        let (owner, who, lease_ms) = (self.writer, self.who.clone(), self.lease_ms as i64);
+        let wait_ms = self.lock_wait_ms;
+        let most_ms = (self.lease_ms / WAITS_OF_A_LEASE).max(1);
+        self.lock_wait_ms = u64::from(wait_ms).min(most_ms) as u32;
+        let mut found = Vec::new();
+        let done = try_again(|| {
+            let tried = self.try_write(&mut |tx| {
+                let values = values![asked, owner, who, lease_ms];
+                found = tx.all(sql::TAKE, values, |row| taken(row, owner))?;
+                Ok(End::Commit)
+            });
+            match tried {
+                Tried::Again(trouble) if trouble.cause == Cause::Busy => {
+                    found.clear();
+                    Tried::Done
+                }
+                Tried::Done | Tried::Again(_) | Tried::Failed(_) => tried,
+            }
+        });
+        self.lock_wait_ms = wait_ms;
+        done.map(|()| found)
     }
 
     /// What this process holds.
