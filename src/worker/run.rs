@@ -115,6 +115,8 @@ struct Lanes {
     takes: Duration,
     /// Nothing is left for this run.
     done: bool,
+    /// The keeper's thread is no more.
+    gone: bool,
 }
 
 impl Loop {
@@ -229,6 +231,9 @@ impl Loop {
             }
             Some(Told::Resting) => {}
             None => {
+                if let Some(lanes) = lanes {
+                    lanes.gone = true;
+                }
                 let words = "the thread that keeps the lanes ended: a bug";
                 return Err(LedgerError::Broken(words.into()));
             }

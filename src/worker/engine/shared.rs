@@ -111,12 +111,7 @@ impl Engine {
 
     /// Keys and clock were right at some time: a verified reply has come.
     pub fn was_proven(&self) -> bool {
-        self.proven_once || self.is_proven()
-    }
-
-    /// A verified reply has come since this run began, or began anew.
-    pub fn is_proven(&self) -> bool {
-        self.brakes.is_proven()
+        self.proven_once || self.brakes.is_proven()
     }
 
     /// Begins anew as another run of the same process, once nothing is in flight: all that was under way

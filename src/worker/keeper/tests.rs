@@ -217,3 +217,52 @@ fn a_scope_without_work_is_done_at_once_and_says_nothing() {
     keeper.end();
     assert_eq!(house.board.lock().unwrap().workers.len(), 0);
 }
+
+/// Deaths, stops and lost connections at random times, with one worker that lives on.
+#[test]
+fn l6_l9_whatever_happens_to_workers_the_pace_holds_and_every_order_ends_once() {
+    for seed in 1..=8_u64 {
+        let mut chance = seed;
+        let mut draw = |below: u64| {
+            chance = chance
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            (chance >> 33) % below
+        };
+        println!("seed {seed}");
+        let mut house = House::new(6 * 120, 6, 10);
+        house.begins(Term::Once);
+        for _ in 0..10 {
+            house.pass_by(Duration::from_millis(draw(20_000)));
+            let who = 1 + draw(3) as usize;
+            while house.workers.len() <= who {
+                house.begins(Term::Once);
+            }
+            match draw(6) {
+                0 => house.dies(who),
+                1 => house.workers[who].stopped = true,
+                2 => house.workers[who].stop_at_send = true,
+                3 => drop(house.board.lock().unwrap().cut_off.insert(who)),
+                4 => drop(house.begins(Term::Once)),
+                _ => {
+                    house.board.lock().unwrap().cut_off.clear();
+                    for worker in &mut house.workers {
+                        worker.stopped = false;
+                    }
+                }
+            }
+        }
+        house.board.lock().unwrap().cut_off.clear();
+        for worker in &mut house.workers {
+            worker.stopped = false;
+            worker.stop_at_send = false;
+        }
+        house.until("the end", House::all_over);
+        house.pace_holds();
+        assert_eq!(house.succeeded(), 6 * 120, "seed {seed}");
+        for worker in &house.workers {
+            let left_alone = worker.notices.iter().any(|it| it.contains("left alone"));
+            assert!(!left_alone, "seed {seed}");
+        }
+    }
+}

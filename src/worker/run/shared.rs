@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
 use super::{Lanes, Loop, now, with_lanes};
-use crate::clock::Clock;
+use crate::clock::{Clock, Mono};
 use crate::gateway::Client;
 use crate::ledger::writer::Writer;
 use crate::ledger::{Held, Ledger, LedgerError, LedgerResult, RunId, Scope};
@@ -51,6 +51,10 @@ pub async fn run_shared(
     let (scope, term) = (shared.scope, shared.term);
     let lease = Duration::from_millis(lanes.lease_ms());
     let takes = with_margin(settings.timeout, lease);
+    if takes > lease * 2 / 3 {
+        shared.lanes = Some(lanes);
+        return (Some(ledger), Err(too_short(lease, settings.timeout)));
+    }
     let began = now(clock.as_ref());
     let engine = match with_lanes(Vec::new(), ledger.as_mut(), scope, settings, began) {
         Ok(engine) => engine,
@@ -66,9 +70,11 @@ pub async fn run_shared(
             desk,
             takes,
             done: false,
+            gone: false,
         },
         term,
         lease,
+        began: began.mono,
         pause: TROUBLE_PAUSE,
     };
     let (ledger, result) = rounds.all(ledger, observer).await;
@@ -76,6 +82,15 @@ pub async fn run_shared(
     shared.lanes = rounds.lanes.desk.stop();
     let result = result.map(|()| rounds.adapter.engine.into_report());
     (Some(ledger), result)
+}
+
+/// Between two renewals nothing could be begun.
+fn too_short(lease: Duration, timeout: Duration) -> LedgerError {
+    LedgerError::Refused(format!(
+        "a lease of {:?} is too short where a request may take {timeout:?}: nothing would ever be sent; set \
+         [ledger] lease to three times [gateway] timeout_seconds or more",
+        lease
+    ))
 }
 
 /// Why a round ended that another may follow.
@@ -93,6 +108,8 @@ struct Rounds {
     lanes: Lanes,
     term: Term,
     lease: Duration,
+    /// When the round began.
+    began: Mono,
     /// How long the next pause is.
     pause: Duration,
 }
@@ -126,7 +143,7 @@ impl Rounds {
 
     /// Whether another round follows, and what has to be over first.
     fn pause_after(&self, result: &LedgerResult<()>) -> Option<Pause> {
-        if self.term == Term::Once {
+        if self.term == Term::Once || self.lanes.gone {
             return None;
         }
         let engine = &self.adapter.engine;
@@ -161,7 +178,8 @@ impl Rounds {
         ledger: &mut dyn Ledger,
         observer: &mut dyn Observer,
     ) -> LedgerResult<bool> {
-        if self.adapter.engine.is_proven() {
+        let lasted = self.adapter.clock.monotonic().saturating_sub(self.began);
+        if lasted > TROUBLE_PAUSE_MAX {
             self.pause = TROUBLE_PAUSE;
         }
         self.adapter.let_go(&self.lanes.desk);
@@ -196,6 +214,7 @@ impl Rounds {
             match self.begin(ledger) {
                 Ok(Some(run)) => {
                     self.adapter.engine.goes_by(run);
+                    self.began = self.adapter.clock.monotonic();
                     self.lanes.done = false;
                     self.lanes.desk.say(Say::Go);
                     observer.notice("going on");

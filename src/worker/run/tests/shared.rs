@@ -120,7 +120,7 @@ async fn runs(
     lease: Duration,
     before: fn(&Path),
     on_notice: fn(&Path),
-) -> (Vec<&'static str>, RunReport, Vec<String>) {
+) -> (Vec<&'static str>, LedgerResult<RunReport>, Vec<String>) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("levy.db");
     let mut ledger = open(&path);
@@ -158,7 +158,16 @@ async fn runs(
     let (ledger, report) = ended.expect("it hangs");
     assert!(ledger.is_some() && shared.lanes.is_some());
     let asked = asked.lock().unwrap().clone();
-    (asked, report.unwrap(), watcher.notices)
+    (asked, report, watcher.notices)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lease_that_covers_no_request_is_refused_before_a_lane_is_taken() {
+    let lease = Duration::from_millis(1_500);
+    let (asked, report, _) = runs(Term::Once, lease, |_| {}, |_| {}).await;
+    assert_eq!(asked, Vec::<&str>::new());
+    let words = report.unwrap_err().to_string();
+    assert!(words.contains("1.5s is too short"), "{words}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -166,6 +175,7 @@ async fn a_signal_lets_go_of_all_lanes_and_says_so() {
     let lease = Duration::from_secs(30);
     let (asked, report, notices) = runs(Term::Once, lease, |_| {}, |_| {}).await;
     assert_eq!(asked, ["take", "let go", "leave"]);
+    let report = report.unwrap();
     assert_eq!((report.attempts, report.stop), (1, Some(Stop::Asked)));
     assert_eq!((report.stopped_lanes, notices), (vec![], vec![]));
 }
@@ -197,6 +207,7 @@ async fn a_freeze_makes_a_worker_for_ever_let_go_until_it_is_lifted() {
         asked,
         ["take", "let go", "leave", "take", "let go", "leave"]
     );
+    let report = report.unwrap();
     assert_eq!((report.attempts, report.stop), (1, Some(Stop::Asked)));
     assert!(
         notices[0].starts_with("the ledger is frozen"),
@@ -232,6 +243,7 @@ async fn l9_a_ledger_that_fails_does_not_end_a_worker_for_ever() {
         asked,
         ["take", "let go", "leave", "take", "let go", "leave"]
     );
+    let report = report.unwrap();
     assert_eq!((report.attempts, report.stop), (1, Some(Stop::Asked)));
     assert!(notices[0].contains("the disk is gone"), "{notices:?}");
     assert_eq!(notices[1..], ["going on"]);
