@@ -16,9 +16,9 @@ use super::import::import;
 use super::moved::move_ledger;
 use super::restored::restored;
 use super::status::print;
-use super::store::Store;
+use super::store::{Opening, Store};
 use crate::clock::{Clock, SystemClock};
-use crate::ledger::{Address, Audit, LedgerError, SqliteLedger};
+use crate::ledger::{Address, Audit, LedgerError, PostgresLedger, SqliteLedger};
 use crate::report::progress::say;
 use crate::report::summary::grouped;
 
@@ -106,6 +106,9 @@ fn audit_json(audit: &Audit) -> serde_json::Value {
 fn upgrade(args: &UpgradeArgs) -> Result<Exit, Failure> {
     let store = Store::here(&args.at, args.sandbox)?;
     let _hold = store.hold()?;
+    if let Opening::Postgres(options) = store.opening(false)? {
+        PostgresLedger::upgrade(&options)?;
+    }
     store.open(false)?;
     if !args.quiet {
         say(&format!(

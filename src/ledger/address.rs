@@ -19,7 +19,7 @@ pub enum Address {
     /// SQLite, for one process at a time.
     File(PathBuf),
     /// PostgreSQL, for several hosts.
-    Postgres(PostgresUrl),
+    Postgres(Box<PostgresUrl>),
 }
 
 impl Address {
@@ -32,7 +32,7 @@ impl Address {
         if let Some((scheme, _)) = shown.split_once("://") {
             return match scheme {
                 "postgres" | "postgresql" => PostgresUrl::parse(&shown)
-                    .map(Self::Postgres)
+                    .map(|url| Self::Postgres(Box::new(url)))
                     .map_err(|e| e.to_string()),
                 _ => Err(format!(
                     "{}: is no ledger that levy knows; name a file, or postgres://USER@HOST/DATABASE",

@@ -55,6 +55,7 @@ macro_rules! contract_suite {
                 l2_of_a_clash_in_a_file_only_what_the_ledger_had_is_kept,
                 l2_a_derived_number_that_another_row_took_is_a_clash,
                 derived_numbers_are_the_same_in_every_file,
+                derived_numbers_count_on_from_piece_to_piece,
                 the_second_of_two_identical_rows_without_number_is_held,
                 an_order_is_held_by_what_is_alive_or_succeeded_within_the_days,
                 invalid_rows_claim_nothing,
@@ -153,6 +154,7 @@ macro_rules! contract_suite {
                 what_was_deducted_or_numbered_twice_names_the_other,;
             answers:
                 l3_an_answer_that_cannot_be_one_to_its_attempt_is_refused,
+                l9_a_reply_with_a_nul_in_it_is_recorded,
                 l2_a_changed_row_with_a_number_gets_the_one_that_its_new_content_derives,;
             notes:
                 a_change_under_a_number_of_its_own_that_is_given_twice_is_one_change,

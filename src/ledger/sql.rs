@@ -13,6 +13,7 @@ macro_rules! statements {
 
         /// All of them, for the tests that prepare each.
         #[cfg(test)]
+        #[allow(dead_code, reason = "some are prepared only where there are servers")]
         pub(in crate::ledger) const ALL: &[&Statement] = &[$($name,)+];
     };
 }
@@ -113,7 +114,7 @@ statements! {
     DECK_SENT = "deck_sent",
     DECK_SENT_OF_BATCH = "deck_sent_of_batch",
     DECK_SHARED_OPEN = "deck_shared_open",
-    DECK_SHARED_PENDING = "deck_shared_pending",
+    DECK_SHARED_PENDING = "deck_shared_pending" / postgres,
     DEDUCTION_INSERT = "deduction_insert",
     DEDUCTION_NEWEST = "deduction_newest",
     DEDUCTION_SUPERSEDE = "deduction_supersede",

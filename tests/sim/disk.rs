@@ -284,6 +284,17 @@ impl<L: Ledger> Ledger for Mortal<L> {
             .named("reissue", || self.ledger.reissue(batch, proofs, at))
     }
 
+    fn try_out(
+        &mut self,
+        head: &BatchHead,
+        at: WallMs,
+        hold_days: u32,
+        each: &mut dyn FnMut(ResultRow) -> io::Result<()>,
+    ) -> LedgerResult<Accepted> {
+        self.fuse
+            .operate(|| self.ledger.try_out(head, at, hold_days, each))
+    }
+
     fn rehearse(
         &mut self,
         rehearsal: &Rehearsal<'_>,

@@ -131,7 +131,10 @@ fn told(overview: &Overview, findings: &mut Findings) {
             frozen.reason
         );
         let check = Check::fail(LEDGER, "frozen", found);
-        findings.push(check.advise("no run begins until `levy unfreeze`: ask whoever froze it"));
+        findings.push(check.advise(match frozen.is_moved() {
+            true => "it was moved: name the new one under [ledger] url",
+            false => "no run begins until `levy unfreeze`: ask whoever froze it",
+        }));
     }
     if overview.closing > 0 {
         let found = format!(

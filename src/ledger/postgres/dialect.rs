@@ -26,6 +26,31 @@ pub(super) fn of_postgres(text: &str, stager: i64) -> String {
     own_rows(&with_ends(&without_hints(&made)), stager)
 }
 
+/// A text that inserts `VALUES ($1, …)`, for so many rows: their parameters follow each other.
+pub(super) fn for_rows(text: &str, rows: usize) -> String {
+    let Some((front, tuple)) = text.rsplit_once("VALUES ") else {
+        return text.to_owned();
+    };
+    let tuple = tuple.trim_end();
+    let columns = tuple.matches('$').count();
+    let mut made = String::with_capacity(front.len() + 8 + (tuple.len() + 2 * columns) * rows);
+    made.push_str(front);
+    made.push_str("VALUES ");
+    for row in 0..rows {
+        if row > 0 {
+            made.push_str(", ");
+        }
+        let mut parts = tuple.split('$');
+        made.push_str(parts.next().unwrap_or_default());
+        for part in parts {
+            let rest = part.trim_start_matches(|c: char| c.is_ascii_digit());
+            let number: usize = part[..part.len() - rest.len()].parse().unwrap_or_default();
+            made.push_str(&format!("${}{rest}", number + row * columns));
+        }
+    }
+    made
+}
+
 fn without_hints(text: &str) -> String {
     let mut made = String::with_capacity(text.len());
     let mut parts = text.split(" INDEXED BY ");
@@ -73,7 +98,15 @@ fn is_name(c: char) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::of_postgres;
+    use super::{for_rows, of_postgres};
+
+    #[test]
+    fn a_row_is_inserted_many_times_by_one_text() {
+        let one = "INSERT INTO a (b, c, d) VALUES (7, $1,\n$2)\n";
+        let three = "INSERT INTO a (b, c, d) VALUES (7, $1,\n$2), (7, $3,\n$4), (7, $5,\n$6)";
+        assert_eq!(for_rows(one, 3), three);
+        assert_eq!(for_rows(one, 1), one.trim_end());
+    }
 
     #[test]
     fn a_text_is_changed_by_rule() {

@@ -1,23 +1,27 @@
 //! Whose the lanes are, by the database's clock.
 //!
-//! Taking and letting go are writes like any other, one at a time, so that a claim's check in its own
-//! transaction sees them exactly. What only makes a lease last longer waits for no writer.
+//! Taking is a write like any other, one at a time, so that a claim's check in its own transaction sees it
+//! exactly; but it does not wait for long, since leases are to be renewed meanwhile. Renewing waits for no
+//! writer, nor does letting go of what has nothing in flight.
 
 use std::collections::{HashMap, HashSet};
 
 use serde_json::json;
 
-use super::fault::Cause;
+use super::fault::{Cause, Trouble};
 use super::transaction::Open;
-use super::{AGAIN, PostgresLedger, TRIES_MAX, Tried, wait};
+use super::{PostgresLedger, Tried, try_again};
 use crate::ledger::books::{lane_work, merchant_in};
 use crate::ledger::database::{Database, End, Go, Row, Work, values};
 use crate::ledger::sql::lane as sql;
 use crate::ledger::{
-    Epoch, Held, LaneLine, LaneWork, Lanes, LedgerError, LedgerResult, Offer, Scope, Taken, Whose,
+    Epoch, Held, LaneLine, LaneWork, Lanes, LedgerResult, Offer, Scope, Taken, Whose,
 };
 use crate::order::Merchant;
 use crate::pace::AFTER_GIVING_UP;
+
+/// A writer is waited for at most so small a part of a lease.
+const WAITS_OF_A_LEASE: u64 = 6;
 
 impl Lanes for PostgresLedger {
     fn lease_ms(&self) -> u64 {
@@ -60,11 +64,7 @@ impl Lanes for PostgresLedger {
             return Ok(Vec::new());
         }
         let asked = json!(lanes.iter().map(Merchant::as_str).collect::<Vec<_>>()).to_string();
-        let (owner, who, lease_ms) = (self.writer, self.who.clone(), self.lease_ms as i64);
-        let mut taken = self.commit(|tx| {
-            let values = values![asked, owner, who, lease_ms];
-            tx.all(sql::TAKE, values, |row| taken(row, owner))
-        })?;
+        let mut taken = self.take_soon(&asked)?;
         // Between the commit and its answer may lie a connection that was lost, and made anew.
         let held = self.held()?;
         taken.retain(|taken| held.contains(&taken.held));
@@ -91,7 +91,10 @@ impl Lanes for PostgresLedger {
             return Ok(());
         }
         let (asked, owner) = (asked(held), self.writer);
-        self.commit(|tx| tx.execute(sql::LET_GO, values![asked, owner]).map(drop))
+        self.beside(&mut |tx| {
+            tx.execute(sql::LET_GO, values![asked, owner])?;
+            Ok(End::Commit)
+        })
     }
 
     fn leave(&mut self) -> LedgerResult<()> {
@@ -137,6 +140,32 @@ impl PostgresLedger {
         self.look(|tx| tx.all(sql::WORKERS_LIVING, &[], |row| row.get(0)))
     }
 
+    /// Takes lanes (a JSON array), unless somebody else has been writing for a good part of a lease: then
+    /// none of them, for now.
+    fn take_soon(&mut self, asked: &str) -> LedgerResult<Vec<Taken>> {
+        let (owner, who, lease_ms) = (self.writer, self.who.clone(), self.lease_ms as i64);
+        let wait_ms = self.lock_wait_ms;
+        let most_ms = (self.lease_ms / WAITS_OF_A_LEASE).max(1);
+        self.lock_wait_ms = u64::from(wait_ms).min(most_ms) as u32;
+        let mut found = Vec::new();
+        let done = try_again(|| {
+            let tried = self.try_write(&mut |tx| {
+                let values = values![asked, owner, who, lease_ms];
+                found = tx.all(sql::TAKE, values, |row| taken(row, owner))?;
+                Ok(End::Commit)
+            });
+            match tried {
+                Tried::Again(trouble) if trouble.cause == Cause::Busy => {
+                    found.clear();
+                    Tried::Done
+                }
+                Tried::Done | Tried::Again(_) | Tried::Failed(_) => tried,
+            }
+        });
+        self.lock_wait_ms = wait_ms;
+        done.map(|()| found)
+    }
+
     /// What this process holds.
     fn held(&mut self) -> LedgerResult<HashSet<Held>> {
         let owner = self.writer;
@@ -147,21 +176,7 @@ impl PostgresLedger {
     /// A small transaction beside whoever writes, that may be done twice: it does nothing but what it says
     /// of this process.
     fn beside(&mut self, work: Work<'_>) -> LedgerResult<()> {
-        let mut tries = 1;
-        loop {
-            match self.try_beside(work) {
-                Tried::Done => return Ok(()),
-                Tried::Failed(e) => return Err(e),
-                Tried::Again(trouble) if tries == TRIES_MAX => {
-                    return Err(LedgerError::Broken(format!(
-                        "what it says of this process was tried {tries} times; the last time: {}; {AGAIN}",
-                        trouble.words
-                    )));
-                }
-                Tried::Again(_) => wait(tries),
-            }
-            tries += 1;
-        }
+        try_again(|| self.try_beside(work))
     }
 
     fn try_beside(&mut self, work: Work<'_>) -> Tried {
@@ -191,11 +206,7 @@ impl PostgresLedger {
             }
             Err(fault) => {
                 self.undo();
-                let trouble = super::Trouble::of(&fault);
-                match trouble.cause {
-                    Cause::Lost => Tried::Again(trouble),
-                    Cause::Conflict | Cause::Other => trouble.tried(),
-                }
+                Trouble::of(&fault).tried()
             }
         }
     }

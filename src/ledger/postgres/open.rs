@@ -47,12 +47,14 @@ pub(super) const LOCK_OF_WRITERS: &str = "LOCK TABLE meta IN EXCLUSIVE MODE";
 /// What a server promises for a transaction, asked in that very transaction.
 pub(super) const PROMISES_OF_WRITE: &str = "SELECT current_setting('synchronous_commit') AS synchronous_commit, \
      current_setting('fsync') AS fsync, pg_is_in_recovery() AS in_recovery, \
+     current_setting('session_replication_role') AS replication_role, \
      (SELECT version FROM schema_version) AS version FROM meta";
 
 /// The same, and what else is asked when a ledger is opened.
 const INSPECT: &str = "BEGIN READ ONLY; \
      SELECT current_setting('synchronous_commit') AS synchronous_commit, \
      current_setting('fsync') AS fsync, pg_is_in_recovery() AS in_recovery, \
+     current_setting('session_replication_role') AS replication_role, \
      current_setting('server_version_num') AS server, current_setting('server_encoding') AS encoding, \
      CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT) AS now_ms, \
      to_regnamespace('levy') IS NOT NULL AS has_schema, to_regclass('levy.schema_version') IS NOT NULL AS is_ours; \
@@ -97,6 +99,7 @@ pub(super) fn open(options: &PostgresOptions) -> LedgerResult<PostgresLedger> {
         writer,
         who: options.who.clone(),
         lease_ms: options.lease_ms,
+        lock_wait_ms: LOCK_WAIT_MS,
         token: 0,
         #[cfg(all(test, feature = "servers"))]
         lose: None,
@@ -192,6 +195,12 @@ pub(super) fn check_promises(row: Option<&SimpleQueryRow>) -> Result<(), String>
         return Err("commits without waiting for its disk (synchronous_commit is off): what levy was promised could \
                     be forgotten, and deducted again; set it to on for levy's role: ALTER ROLE … SET \
                     synchronous_commit = on"
+            .into());
+    }
+    if text(row, "replication_role") != "origin" {
+        return Err("lets levy's rules sleep (session_replication_role is not origin): nothing would keep the books \
+                    from an order that is sent twice; set it to origin for levy's role and database: ALTER ROLE … \
+                    RESET session_replication_role"
             .into());
     }
     if text(row, "fsync") == "off" {

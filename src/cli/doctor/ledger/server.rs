@@ -4,7 +4,7 @@ use super::{LEDGER, broken, integrity, past};
 use crate::cli::args::DoctorArgs;
 use crate::cli::store::Store;
 use crate::doctor::{Check, Findings};
-use crate::ledger::{PostgresUrl, ServerHealth};
+use crate::ledger::{PostgresLedger, PostgresUrl, ServerHealth};
 
 /// Milliseconds from a question to its answer beyond which a night is slow: each group of sends waits for a
 /// handful of them.
@@ -23,6 +23,7 @@ pub(super) fn look(store: &Store, url: &PostgresUrl, args: &DoctorArgs, findings
         Ok(health) => told(store, url, &health, findings),
         Err(e) => findings.push(broken("server", &e)),
     }
+    working(&mut ledger, findings);
     let checked = match args.full {
         true => ledger.verify(),
         false => ledger.quick_check(),
@@ -30,6 +31,31 @@ pub(super) fn look(store: &Store, url: &PostgresUrl, args: &DoctorArgs, findings
     let quick = "its tables' rules alone; --full verifies journal and books too";
     integrity(checked, args.full, quick, findings);
     past(&mut ledger, findings);
+}
+
+/// Who works, and whether lanes wait for somebody.
+fn working(ledger: &mut PostgresLedger, findings: &mut Findings) {
+    const NAME: &str = "workers";
+    let told = ledger
+        .workers()
+        .and_then(|workers| Ok((workers, ledger.lines()?)));
+    let (workers, lines) = match told {
+        Ok(told) => told,
+        Err(e) => return findings.push(broken(NAME, &e)),
+    };
+    let waiting = lines.iter().filter(|line| line.left_ms <= 0).count();
+    let found = match workers.is_empty() {
+        true => format!("nobody works now; {waiting} lanes with work are nobody's"),
+        false => format!(
+            "{}; {waiting} lanes with work are nobody's",
+            workers.join(", ")
+        ),
+    };
+    findings.push(match workers.is_empty() && waiting > 0 {
+        false => Check::ok(LEDGER, NAME, found),
+        true => Check::warn(LEDGER, NAME, found)
+            .advise("`levy work --forever` on one host at least, or give the file again"),
+    });
 }
 
 fn told(store: &Store, url: &PostgresUrl, health: &ServerHealth, findings: &mut Findings) {

@@ -4,7 +4,7 @@
 //! called deducted or failed is kept beside the state, as what people found out.
 
 use super::decide::Known;
-use super::{Acceptance, Staged, begin, column, one_row};
+use super::{Acceptance, Staged, begin, column, one_row, whole};
 use crate::clock::WallMs;
 use crate::ledger::books::journal::Journal;
 use crate::ledger::books::{convert, lease, past, read, sql};
@@ -36,10 +36,13 @@ pub(in crate::ledger::books) fn import(
         by,
         imported: Imported::default(),
     };
+    let mut rows = 0;
     tx.scan(sql::STAGED_ROWS, values![1_i64, i64::MAX], &mut |row| {
+        rows += 1;
         desk.row(&Staged::read(row)?)?;
         Ok(Go::On)
     })?;
+    whole(&begun, rows)?;
     let Desk {
         journal,
         mut imported,

@@ -222,23 +222,53 @@ fn l6_a_taking_of_which_nothing_was_heard_is_believed_as_the_table_has_it() {
     }
 }
 
-/// A renewal waits for no writer, however long that one takes.
+/// A renewal waits for no writer, however long that one takes, and nothing else keeps it waiting for long.
 #[test]
 fn l6_a_lease_is_renewed_while_somebody_writes() {
     use crate::ledger::database::{Database, End};
     for isolation in [Isolation::ReadCommitted, Isolation::Serializable] {
         let books = Books::new(Route::Direct, isolation);
-        let mut one = books.postgres();
+        let (mut one, mut two) = (books.postgres(), books.postgres());
         let mut writer = books.postgres();
         let taken = held(&[take(&mut one, MERCHANT)]);
-        let mut renewed = None;
+        two.lock_wait_ms = 2;
         Database::write(&mut writer, &mut |_| {
-            renewed = Some((one.alive().unwrap(), one.renew(&taken).unwrap()));
+            assert_eq!(one.alive().unwrap(), 1);
+            assert_eq!(one.renew(&taken).unwrap(), []);
+            assert_eq!(two.take(&[lane(OTHER)]).unwrap(), []);
+            one.let_go(&taken).unwrap();
             Ok(End::Commit)
         })
         .unwrap();
-        assert_eq!(renewed, Some((1, Vec::new())));
+        assert_eq!(two.take(&[lane(MERCHANT), lane(OTHER)]).unwrap().len(), 2);
     }
+}
+
+/// Of a file of a million rows for one merchant no more is looked at than is asked for.
+#[test]
+fn a_shared_deck_is_dealt_by_its_index() {
+    let books = Books::new(Route::Direct, Isolation::ReadCommitted);
+    let wire = Server::get().wire(Route::Direct, &books.database);
+    let text = crate::ledger::postgres::dialect::of_postgres(
+        crate::ledger::sql::DECK_SHARED_PENDING.postgres,
+        7,
+    );
+    let rows = wire
+        .ok()
+        .unwrap()
+        .script(format!(
+            "SET search_path = levy; SET enable_seqscan = off; SET enable_bitmapscan = off; PREPARE it (TEXT, \
+             BIGINT, BIGINT) AS {text}; EXPLAIN EXECUTE it ('{MERCHANT}', 0, 10)"
+        ))
+        .ok()
+        .unwrap();
+    let plan: Vec<&str> = rows.iter().filter_map(|row| row.get(0)).collect();
+    let plan = plan.join("\n");
+    let inner = plan.rsplit_once("Limit").unwrap().1;
+    assert!(
+        inner.contains("Index Scan using orders_pending on orders") && !inner.contains("Sort"),
+        "{plan}"
+    );
 }
 
 #[test]

@@ -55,8 +55,8 @@ fn the_constraints_have_the_names_that_they_have_in_sqlite() {
     let of_lanes = ["lane_key", "lane_epoch", "lane_says_who", "worker_says_who"];
     let postgres: BTreeSet<String> = verify::ours()
         .into_iter()
-        .filter(|[kind, name, _]| kind == "CONSTRAINT" && !of_lanes.contains(&name.as_str()))
-        .map(|[_, name, _]| name)
+        .filter(|(kind, name)| kind == "CONSTRAINT" && !of_lanes.contains(&name.as_str()))
+        .map(|(_, name)| name)
         .collect();
     assert_eq!(sqlite, postgres);
 }

@@ -25,8 +25,8 @@ CREATE TABLE worker (
     alive_until_ms BIGINT NOT NULL
 );
 
--- Whose a lane is, or was last, and until when, by this database's clock. Taken and let go only by who
--- holds the writers' lock; made to last longer by its holder without it. Each taking is a new epoch.
+-- Whose a lane is, or was last, and until when, by this database's clock. Taken only by who holds the
+-- writers' lock; made to last longer, and let go, by its holder without it. Each taking is a new epoch.
 CREATE TABLE lane (
     lane TEXT COLLATE "C" NOT NULL CONSTRAINT lane_key PRIMARY KEY,
     epoch BIGINT NOT NULL CONSTRAINT lane_epoch CHECK (epoch > 0),
