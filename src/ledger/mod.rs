@@ -41,7 +41,7 @@ pub use address::{Address, Typed};
 pub use books::{Audit, BadEntry};
 pub use decision::{By, Decided, Decision, DecisionKind, Frozen, Person, TwoPeople, Words};
 pub use journal::{JournalHead, LaneHead};
-pub use lease::{Epoch, Held, LaneLine, Lanes, Offer, Taken, Whose};
+pub use lease::{Epoch, Held, LaneLine, Lanes, Offer, Returned, Taken, Whose};
 pub use listed::{Beside, Booked, Found, ListScope, ListedRow, TWINS_TOLD_MAX};
 pub use overview::{
     Attempt, BatchLine, ByStatus, CLOSING_NAMED_MAX, OpenOrder, Overview, OverviewAsk, Place,

@@ -21,11 +21,16 @@ use super::limits::{
     WAITING_TOLD_EVERY,
 };
 use crate::clock::{Clock, Mono};
-use crate::ledger::{Epoch, Held, LaneWork, Lanes, LedgerResult, Offer, Scope, Whose};
+use crate::ledger::{Epoch, Held, LaneWork, Lanes, LedgerResult, Offer, Returned, Scope, Whose};
 use crate::order::Merchant;
 
 /// Lanes of others that are named.
 const WAITED_NAMED_MAX: usize = 3;
+
+/// Whole milliseconds, never too few.
+fn rounded_up(time: Duration) -> u64 {
+    u64::try_from(time.as_micros().div_ceil(1_000)).unwrap_or(u64::MAX)
+}
 
 /// How long a run on a shared ledger goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,6 +94,8 @@ struct Mine {
     epoch: Epoch,
     deadline: Deadline,
     part: Part,
+    /// Once it is clear: until then what was sent on it still counts.
+    rested_at: Mono,
 }
 
 /// A lane that this run has brought as far as it goes.
@@ -174,6 +181,7 @@ impl Keeper {
             return;
         }
         mine.part = Part::Clear;
+        mine.rested_at = clear.rested_at;
         let pending_left = match clear.end {
             LaneEnd::Driven { pending_left } => Some(Some(pending_left)),
             LaneEnd::Stopped => Some(None),
@@ -289,14 +297,18 @@ impl Keeper {
     /// Lets go of what is clear.
     fn let_go(&mut self) -> LedgerResult<()> {
         let clear = |mine: &Mine| mine.part == Part::Clear;
-        let held: Vec<Held> = self
+        let now = self.clock.monotonic();
+        let lanes: Vec<Returned> = self
             .mine
             .iter()
             .filter(|(_, mine)| clear(mine))
-            .map(|(merchant, mine)| held(merchant, mine))
+            .map(|(merchant, mine)| Returned {
+                held: held(merchant, mine),
+                rest_ms: rounded_up(mine.rested_at.saturating_sub(now)),
+            })
             .collect();
-        if !held.is_empty() {
-            self.lanes.let_go(&held)?;
+        if !lanes.is_empty() {
+            self.lanes.let_go(&lanes)?;
             self.mine.retain(|_, mine| !clear(mine));
         }
         Ok(())
@@ -385,6 +397,7 @@ impl Keeper {
                 epoch,
                 deadline: deadline.clone(),
                 part: Part::Driven,
+                rested_at: Mono::ZERO,
             };
             self.mine.insert(merchant, mine);
             self.out.push(Told::Joined {

@@ -15,7 +15,7 @@ use crate::ledger::books::{lane_work, merchant_in};
 use crate::ledger::database::{Database, End, Go, Row, Work, values};
 use crate::ledger::sql::lane as sql;
 use crate::ledger::{
-    Epoch, Held, LaneLine, LaneWork, Lanes, LedgerResult, Offer, Scope, Taken, Whose,
+    Epoch, Held, LaneLine, LaneWork, Lanes, LedgerResult, Offer, Returned, Scope, Taken, Whose,
 };
 use crate::order::Merchant;
 use crate::pace::AFTER_GIVING_UP;
@@ -86,11 +86,17 @@ impl Lanes for PostgresLedger {
         Ok(lost.cloned().collect())
     }
 
-    fn let_go(&mut self, held: &[Held]) -> LedgerResult<()> {
-        if held.is_empty() {
+    fn let_go(&mut self, lanes: &[Returned]) -> LedgerResult<()> {
+        if lanes.is_empty() {
             return Ok(());
         }
-        let (asked, owner) = (asked(held), self.writer);
+        let whole = AFTER_GIVING_UP.as_millis() as i64;
+        let lanes = lanes.iter().map(|lane| {
+            let ago = whole.saturating_sub(lane.rest_ms.min(whole as u64) as i64);
+            (lane.held.merchant.as_str(), lane.held.epoch.0, ago)
+        });
+        let asked = json!(lanes.collect::<Vec<_>>()).to_string();
+        let owner = self.writer;
         self.beside(&mut |tx| {
             tx.execute(sql::LET_GO, values![asked, owner])?;
             Ok(End::Commit)

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::lanes::LaneRun;
 use super::{Engine, Goal, Now, Stop};
+use crate::clock::Mono;
 use crate::ledger::{Claimed, Epoch, Held, LaneWork, RunId};
 use crate::order::Merchant;
 use crate::worker::brakes::Brakes;
@@ -19,6 +20,8 @@ pub struct Clear {
     pub held: Held,
     /// How far it came.
     pub end: LaneEnd,
+    /// Until then what was sent on it still counts at the gateway.
+    pub rested_at: Mono,
 }
 
 /// How far a lane came before it was clear.
@@ -117,14 +120,18 @@ impl Engine {
     /// Begins anew as another run of the same process, once nothing is in flight: all that was under way
     /// is forgotten, the ledger knows of it. What is known of each lane's pace stays, and the report goes
     /// on. No lane is in it: those that were are answered.
-    pub fn begin_anew(&mut self) -> Vec<Held> {
+    pub fn begin_anew(&mut self) -> Vec<Clear> {
         debug_assert_eq!(self.flying, 0);
-        let mut back: Vec<Held> = self.clear.drain(..).map(|clear| clear.held).collect();
+        let mut back: Vec<Clear> = self.clear.drain(..).collect();
         for lane in &mut self.lanes {
             let merchant = lane.merchant.clone();
             if let Some(epoch) = lane.lease {
                 let merchant = merchant.clone();
-                back.push(Held { merchant, epoch });
+                back.push(Clear {
+                    held: Held { merchant, epoch },
+                    end: LaneEnd::Left,
+                    rested_at: lane.pace.rested_at(),
+                });
             }
             lane.again(nothing_of(merchant));
             lane.waits_for_nothing();
@@ -192,7 +199,12 @@ impl Engine {
         }
         let held = Held { merchant, epoch };
         self.held -= 1;
-        self.clear.push(Clear { held, end });
+        let rested_at = lane.pace.rested_at();
+        self.clear.push(Clear {
+            held,
+            end,
+            rested_at,
+        });
     }
 }
 

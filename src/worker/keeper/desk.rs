@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::{Keeper, Say, Term, Told};
-use crate::clock::Clock;
+use crate::clock::{Clock, Mono};
 use crate::ledger::{Held, Lanes, Scope};
 use crate::worker::engine::{Clear, LaneEnd};
 
@@ -41,10 +41,13 @@ impl Desk {
         let _ = self.say.send(say);
     }
 
-    /// A lane that the run never drove, or will not any more.
+    /// A lane that the run never drove. What another holder sent may still count for as long as ever.
     pub(in crate::worker) fn give_back(&self, held: Held) {
-        let end = LaneEnd::Left;
-        self.say(Say::Clear(Clear { held, end }));
+        self.say(Say::Clear(Clear {
+            held,
+            end: LaneEnd::Left,
+            rested_at: Mono::MAX,
+        }));
     }
 
     /// What comes next; nothing once the thread has ended.

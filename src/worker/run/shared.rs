@@ -12,8 +12,9 @@ use super::{Lanes, Loop, now, with_lanes};
 use crate::clock::{Clock, Mono};
 use crate::gateway::Client;
 use crate::ledger::writer::Writer;
-use crate::ledger::{Held, Ledger, LedgerError, LedgerResult, RunId, Scope};
+use crate::ledger::{Ledger, LedgerError, LedgerResult, RunId, Scope};
 use crate::worker::deadline::with_margin;
+use crate::worker::engine::Clear;
 use crate::worker::keeper::{Desk, Say, Term};
 use crate::worker::limits::{TROUBLE_PAUSE, TROUBLE_PAUSE_MAX};
 use crate::worker::{Observer, RunReport, RunSettings, Stop};
@@ -183,8 +184,8 @@ impl Rounds {
             self.pause = TROUBLE_PAUSE;
         }
         self.adapter.let_go(&self.lanes.desk);
-        for held in self.adapter.engine.begin_anew() {
-            self.give_back(held);
+        for clear in self.adapter.engine.begin_anew() {
+            self.give_back(clear);
         }
         self.lanes.desk.rest().await;
         let lease = self.lease;
@@ -235,9 +236,9 @@ impl Rounds {
         }
     }
 
-    fn give_back(&mut self, held: Held) {
-        self.adapter.deadlines.remove(&held.merchant);
-        self.lanes.desk.give_back(held);
+    fn give_back(&mut self, clear: Clear) {
+        self.adapter.deadlines.remove(&clear.held.merchant);
+        self.lanes.desk.say(Say::Clear(clear));
     }
 
     /// The next pause; each is twice the one before, up to a maximum.

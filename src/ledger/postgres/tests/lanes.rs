@@ -5,7 +5,7 @@ use crate::ledger::laws::fixture::{Came, Desk, MERCHANT, START, no, numbered};
 use crate::ledger::postgres::{Isolation, Lose, PostgresLedger};
 use crate::ledger::{
     Ask, BatchId, Decision, Epoch, Held, Lanes, LedgerError, LedgerResult, Person, Resolution,
-    Scope, Taken, TwoPeople, Whose, Words, Write, Written,
+    Returned, Scope, Taken, TwoPeople, Whose, Words, Write, Written,
 };
 use crate::order::{Asked, Merchant, State};
 use crate::pace::AFTER_GIVING_UP;
@@ -20,6 +20,15 @@ const WAYS: [(Route, Isolation); 4] = [
 
 fn lane(merchant: &str) -> Merchant {
     Merchant::parse(merchant).unwrap()
+}
+
+/// Goes back, with what is to be rested.
+fn back(held: &[Held], rest_ms: u64) -> Vec<Returned> {
+    let one = |held: &Held| Returned {
+        held: held.clone(),
+        rest_ms,
+    };
+    held.iter().map(one).collect()
 }
 
 fn held(taken: &[Taken]) -> Vec<Held> {
@@ -80,16 +89,15 @@ fn a_lane_is_one_process_at_a_time() {
         assert_eq!(one.renew(&held(&taken)).unwrap(), []);
         // Nobody renews or ends what is another's.
         assert_eq!(two.renew(&held(&taken)).unwrap(), held(&taken));
-        two.let_go(&held(&taken)).unwrap();
+        two.let_go(&back(&held(&taken), 7_000)).unwrap();
         assert_eq!(two.take(&both).unwrap(), []);
         // Let go, it is anybody's; the first to come rests.
-        one.let_go(&held(&taken[..1])).unwrap();
+        one.let_go(&back(&held(&taken[..1]), 7_000)).unwrap();
         let after = two.take(&both).unwrap();
         assert_eq!(after.len(), 1);
         assert_eq!(after[0].held.merchant, taken[0].held.merchant);
         assert!(after[0].held.epoch > taken[0].held.epoch);
-        let whole = AFTER_GIVING_UP.as_millis() as u64;
-        assert!(after[0].rest_ms > 0 && after[0].rest_ms <= whole);
+        assert!(after[0].rest_ms > 0 && after[0].rest_ms <= 7_000);
         // Of its two lanes the first has lost one, by now.
         assert_eq!(one.renew(&held(&taken)).unwrap(), held(&taken[..1]));
     }
@@ -236,7 +244,7 @@ fn l6_a_lease_is_renewed_while_somebody_writes() {
             assert_eq!(one.alive().unwrap(), 1);
             assert_eq!(one.renew(&taken).unwrap(), []);
             assert_eq!(two.take(&[lane(OTHER)]).unwrap(), []);
-            one.let_go(&taken).unwrap();
+            one.let_go(&back(&taken, 0)).unwrap();
             Ok(End::Commit)
         })
         .unwrap();
@@ -346,7 +354,7 @@ fn what_there_is_to_do_is_offered_with_whose_it_is() {
         ]
     );
     assert!(lines[0].left_ms > 0 && lines[0].left_ms <= LEASE_MS as i64);
-    one.let_go(&[taken.held]).unwrap();
+    one.let_go(&back(&[taken.held], 31_001)).unwrap();
     assert_eq!(whose(&mut one), [(2, Whose::Nobodys), (1, Whose::Nobodys)]);
     assert!(one.lines().unwrap()[0].left_ms <= 0);
 }
@@ -398,7 +406,7 @@ fn what_needs_that_nobody_sends_is_refused_while_a_lane_is_held() {
         reason: Words::parse("stop").unwrap(),
     };
     desk.ledger.decide(&freeze, START).unwrap();
-    one.let_go(&[taken.held]).unwrap();
+    one.let_go(&back(&[taken.held], 31_001)).unwrap();
     desk.ledger.decide(&resolve("A"), START).unwrap();
     desk.ledger.import(&head, &by, START, 40).unwrap();
     desk.ledger.restored(START, &by, START).unwrap();

@@ -158,13 +158,14 @@ impl Lanes for Port {
         Ok(lost)
     }
 
-    fn let_go(&mut self, held: &[Held]) -> LedgerResult<()> {
+    fn let_go(&mut self, lanes: &[Returned]) -> LedgerResult<()> {
         let mut board = self.board()?;
         let now = board.now();
-        for one in held {
-            let row = board.lanes.get_mut(&one.merchant).unwrap();
-            if row.epoch == one.epoch.0 {
-                row.until = now;
+        for one in lanes {
+            let row = board.lanes.get_mut(&one.held.merchant).unwrap();
+            if row.epoch == one.held.epoch.0 {
+                let rest = Duration::from_millis(one.rest_ms);
+                row.until = now.saturating_sub(AFTER_GIVING_UP.saturating_sub(rest));
             }
         }
         Ok(())

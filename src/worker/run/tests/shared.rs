@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use super::*;
 use crate::ledger::{
     Binding, Decision, Environment, Epoch, Held, LaneWork, Lanes, Offer, OpenOptions, Person,
-    Taken, Whose, Words,
+    Returned, Taken, Whose, Words,
 };
 use crate::worker::deadline::{Deadline, Permission};
 use crate::worker::{Shared, Term, run_shared};
@@ -62,8 +62,8 @@ impl Lanes for OneLane {
         Ok(Vec::new())
     }
 
-    fn let_go(&mut self, held: &[Held]) -> LedgerResult<()> {
-        assert_eq!(held.len(), 1);
+    fn let_go(&mut self, lanes: &[Returned]) -> LedgerResult<()> {
+        assert_eq!(lanes.len(), 1);
         self.asked("let go");
         self.held = None;
         Ok(())
