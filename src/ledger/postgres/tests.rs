@@ -3,6 +3,7 @@
 
 mod lanes;
 mod promises;
+mod rules;
 mod server;
 mod statements;
 

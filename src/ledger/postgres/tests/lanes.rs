@@ -100,15 +100,15 @@ fn l6_a_lease_that_is_over_is_anothers_who_rests_for_what_is_left() {
     for (route, isolation) in WAYS {
         let books = Books::new(route, isolation);
         let (mut one, mut two) = (books.postgres(), books.postgres());
-        let old = take(&mut one, MERCHANT);
+        let old = held(&[take(&mut one, MERCHANT)]);
         time_goes_by(&books, LEASE_MS + 10_000);
         // Over is over: also for who held it, even if nobody has taken it.
-        assert_eq!(one.renew(&[old.held.clone()]).unwrap(), [old.held.clone()]);
+        assert_eq!(one.renew(&old).unwrap(), old);
         let new = take(&mut two, MERCHANT);
         let whole = AFTER_GIVING_UP.as_millis() as u64;
         assert!(new.rest_ms <= whole - 10_000, "{new:?}");
         assert!(new.rest_ms > 0, "{new:?}");
-        assert_eq!(one.renew(&[old.held.clone()]).unwrap(), [old.held]);
+        assert_eq!(one.renew(&old).unwrap(), old);
         // Its own, it has back without rest; and so has everybody once nothing can count any more.
         time_goes_by(&books, LEASE_MS);
         assert_eq!(take(&mut two, MERCHANT).rest_ms, 0);
