@@ -84,7 +84,7 @@ fn l6_a_dead_workers_lanes_are_taken_after_its_lease_and_rest_until_its_requests
 /// request, and then nothing more; another goes on, and later it does so itself.
 #[test]
 fn l6_nothing_is_sent_past_the_deadline_and_a_lost_lane_is_left_in_mid_flight() {
-    let mut house = House::new(2 * 2_000, 2, 20);
+    let mut house = House::new(2 * 3_000, 2, 20);
     let cut_off = house.begins(Term::Once);
     let heir = house.begins(Term::Once);
     house.pass_by(LEASE);
@@ -108,7 +108,7 @@ fn l6_nothing_is_sent_past_the_deadline_and_a_lost_lane_is_left_in_mid_flight() 
     assert_eq!(house.board.lock().unwrap().held_by(heir), 2);
     house.board.lock().unwrap().cut_off.clear();
     house.until("the end", House::all_over);
-    assert_eq!(house.succeeded(), 2 * 2_000);
+    assert_eq!(house.succeeded(), 2 * 3_000);
     assert!(house.submissions.values().all(|sent| *sent == 1));
     house.pace_holds();
     let again = |(at, who, _): &&(Mono, usize, String)| *who == cut_off && *at > row.until;
@@ -139,10 +139,28 @@ fn l6_a_worker_that_was_stopped_longer_than_its_lease_sends_nothing_of_what_it_h
     assert!(house.workers[sleeper].unsent >= 1);
     assert_eq!(house.succeeded(), 2 * 500);
     house.pace_holds();
+    // What it sends later goes by a lane that the other has given back, a permit's time ago at least.
     let early = |(at, who, _): &&(Mono, usize, String)| {
-        *who == sleeper && *at > stopped_at && *at < woken_at + crate::pace::AFTER_GIVING_UP
+        *who == sleeper && *at > stopped_at && *at < woken_at + Duration::from_millis(1_001)
     };
     assert_eq!(house.sends.iter().find(early), None);
+}
+
+/// What a lane's last holder sent holds the next one back as long as it counts, and no longer.
+#[test]
+fn l6_a_lane_that_was_given_back_rests_for_the_permits_that_are_out() {
+    let mut house = House::new(2 * 500, 2, 20);
+    house.begins(Term::Once);
+    house.pass_by(Duration::from_secs(5));
+    let second = house.begins(Term::Once);
+    let joined_at = house.clock.monotonic();
+    house.until("the second sends", |house| {
+        house.sends.iter().any(|(_, who, _)| *who == second)
+    });
+    assert!(house.clock.monotonic() < joined_at + LEASE);
+    house.until("the end", House::all_over);
+    assert_eq!(house.succeeded(), 2 * 500);
+    house.pace_holds();
 }
 
 #[test]
