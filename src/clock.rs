@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use chrono::{DateTime, FixedOffset, SecondsFormat, Utc};
+use rustix::time::{ClockId, clock_gettime};
 
 /// A point on the wall clock: milliseconds since 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -45,22 +46,30 @@ impl WallMs {
 pub trait Clock: Send + Sync {
     /// The wall clock; it may jump either way.
     fn wall(&self) -> WallMs;
-    /// The monotonic clock; it never goes back.
+    /// The monotonic clock; it never goes back, and goes on while the machine sleeps.
     fn monotonic(&self) -> Mono;
 }
 
-/// The machine's clocks.
+/// The machine's clocks. The monotonic one is CLOCK_BOOTTIME, since a lease goes on while the machine
+/// sleeps: CLOCK_MONOTONIC, and with it `Instant`, would stand still.
 #[derive(Clone, Copy, Debug)]
 pub struct SystemClock {
-    start: Instant,
+    start: Duration,
 }
 
 impl Default for SystemClock {
     fn default() -> Self {
         Self {
-            start: Instant::now(),
+            start: since_boot(),
         }
     }
+}
+
+/// Since the machine was started, sleep included.
+fn since_boot() -> Duration {
+    let time = clock_gettime(ClockId::Boottime);
+    let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
+    Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or(0))
 }
 
 impl Clock for SystemClock {
@@ -73,7 +82,7 @@ impl Clock for SystemClock {
     }
 
     fn monotonic(&self) -> Mono {
-        self.start.elapsed()
+        since_boot().saturating_sub(self.start)
     }
 }
 
@@ -118,6 +127,23 @@ impl Clock for FakeClock {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The kernel's own tale of how long the machine is up counts its sleep.
+    #[test]
+    fn l6_the_monotonic_clock_goes_on_while_the_machine_sleeps() {
+        let clock = SystemClock::default();
+        let uptime = || {
+            let told = std::fs::read_to_string("/proc/uptime").unwrap();
+            let seconds = told.split(' ').next().unwrap();
+            Duration::from_secs_f64(seconds.parse().unwrap())
+        };
+        // It is told in hundredths of a second.
+        let early = uptime().saturating_sub(Duration::from_millis(11));
+        let now = clock.start + clock.monotonic();
+        let late = uptime() + Duration::from_millis(11);
+        assert!(early <= now && now <= late, "{early:?} {now:?} {late:?}");
+        assert!(clock.monotonic() >= now - clock.start);
+    }
 
     #[test]
     fn wall_times_read_like_the_gateways() {

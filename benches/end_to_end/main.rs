@@ -2,11 +2,14 @@
 //!
 //! `cargo bench --bench end_to_end` prints the table of docs/PERFORMANCE.md; words behind `--` choose
 //! rows of it (`-- large short`). ROWS and LARGE are the rows of the large batch and of the large
-//! ledger. `-- growth` tells how cost grows with rows, merchants, latency and orders, for benches/plot.py. It needs the `sqlite3` shell, `taskset` and two cores.
+//! ledger. `-- growth` tells how cost grows with rows, merchants, latency and orders, for benches/plot.py.
+//! `-- hosts`, with the feature `servers`, tells of several processes on one ledger. It needs the `sqlite3` shell, `taskset` and two cores.
 
 mod bare;
 mod gateway;
 mod growth;
+#[cfg(feature = "servers")]
+mod hosts;
 mod keys;
 mod machine;
 mod rows;
@@ -59,6 +62,10 @@ fn table<'a>(chosen: impl Iterator<Item = &'a String>) {
     let chosen: Vec<&String> = chosen.collect();
     if chosen.iter().any(|word| *word == "growth") {
         return growth::growth(&Bench::new());
+    }
+    #[cfg(feature = "servers")]
+    if chosen.iter().any(|word| *word == "hosts") {
+        return hosts::hosts(&Bench::new());
     }
     let lines: [Line; 6] = [
         ("cpu", cpu),

@@ -237,6 +237,7 @@ impl Books {
     pub fn claim(&mut self, jobs: Vec<Job>) -> Vec<(AttemptId, OrderId)> {
         let ask = |job| {
             Write::Claim(Ask {
+                lease: None,
                 job,
                 asked: Asked::Submission,
                 at: NOW,

@@ -50,7 +50,8 @@ fn compared(args: &ReconcileArgs, list: &Path) -> Result<Exit, Failure> {
         Some(text) => Some(target::batch(&mut *ledger, text)?),
         None => None,
     };
-    let mut taken = vec![list, store.path.as_path()];
+    let mut taken = vec![list];
+    taken.extend(store.address.file());
     taken.extend(store.config.file.as_deref());
     taken.extend(batch.as_ref().and_then(|found| found.input.as_deref()));
     let path = args.out.clone().unwrap_or_else(|| beside(list));

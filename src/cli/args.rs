@@ -6,19 +6,22 @@ mod books;
 mod doctor;
 mod file;
 mod manual;
+mod moved;
 mod past;
 mod plan;
 mod reconcile;
 mod report;
 mod rerun;
+mod shared;
 mod sweep;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
-use crate::ledger::{Person, PlanId};
+use crate::ledger::{Person, PlanId, Typed};
 use crate::report::log::{Format, Level, Wish};
 
 pub use books::{
@@ -28,11 +31,13 @@ pub use books::{
 pub use doctor::{DoctorArgs, FetchArgs, KeysArgs, KeysCommand};
 pub use file::{ExpectArgs, FileArgs, ResultArgs, TemplateArgs, TemplateLanguage};
 pub use manual::{CompletionsArgs, ManArgs};
+pub use moved::MoveArgs;
 pub use past::{ImportArgs, RestoredArgs};
 pub use plan::{ApproveArgs, PlanArgs};
 pub use reconcile::{Moment, ReconcileArgs, Until};
 pub use report::ReportArgs;
 pub use rerun::{DriveArgs, FirstArgs, OnlyDead, RerunArgs, ResumeArgs};
+pub use shared::{LanesArgs, WorkArgs};
 pub use sweep::SweepArgs;
 
 /// Seconds that `--wait` and `--outage-wait` take at most: a day.
@@ -121,6 +126,8 @@ pub enum Command {
     Resume(Box<ResumeArgs>),
     /// Issue what is proven dead again, under new numbers.
     Rerun(Box<RerunArgs>),
+    /// Send what is handed over on a ledger that several hosts share.
+    Work(Box<WorkArgs>),
     /// Ask the gateway again for what was sent, and say where it and the ledger differ.
     Reconcile(Box<ReconcileArgs>),
     /// Say everything that is wrong with a file; send nothing.
@@ -137,6 +144,8 @@ pub enum Command {
     Cancel(CancelArgs),
     /// Tell how the ledger stands, and what to do next.
     Status(StatusArgs),
+    /// Tell whose each lane of a shared ledger is, and what waits in it.
+    Lanes(LanesArgs),
     /// Tell everything that is known of one order.
     Show(ShowArgs),
     /// Stop all sending on a ledger.
@@ -171,9 +180,9 @@ pub struct Where {
     /// Settings; ./levy.toml where that exists.
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// The ledger's file, in place of `[ledger] url`.
-    #[arg(long, value_name = "PATH")]
-    pub ledger: Option<PathBuf>,
+    /// The ledger's file, in place of `[ledger] url`; or postgres://USER@HOST/DATABASE.
+    #[arg(long, value_name = "PATH|URL", value_parser = OsStringValueParser::new().map(Typed::from))]
+    pub ledger: Option<Typed>,
     /// Take a ledger on a network file system, where locks may not hold.
     #[arg(long)]
     pub force_network_file_system: bool,
@@ -288,8 +297,8 @@ pub struct CheckArgs {
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// The ledger to look at, in place of `[ledger] url`; it must be there.
-    #[arg(long, value_name = "PATH")]
-    pub ledger: Option<PathBuf>,
+    #[arg(long, value_name = "PATH|URL", value_parser = OsStringValueParser::new().map(Typed::from))]
+    pub ledger: Option<Typed>,
     /// Write the file again, .csv or .xlsx, with its faults in a column `levy_faults` beside each row.
     #[arg(long, value_name = "FAULTS.csv")]
     pub out: Option<PathBuf>,

@@ -7,7 +7,6 @@ use super::store::Store;
 use super::target;
 use crate::clock::{Clock, SystemClock};
 use crate::ledger::Cancelled;
-use crate::ledger::lock::RunLock;
 use crate::order::yuan;
 use crate::report::progress::say;
 use crate::report::summary::grouped;
@@ -25,7 +24,7 @@ pub fn cancel(args: &CancelArgs) -> Result<Exit, Failure> {
         true => Store::sandbox(&args.at, &sandbox_directory(&args.target))?,
         false => Store::real(&args.at)?,
     };
-    let _lock = RunLock::take(&store.path)?;
+    let _hold = store.hold()?;
     let mut ledger = store.open(false)?;
     let (target, words) = target::cancel(&mut *ledger, &args.target, args.order)?;
     let done = ledger.cancel(&target, SystemClock::default().wall())?;

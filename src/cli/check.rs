@@ -6,6 +6,7 @@
 mod alone;
 mod balances;
 mod desk;
+mod shared;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -20,13 +21,17 @@ use super::run_file::{expected, terms};
 use super::store::{Store, sandbox_beside};
 use crate::batch::{Reader, Rules};
 use crate::clock::{Clock, SystemClock};
-use crate::ledger::{Accepted, Batch, Environment, Ledger, LedgerResult, SqliteLedger, Totals};
+use crate::ledger::{
+    Accepted, Address, Batch, BatchHead, Environment, Ledger, LedgerError, LedgerResult, ResultRow,
+    SqliteLedger, Totals,
+};
 use crate::order::Status;
 use crate::report::marked::Marked;
 use crate::report::result::Place;
 use crate::worker::balances::Purses;
 use crate::worker::intake::{IntakeFault, Staged, Terms, stage};
 use desk::Desk;
+use shared::shared;
 
 /// Reads the file, tells its faults and totals.
 pub fn check(args: &CheckArgs) -> Result<Exit, Failure> {
@@ -69,15 +74,21 @@ fn place(args: &CheckArgs, store: &Store) -> Result<Option<Place>, Failure> {
     let Some(out) = &args.out else {
         return Ok(None);
     };
-    let mut taken = vec![args.file.as_path(), store.path.as_path()];
+    let mut taken = vec![args.file.as_path()];
+    taken.extend(store.address.file());
     taken.extend(store.config.file.as_deref());
     Ok(Some(Place::look(out, &taken)?))
 }
 
+/// What is done with each row.
+type EachRow<'e> = &'e mut dyn FnMut(ResultRow) -> io::Result<()>;
+
 /// What is known of earlier files.
 enum Known {
-    /// A ledger, and where it is.
-    Ledger(SqliteLedger, PathBuf),
+    /// A ledger's file, and where it is.
+    File(SqliteLedger, PathBuf),
+    /// A ledger on a server, and where it is.
+    Shared(Box<dyn Ledger>, Address),
     /// Nothing; why.
     Nothing(String),
 }
@@ -85,27 +96,34 @@ enum Known {
 impl Known {
     /// A ledger that was named must be there; one that the settings lead to by themselves need not.
     fn of(args: &CheckArgs, store: &Store) -> Result<Self, Failure> {
-        let path = &store.path;
+        let address = &store.address;
+        let missing = || Self::Nothing(format!("there is none at {address}"));
         if args.ledger.is_none() {
-            if !path.exists() {
-                return Ok(Self::Nothing(format!(
-                    "there is none at {}",
-                    path.display()
-                )));
+            if address.file().is_some_and(|path| !path.exists()) {
+                return Ok(missing());
             }
             let nobodys = store.environment == Environment::Real && store.config.caller().is_err();
             if nobodys {
                 let words = "no setting says whose it is ([merchant] mchid)";
-                return Ok(Self::Nothing(format!("{}: {words}", path.display())));
+                return Ok(Self::Nothing(format!("{address}: {words}")));
             }
         }
-        let ledger = store.look_at_file()?;
-        Ok(Self::Ledger(ledger, path.clone()))
+        match address {
+            Address::File(path) => Ok(Self::File(store.look_at_copy(path)?, path.clone())),
+            Address::Postgres(_) => match store.look() {
+                Ok(ledger) => Ok(Self::Shared(ledger, address.clone())),
+                Err(Failure::Ledger(LedgerError::Missing(_))) if args.ledger.is_none() => {
+                    Ok(missing())
+                }
+                Err(failure) => Err(failure),
+            },
+        }
     }
 
     fn ledger(&mut self) -> Option<&mut dyn Ledger> {
         match self {
-            Self::Ledger(ledger, _) => Some(ledger),
+            Self::File(ledger, _) => Some(ledger),
+            Self::Shared(ledger, _) => Some(&mut **ledger),
             Self::Nothing(_) => None,
         }
     }
@@ -117,7 +135,7 @@ struct Found {
     /// The batch that these bytes are in the ledger already.
     before: Option<Batch>,
     /// The ledger that was looked at, or why none was.
-    known: Result<PathBuf, String>,
+    known: Result<Address, String>,
     purses: Option<Purses>,
     /// What it needs before it is run, where approval is required.
     approval: Option<String>,
@@ -126,7 +144,7 @@ struct Found {
 }
 
 impl Found {
-    fn beside(known: Result<PathBuf, String>, accepted: Accepted, before: Option<Batch>) -> Self {
+    fn beside(known: Result<Address, String>, accepted: Accepted, before: Option<Batch>) -> Self {
         Self {
             accepted,
             before,
@@ -165,6 +183,15 @@ fn checked(
         ..terms(args.taking, &store.config, store.environment, now)
     };
     let found = match (known, asking, place) {
+        (Known::Shared(ledger, address), None, place) => {
+            shared(args, store, (ledger, address), place, &terms, desk)?
+        }
+        (Known::Shared(..), Some(_), _) => {
+            let words = "--balances does not look at a ledger on a server: give it without --balances, \
+                         and once more as `LEVY_LEDGER_URL=none.db levy check FILE --balances`, which \
+                         looks at no ledger";
+            return Err(Failure::Usage(words.into()));
+        }
         (Known::Nothing(why), None, None) => {
             let reader = Reader::open(&args.file, terms.rules)?;
             match reader.head().returned {
@@ -209,15 +236,10 @@ fn beside(
     match place {
         Some(place) => {
             place.hold(batch.rows)?;
-            mark(
-                args,
-                terms.rules,
-                place,
-                &mut ledger,
-                &batch,
-                &mut found,
-                desk,
-            )?;
+            let mut rows = |each: EachRow<'_>| ledger.rows(batch.id, each);
+            let (head, purses) = (&batch.head, found.purses.as_ref());
+            mark(args, terms.rules, place, &mut rows, head, purses, desk)?;
+            found.marked = Some(place.path().to_path_buf());
         }
         None if found.is_whole() => {}
         None => ledger.rows(batch.id, &mut |row| {
@@ -246,7 +268,7 @@ fn standing(
     if !store.config.require_approval {
         return Ok(None);
     }
-    let options = options(&at(args), args.sandbox, &store.path);
+    let options = options(&at(args), args.sandbox, &store.address);
     let words = approval::standing(ledger, &args.file, digest, &options)?;
     Ok(Some(words))
 }
@@ -261,14 +283,15 @@ fn taken(
 ) -> LedgerResult<(SqliteLedger, Batch, Found)> {
     let known = match known {
         Known::Nothing(why) => Err(why),
-        Known::Ledger(mut ledger, path) => {
+        Known::Shared(..) => unreachable!("it is tried out on the server"),
+        Known::File(mut ledger, path) => {
             if let Some(batch) = ledger.find_batch(&staged.head.digest)? {
                 let accepted = of_totals(&ledger.totals(batch.id)?);
-                let found = Found::beside(Ok(path), accepted, Some(batch.clone()));
+                let found = Found::beside(Ok(Address::File(path)), accepted, Some(batch.clone()));
                 return Ok((ledger, batch, found));
             }
             scratch.learn(&path)?;
-            Ok(path)
+            Ok(Address::File(path))
         }
     };
     let (batch, accepted) = scratch.accept(&staged.head, terms.at, terms.hold_days)?;
@@ -297,17 +320,17 @@ fn mark(
     args: &CheckArgs,
     rules: Rules,
     place: &Place,
-    ledger: &mut dyn Ledger,
-    batch: &Batch,
-    found: &mut Found,
+    rows: &mut dyn FnMut(EachRow<'_>) -> LedgerResult<()>,
+    head: &BatchHead,
+    purses: Option<&Purses>,
     desk: &mut Desk,
 ) -> Result<(), Failure> {
     let mut reader = Reader::open(&args.file, rules)?;
     let header: Vec<&str> = reader.raw_header().iter().map(String::as_str).collect();
-    let mut marked = Marked::begin(place, &header, batch.head.delimiter)?;
+    let mut marked = Marked::begin(place, &header, head.delimiter)?;
     let mut failed: Option<Failure> = None;
-    let told = ledger.rows(batch.id, &mut |row| {
-        let words = desk.after(&row, found.purses.as_ref());
+    let told = rows(&mut |row| {
+        let words = desk.after(&row, purses);
         let written = match reader.next_row() {
             Ok(Some(row)) => marked.row(&reader.raw(&row), &words),
             Ok(None) => Err(changed(&mut failed)),
@@ -325,12 +348,10 @@ fn mark(
         return Err(failure);
     }
     told?;
-    if reader.finish()?.digest != batch.head.digest {
+    if reader.finish()?.digest != head.digest {
         return Err(IntakeFault::Changed.into());
     }
-    marked.finish()?;
-    found.marked = Some(place.path().to_path_buf());
-    Ok(())
+    Ok(marked.finish()?)
 }
 
 fn changed(failed: &mut Option<Failure>) -> io::Error {

@@ -19,12 +19,13 @@ use std::time::Duration;
 pub use self::listing::{Origin, Setting, Shown};
 pub use self::notify::{Notify, When};
 use self::raw::{
-    Raw, RawGateway, RawLog, RawMerchant, RawPlatform, RawPlatformKey, RawResult, overlay,
+    Raw, RawGateway, RawLedger, RawLog, RawMerchant, RawPlatform, RawPlatformKey, RawResult,
+    overlay,
 };
 use super::args::HOLD_DAYS_MAX;
 use crate::batch::Language;
 use crate::gateway::Keeper;
-use crate::ledger::HOLD_DAYS_DEFAULT;
+use crate::ledger::{Address, HOLD_DAYS_DEFAULT, Isolation};
 use crate::order::{AMOUNT_FEN_MAX, Merchant};
 use crate::report::layout::{Ends, Style};
 use crate::report::log::{Format, Level, Wish};
@@ -40,6 +41,11 @@ const BASE_URL_DEFAULT: &str = "https://api.mch.weixin.qq.com";
 const STANDBY_URL_DEFAULT: &str = "https://api2.mch.weixin.qq.com";
 const TIMEOUT_SECONDS_DEFAULT: i64 = 10;
 const TIMEOUT_SECONDS_MAX: i64 = 60;
+/// Seconds that a lease lasts where neither it nor a long timeout is set.
+const LEASE_SECONDS_DEFAULT: i64 = 30;
+const LEASE_SECONDS_MAX: i64 = 600;
+/// A lease outlasts so many requests that are given up, one after the other.
+const LEASE_TIMEOUTS_MIN: i64 = 3;
 const PER_MERCHANT_QPS_DEFAULT: i64 = 100;
 const PER_MERCHANT_QPS_MAX: i64 = 100;
 const MAX_IN_FLIGHT_DEFAULT: i64 = 256;
@@ -69,8 +75,14 @@ pub struct Config {
     pub max_in_flight: u32,
     /// After which a request is given up, 1 to 60 s.
     pub timeout: Duration,
-    /// The ledger's file.
-    pub ledger: PathBuf,
+    /// Where the ledger is.
+    pub ledger: Address,
+    /// The file with the password of a ledger on a server, if one is given.
+    pub ledger_password: Option<KeyFile>,
+    /// How long a process has a lane of a shared ledger unless it says so anew.
+    pub lease: Duration,
+    /// How writes to a ledger on a server are kept apart.
+    pub isolation: Isolation,
     /// The most that a row may ask for.
     pub amount_fen_max: u64,
     /// The most that the valid rows of a file may ask for together, if there is a most.
@@ -373,13 +385,20 @@ fn check(
     let notify = notify::checked(&source, raw.notify)?;
     let metrics_file = raw.metrics.file.as_ref().map(|f| source.path(f));
     let log = wish(&source, &raw.log)?;
-    let ledger = ledger_path(&source, raw.ledger.url.as_deref().unwrap_or(LEDGER_DEFAULT))?;
+    let ledger = address(&source, raw.ledger.url.as_deref().unwrap_or(LEDGER_DEFAULT))?;
+    let lease = lease(&source, raw.ledger.lease, timeout)?;
+    let isolation = isolation(&source, &raw.ledger)?;
+    let ledger_password = raw.ledger.password_file.as_ref();
+    let ledger_password = ledger_password.map(|file| source.key_file(file));
     Ok(Config {
         file,
         per_merchant_qps: qps as u32,
         max_in_flight: in_flight as u32,
         timeout: Duration::from_secs(timeout as u64),
         ledger,
+        ledger_password,
+        lease,
+        isolation,
         amount_fen_max: fen_max as u64,
         total_fen_max,
         require_approval: raw.batch.require_approval.unwrap_or(false),
@@ -424,15 +443,40 @@ fn wish(source: &Source, raw: &RawLog) -> Result<Wish> {
     Ok(Wish { level, format })
 }
 
-fn ledger_path(source: &Source, url: &str) -> Result<PathBuf> {
-    if url.is_empty() {
-        return Err(source.fault("ledger", "url", "must be the path of a file"));
+fn address(source: &Source, url: &str) -> Result<Address> {
+    match Address::parse(url.as_ref()) {
+        Ok(Address::File(path)) => Ok(Address::File(source.base.join(path))),
+        Ok(address) => Ok(address),
+        Err(words) => Err(source.fault("ledger", "url", &words)),
     }
-    if url.contains("://") {
-        let words = "only a file is supported so far, such as \"levy.db\"";
-        return Err(source.fault("ledger", "url", words));
+}
+
+/// A lease ends only after everything that was begun under it.
+fn lease(source: &Source, seconds: Option<i64>, timeout: i64) -> Result<Duration> {
+    let least = timeout * LEASE_TIMEOUTS_MIN;
+    let seconds = match seconds {
+        None => LEASE_SECONDS_DEFAULT.max(least),
+        Some(seconds) if (1..least).contains(&seconds) => {
+            let words = format!(
+                "{seconds} is too small: at least {LEASE_TIMEOUTS_MIN} times [gateway] timeout_seconds, \
+                 {least}"
+            );
+            return Err(source.fault("ledger", "lease", &words));
+        }
+        Some(seconds) => source.within(("ledger", "lease"), seconds, least, LEASE_SECONDS_MAX)?,
+    };
+    Ok(Duration::from_secs(seconds as u64))
+}
+
+fn isolation(source: &Source, raw: &RawLedger) -> Result<Isolation> {
+    match raw.isolation.as_deref() {
+        None | Some("read committed") => Ok(Isolation::ReadCommitted),
+        Some("serializable") => Ok(Isolation::Serializable),
+        Some(_) => {
+            let words = "must be \"read committed\" or \"serializable\"";
+            Err(source.fault("ledger", "isolation", words))
+        }
     }
-    Ok(source.path(url))
 }
 
 impl Config {

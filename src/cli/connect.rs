@@ -125,6 +125,20 @@ pub fn api_v3_key(config: &Config) -> Result<Option<ApiV3Key>, Failure> {
     Ok(Some(key))
 }
 
+/// The password of a ledger on a server: the file's one line.
+pub fn ledger_password(config: &Config, from: &KeyFile) -> Result<Secret<String>, Failure> {
+    let setting = "ledger.password_file";
+    let file = read_secret(config, setting, KeyPart::LedgerPassword, from)?;
+    let text = std::str::from_utf8(file.bytes.reveal()).unwrap_or_default();
+    match text.trim_end_matches(['\r', '\n']) {
+        "" => {
+            let words = format!("{}: holds no line of text", from.path.display());
+            Err(Failure::Config(config.fault(setting, &words)))
+        }
+        line => Ok(Secret::new(line.to_owned())),
+    }
+}
+
 fn read_secret(
     config: &Config,
     setting: &str,

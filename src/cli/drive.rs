@@ -18,7 +18,7 @@ use crate::report::log::hushed;
 use crate::report::progress::{Screen, Voice, ask, say};
 use crate::report::summary::grouped;
 use crate::worker::errand::{self, quiet_before};
-use crate::worker::{self, RunReport, RunSettings};
+use crate::worker::{self, RunReport, RunSettings, Shared, Term};
 
 /// Orders near their window's end that are named.
 const EXPIRING_NAMED_MAX: u32 = 5;
@@ -67,8 +67,18 @@ impl Driver<'_> {
         session: &mut Session,
         scope: Scope,
     ) -> Result<Option<RunReport>, Failure> {
+        self.go_on(session, scope, Term::Once)
+    }
+
+    /// The same, for ever where that is asked for, which only a shared ledger has.
+    pub fn go_on(
+        &mut self,
+        session: &mut Session,
+        scope: Scope,
+        term: Term,
+    ) -> Result<Option<RunReport>, Failure> {
         let work = self.work(session, scope)?;
-        if self.idle(work) {
+        if self.idle(work) && term == Term::Once {
             return Ok(None);
         }
         let settings = self.settings(session, scope)?;
@@ -77,19 +87,8 @@ impl Driver<'_> {
             false => Voice::Full,
         };
         let mut screen = Screen::new(voice, work.open + work.pending);
-        let ledger = session.ledger.take().ok_or_else(lost)?;
-        let run = worker::run(
-            ledger,
-            session.client.clone(),
-            session.clock.clone(),
-            scope,
-            settings,
-            session.stop.clone(),
-            &mut screen,
-        );
-        let (ledger, report) = session.runtime.block_on(run);
+        let report = driven(session, scope, term, settings, &mut screen);
         screen.finish();
-        session.ledger = ledger;
         let report = report?;
         if self.limit.is_some() {
             let left = self.work(session, scope)?.pending;
@@ -98,6 +97,19 @@ impl Driver<'_> {
             }
         }
         Ok(Some(report))
+    }
+
+    /// Lets every worker on a shared ledger send a batch that may be sent whole. One that is sent in part, or
+    /// until a time, is this run's alone.
+    pub fn hand_over(&self, session: &mut Session, scope: Scope) -> Result<(), Failure> {
+        let Scope::Batch(batch) = scope else {
+            return Ok(());
+        };
+        if !session.is_shared() || self.limit.is_some() || self.until.is_some() {
+            return Ok(());
+        }
+        let now = session.clock.wall();
+        Ok(at_hand(&mut session.ledger)?.hand_over(batch, now)?)
     }
 
     fn settings(&self, session: &mut Session, scope: Scope) -> Result<RunSettings, Failure> {
@@ -200,6 +212,35 @@ impl Driver<'_> {
             say(words);
         }
     }
+}
+
+/// A run, on lanes where the ledger has them.
+fn driven(
+    session: &mut Session,
+    scope: Scope,
+    term: Term,
+    settings: RunSettings,
+    screen: &mut Screen,
+) -> Result<RunReport, Failure> {
+    let ledger = session.ledger.take().ok_or_else(lost)?;
+    let (client, clock) = (session.client.clone(), session.clock.clone());
+    let stop = session.stop.clone();
+    let (ledger, report) = if session.is_shared() {
+        let mut shared = Shared {
+            lanes: session.lanes.take(),
+            scope,
+            term,
+        };
+        let run = worker::run_shared(ledger, &mut shared, client, clock, settings, stop, screen);
+        let came = session.runtime.block_on(run);
+        session.lanes = shared.lanes;
+        came
+    } else {
+        let run = worker::run(ledger, client, clock, scope, settings, stop, screen);
+        session.runtime.block_on(run)
+    };
+    session.ledger = ledger;
+    Ok(report?)
 }
 
 /// The hands of a command that drives several scopes.

@@ -25,7 +25,7 @@ pub fn export(args: &ExportArgs) -> Result<Exit, Failure> {
         (None, Some(input)) => result::beside(input),
         (None, None) => result::beside(Path::new(&found.batch.head.file)),
     };
-    let mut taken = vec![store.path.as_path()];
+    let mut taken: Vec<&Path> = store.address.file().into_iter().collect();
     taken.extend(found.input.as_deref());
     taken.extend(store.config.file.as_deref());
     let place = Place::look(&path, &taken)?.styled(args.result.style(store.config.result));

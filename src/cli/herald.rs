@@ -163,7 +163,10 @@ impl<'a> Herald<'a> {
         }
         if let Some(path) = &self.settings.metrics {
             self.ending.ledger = session.and_then(overview);
-            if let Err(e) = metrics::write(path, &self.ending) {
+            if path.to_string_lossy().contains("://") {
+                // It may hold a password.
+                say("warning: metrics: an address is no file; nothing was written");
+            } else if let Err(e) = metrics::write(path, &self.ending) {
                 say(&format!("warning: metrics: {}: {e}", path.display()));
             }
         }

@@ -8,7 +8,6 @@ use super::failure::{Exit, Failure};
 use super::store::{Store, sandbox_beside};
 use crate::batch::{ControlTotals, Deduction, Fault, InputRow, Rules, digest_of};
 use crate::clock::{Clock, SystemClock};
-use crate::ledger::lock::RunLock;
 use crate::ledger::{Admit, Environment, Imported};
 use crate::order::yuan;
 use crate::report::progress::say;
@@ -23,7 +22,7 @@ pub fn import(args: &ImportArgs) -> Result<Exit, Failure> {
     };
     let by = approval::two(&store.config, &args.by, args.approved_by.as_deref())?;
     let digest = digest_of(&args.file)?;
-    let _lock = RunLock::take(&store.path)?;
+    let _hold = store.hold()?;
     let mut ledger = store.open(false)?;
     let at = SystemClock::default().wall();
     let terms = Terms {

@@ -15,7 +15,7 @@ use super::connect;
 use super::failure::{Exit, Failure};
 use super::store::Store;
 use crate::clock::SystemClock;
-use crate::ledger::lock::RunLock;
+use crate::ledger::{Address, LedgerError};
 use crate::report::progress::say;
 
 /// The example that is written.
@@ -47,10 +47,10 @@ pub fn init(args: &InitArgs) -> Result<Exit, Failure> {
             return Ok(failure.exit());
         }
     };
-    let existed = store.path.exists();
-    let _lock = RunLock::take(&store.path)?;
+    let existed = exists(&store)?;
+    let _hold = store.hold()?;
     store.open(true)?;
-    let (ledger, caller) = (store.path.display(), store.config.caller()?);
+    let (ledger, caller) = (&store.address, store.config.caller()?);
     say(&format!(
         "{}: settings and keys hold together",
         file.display()
@@ -73,6 +73,17 @@ fn ready(args: &InitArgs) -> Result<Store, Failure> {
     let store = Store::real(&args.at)?;
     connect::client(&store.config, Arc::new(SystemClock::default()))?;
     Ok(store)
+}
+
+fn exists(store: &Store) -> Result<bool, Failure> {
+    match &store.address {
+        Address::File(path) => Ok(path.exists()),
+        Address::Postgres(_) => match store.look() {
+            Ok(_) => Ok(true),
+            Err(Failure::Ledger(LedgerError::Missing(_))) => Ok(false),
+            Err(failure) => Err(failure),
+        },
+    }
 }
 
 /// Whether there was none, and one was written.

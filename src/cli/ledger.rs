@@ -13,12 +13,12 @@ use serde_json::json;
 use super::args::{BackupArgs, LedgerArgs, LedgerCommand, UpgradeArgs, VerifyArgs};
 use super::failure::{Exit, Failure};
 use super::import::import;
+use super::moved::move_ledger;
 use super::restored::restored;
 use super::status::print;
-use super::store::Store;
+use super::store::{Opening, Store};
 use crate::clock::{Clock, SystemClock};
-use crate::ledger::lock::RunLock;
-use crate::ledger::{Audit, LedgerError, SqliteLedger};
+use crate::ledger::{Address, Audit, LedgerError, PostgresLedger, SqliteLedger};
 use crate::report::progress::say;
 use crate::report::summary::grouped;
 
@@ -32,16 +32,17 @@ pub fn ledger(args: &LedgerArgs) -> Result<Exit, Failure> {
         LedgerCommand::Backup(args) => backup(args),
         LedgerCommand::Upgrade(args) => upgrade(args),
         LedgerCommand::Import(args) => import(args),
+        LedgerCommand::Move(args) => move_ledger(args),
         LedgerCommand::Restored(args) => restored(args),
     }
 }
 
 fn verify(args: &VerifyArgs) -> Result<Exit, Failure> {
     let store = Store::here(&args.at, args.sandbox)?;
-    let audit = store.look_at_file()?.audit(args.expect)?;
+    let audit = store.audit(args.expect)?;
     match args.json {
         true => print(&audit_json(&audit).to_string()),
-        false => print(&told(&store.path, &audit)),
+        false => print(&told(&store.address, &audit)),
     }
     Ok(match audit.wrong.is_empty() {
         true => Exit::Done,
@@ -49,8 +50,7 @@ fn verify(args: &VerifyArgs) -> Result<Exit, Failure> {
     })
 }
 
-fn told(path: &Path, audit: &Audit) -> String {
-    let path = path.display();
+fn told(path: &Address, audit: &Audit) -> String {
     if audit.wrong.is_empty() {
         return format!(
             "{path}: all is well: {} orders, {} entries in the journal of {} lanes\nhead: {}",
@@ -105,13 +105,16 @@ fn audit_json(audit: &Audit) -> serde_json::Value {
 /// Opening it with the lock is all that there is to do.
 fn upgrade(args: &UpgradeArgs) -> Result<Exit, Failure> {
     let store = Store::here(&args.at, args.sandbox)?;
-    let _lock = RunLock::take(&store.path)?;
+    let _hold = store.hold()?;
+    if let Opening::Postgres(options) = store.opening(false)? {
+        PostgresLedger::upgrade(&options)?;
+    }
     store.open(false)?;
     if !args.quiet {
         say(&format!(
             "{}: up to date with this levy; nothing was sent. If it is a backup that was put back, `levy \
              ledger restored` comes before any run",
-            store.path.display()
+            store.address
         ));
     }
     Ok(Exit::Done)
@@ -119,8 +122,11 @@ fn upgrade(args: &UpgradeArgs) -> Result<Exit, Failure> {
 
 fn backup(args: &BackupArgs) -> Result<Exit, Failure> {
     let store = Store::here(&args.at, args.sandbox)?;
-    let from = store.look_at_file()?;
-    place(&args.file, &store.path, args.force)?;
+    let Address::File(path) = &store.address else {
+        return Err(Failure::Usage(on_server(&store.address)));
+    };
+    let from = store.look_at_copy(path)?;
+    place(&args.file, path, args.force)?;
     let temporary = Temporary::beside(&args.file)?;
     // Before the first page is read: what is sent from now on may be missing from the copy.
     let since = SystemClock::default().wall().rfc3339();
@@ -148,6 +154,15 @@ fn backup(args: &BackupArgs) -> Result<Exit, Failure> {
         print(&format!("since: {since}"));
     }
     Ok(Exit::Done)
+}
+
+/// A server's own tools copy what is on it: a copy by levy would be of one moment, and no more.
+fn on_server(address: &Address) -> String {
+    format!(
+        "{address}: is on a server, whose own tools back it up: `pg_dump --schema=levy`, or better base \
+         backups with archived logs, which lose nothing. Note `levy ledger verify`'s head with each; if one \
+         is ever put back, `levy ledger restored --since TIME` comes before any run"
+    )
 }
 
 fn copy(store: &Store, from: &SqliteLedger, to: &Temporary) -> Result<Audit, Failure> {

@@ -17,8 +17,10 @@ mod herald;
 pub mod import;
 pub mod init;
 pub mod keys;
+pub mod lanes;
 pub mod ledger;
 pub mod manual;
+pub mod moved;
 pub mod plan;
 pub mod reconcile;
 pub mod report;
@@ -36,6 +38,7 @@ pub mod store;
 pub mod sweep;
 pub mod target;
 pub mod template;
+pub mod work;
 
 use std::io::{IsTerminal, stderr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -69,6 +72,7 @@ fn drives(command: &Command) -> bool {
         | Command::Sweep(_)
         | Command::Resume(_)
         | Command::Rerun(_)
+        | Command::Work(_)
         | Command::Reconcile(_) => true,
         Command::Check(_)
         | Command::Plan(_)
@@ -77,6 +81,7 @@ fn drives(command: &Command) -> bool {
         | Command::Report(_)
         | Command::Cancel(_)
         | Command::Status(_)
+        | Command::Lanes(_)
         | Command::Show(_)
         | Command::Freeze(_)
         | Command::Unfreeze(_)
@@ -100,6 +105,7 @@ fn command(command: &Command) -> Exit {
         Command::Sweep(args) => sweep::sweep(args),
         Command::Resume(args) => resume::resume(args),
         Command::Rerun(args) => rerun::rerun(args),
+        Command::Work(args) => work::work(args),
         Command::Reconcile(args) => reconcile::reconcile(args),
         Command::Check(args) => ended(check::check(args)),
         Command::Plan(args) => ended(plan::plan(args)),
@@ -108,6 +114,7 @@ fn command(command: &Command) -> Exit {
         Command::Report(args) => ended(report::report(args)),
         Command::Cancel(args) => ended(cancel::cancel(args)),
         Command::Status(args) => ended(status::status(args)),
+        Command::Lanes(args) => ended(lanes::lanes(args)),
         Command::Show(args) => ended(status::show(args)),
         Command::Freeze(args) => ended(freeze::freeze(args)),
         Command::Unfreeze(args) => ended(freeze::unfreeze(args)),

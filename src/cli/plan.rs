@@ -17,8 +17,7 @@ use super::status::print;
 use super::store::{SANDBOX_DIR, Store, sandbox_beside};
 use crate::batch::{Encoding, digest_of};
 use crate::clock::{Clock, SystemClock};
-use crate::ledger::lock::RunLock;
-use crate::ledger::{Decision, FilePlan, Ledger, NewPlan, Person, PlanKey};
+use crate::ledger::{Address, Decision, FilePlan, Ledger, NewPlan, Person, PlanKey};
 use crate::report::plan as report;
 use crate::report::progress::say;
 use crate::worker::intake::{Terms, stage};
@@ -41,7 +40,7 @@ pub fn plan(args: &PlanArgs) -> Result<Exit, Failure> {
         }
         false => Store::real(&args.at)?,
     };
-    let _lock = RunLock::take(&store.path)?;
+    let _hold = store.hold()?;
     let mut ledger = store.open(args.sandbox)?;
     let now = SystemClock::default().wall();
     let terms = Terms {
@@ -70,7 +69,7 @@ pub fn plan(args: &PlanArgs) -> Result<Exit, Failure> {
     let next = next(
         &plan,
         required,
-        &options(&args.at, args.sandbox, &store.path),
+        &options(&args.at, args.sandbox, &store.address),
     );
     tell(&plan, Some(&next), args.json, args.quiet, exit);
     Ok(exit)
@@ -112,7 +111,7 @@ pub fn approve(args: &ApproveArgs) -> Result<Exit, Failure> {
     };
     ledger.decide(&decision, SystemClock::default().wall())?;
     if let Some(plan) = ledger.find_plan(PlanKey::Id(args.plan))? {
-        let options = options(&args.at, args.sandbox, &store.path);
+        let options = options(&args.at, args.sandbox, &store.address);
         let next = next(&plan, store.config.require_approval, &options);
         match args.quiet && !args.json {
             true => {}
@@ -134,17 +133,17 @@ fn user() -> Result<Person, Failure> {
 }
 
 /// The options that lead to the same ledger again, wherever its file lies.
-pub fn options(at: &Where, sandbox: bool, path: &Path) -> String {
+pub fn options(at: &Where, sandbox: bool, address: &Address) -> String {
     let mut text = String::new();
     if let Some(config) = &at.config {
         text.push_str(&format!(" --config {}", config.display()));
     }
     // The ledger of the box of another directory is found by its name alone.
     let real = |path: &Path| path.canonicalize().ok();
-    let elsewhere = sandbox && path.parent().and_then(real) != real(Path::new(SANDBOX_DIR));
-    let ledger = at.ledger.as_deref().or(elsewhere.then_some(path));
-    if let Some(ledger) = ledger {
-        text.push_str(&format!(" --ledger {}", ledger.display()));
+    let directory = address.file().and_then(Path::parent);
+    let elsewhere = sandbox && directory.and_then(real) != real(Path::new(SANDBOX_DIR));
+    if at.ledger.is_some() || elsewhere {
+        text.push_str(&format!(" --ledger {}", address.option()));
     }
     if sandbox {
         text.push_str(" --sandbox");

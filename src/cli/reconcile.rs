@@ -217,7 +217,7 @@ fn open<'a>(args: &'a ReconcileArgs, ended: &mut Ended) -> Result<(Session, Desk
         None => None,
     };
     let out = args.out.as_deref().unwrap_or(Path::new(OUT));
-    let mut taken: Vec<&Path> = vec![&session.ledger_path];
+    let mut taken: Vec<&Path> = session.address.file().into_iter().collect();
     taken.extend(session.config.file.as_deref());
     taken.extend(found.iter().filter_map(|found| found.input.as_deref()));
     let place = Place::look(out, &taken)?;

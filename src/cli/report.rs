@@ -35,7 +35,7 @@ pub fn report(args: &ReportArgs) -> Result<Exit, Failure> {
             path.display()
         )));
     }
-    let mut taken = vec![store.path.as_path()];
+    let mut taken: Vec<&Path> = store.address.file().into_iter().collect();
     taken.extend(found.input.as_deref());
     taken.extend(store.config.file.as_deref());
     let place = Place::look(&path, &taken)?;

@@ -91,7 +91,7 @@ fn open(args: &RerunArgs) -> Result<Opened<'_>, Failure> {
     let place = place(
         args,
         &asked,
-        &session.ledger_path,
+        session.address.file(),
         session.config.file.as_deref(),
     )?
     .styled(args.result.style(session.config.result));
@@ -128,7 +128,7 @@ pub fn asked(ledger: &mut dyn Ledger, text: &str, rules: Rules) -> Result<Asked,
 fn place(
     args: &RerunArgs,
     asked: &Asked,
-    ledger: &Path,
+    ledger: Option<&Path>,
     config: Option<&Path>,
 ) -> Result<Place, Failure> {
     let input = Path::new(&args.target);
@@ -139,7 +139,7 @@ fn place(
         (None, None, Asked::Known(batch, _)) => result::beside(Path::new(&batch.head.file)),
         (None, None, Asked::CameBack(file)) => result::beside(file),
     };
-    let mut taken = vec![ledger];
+    let mut taken: Vec<&Path> = ledger.into_iter().collect();
     taken.extend(config);
     taken.extend(input);
     Ok(Place::look(&path, &taken)?)

@@ -5,7 +5,6 @@ use super::failure::{Exit, Failure};
 use super::freeze::person;
 use super::store::Store;
 use crate::clock::{Clock, SystemClock};
-use crate::ledger::lock::RunLock;
 use crate::ledger::{Decision, TwoPeople, Words};
 use crate::order::{OrderNo, Resolution};
 use crate::report::progress::say;
@@ -23,7 +22,7 @@ pub fn resolve(args: &ResolveArgs) -> Result<Exit, Failure> {
         Words::parse(&args.evidence).map_err(|fault| usage(format!("--evidence {fault}")))?;
     let store = Store::here(&args.at, args.sandbox)?;
     // What a run has on the wire at this moment is not settled behind its back, nor it behind theirs.
-    let _lock = RunLock::take(&store.path)?;
+    let _hold = store.hold()?;
     let mut ledger = store.open(false)?;
     let resolution = args.outcome.resolution();
     let decision = Decision::Resolve {

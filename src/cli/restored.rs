@@ -6,7 +6,6 @@ use super::failure::{Exit, Failure};
 use super::store::Store;
 use crate::batch::read_time;
 use crate::clock::{Clock, SystemClock, WallMs};
-use crate::ledger::lock::RunLock;
 use crate::ledger::{Restored, SUBMITTED_FOR_MS};
 use crate::report::progress::say;
 use crate::report::summary::grouped;
@@ -21,7 +20,7 @@ pub fn restored(args: &RestoredArgs) -> Result<Exit, Failure> {
         .map_err(|(what, hint)| Failure::Usage(format!("--since {what}: {hint}")))?;
     let store = Store::here(&args.at, args.sandbox)?;
     let by = approval::two(&store.config, &args.by, args.approved_by.as_deref())?;
-    let _lock = RunLock::take(&store.path)?;
+    let _hold = store.hold()?;
     let mut ledger = store.open(false)?;
     let restored = ledger.restored(since, &*by, at)?;
     if !args.quiet {

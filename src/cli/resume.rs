@@ -76,7 +76,7 @@ fn open(args: &ResumeArgs) -> Result<(Session, Opened<'_>), Failure> {
     };
     let place = match &args.out {
         Some(out) => {
-            let mut taken: Vec<&Path> = vec![&session.ledger_path];
+            let mut taken: Vec<&Path> = session.address.file().into_iter().collect();
             taken.extend(session.config.file.as_deref());
             taken.extend(found.iter().filter_map(|found| found.input.as_deref()));
             let place = Place::look(out, &taken)?.styled(args.result.style(session.config.result));
@@ -130,6 +130,7 @@ fn batch(
         say("nothing was sent");
         return approved;
     }
+    driver.hand_over(session, scope)?;
     ended.report = driver.go(session, scope)?;
     ended.take_alerts();
     approved

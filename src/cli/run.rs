@@ -123,7 +123,7 @@ fn looked_at(
     places: &[PathBuf],
 ) -> Result<Vec<Place>, Failure> {
     let mut taken: Vec<&Path> = files.iter().map(PathBuf::as_path).collect();
-    taken.push(&session.ledger_path);
+    taken.extend(session.address.file());
     taken.extend(session.config.file.as_deref());
     let style = args.result.style(session.config.result);
     let look = |place: &PathBuf| Ok(Place::look(place, &taken)?.styled(style));

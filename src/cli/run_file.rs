@@ -222,6 +222,7 @@ impl Course<'_> {
             say("nothing was sent; `levy cancel` withdraws the batch");
             return Ok(());
         }
+        self.driver.hand_over(session, scope)?;
         ended.report = self.driver.go(session, scope)?;
         ended.take_alerts();
         Ok(())
@@ -272,7 +273,7 @@ pub fn taken_in(
         Ok(intake) => intake,
         Err(fault) => {
             let args = driver.args;
-            let options = plan::options(&args.at, args.sandbox, &session.ledger_path);
+            let options = plan::options(&args.at, args.sandbox, &session.address);
             let fault = fault.into();
             return Err(approval::next_step(
                 session, file, &digest, admit, fault, &options,

@@ -13,14 +13,13 @@ use super::args::{DriveArgs, SandboxTuning};
 use super::config::Config;
 use super::failure::Failure;
 use super::freeze::refuse_frozen;
-use super::store::{self, Store};
+use super::store::{self, Hold, Store};
 use super::{connect, sandbox, signals};
 use crate::clock::SystemClock;
 use crate::gateway::{
     Client, PlatformKey, PlatformKeys, Settings, Signer, SignerParts, read_private_key_file,
 };
-use crate::ledger::lock::RunLock;
-use crate::ledger::{Environment, Ledger, PlanId};
+use crate::ledger::{Address, Environment, Lanes, Ledger, PlanId};
 use crate::report::log::hushed;
 use crate::report::progress::say;
 use crate::sandbox as boxed;
@@ -33,8 +32,10 @@ pub struct Session {
     pub environment: Environment,
     /// The ledger; away while a run has it, and for good if a run lost it.
     pub ledger: Option<Box<dyn Ledger>>,
-    /// The ledger's file.
-    pub ledger_path: PathBuf,
+    /// Where the ledger is.
+    pub address: Address,
+    /// The lanes of a ledger that several hosts share; away while a run has them. A file has none.
+    pub lanes: Option<Box<dyn Lanes>>,
     /// The plan that was named for the command's one file.
     pub plan: Option<PlanId>,
     /// The gateway's client.
@@ -46,7 +47,7 @@ pub struct Session {
     /// Where the run's loop lives.
     pub runtime: Runtime,
     sandbox: Option<boxed::Running>,
-    _lock: RunLock,
+    _hold: Hold,
 }
 
 impl Session {
@@ -75,13 +76,15 @@ impl Session {
         }
         let store = Store::real(&args.at)?;
         let client = connect::client(&store.config, clock.clone())?;
-        let lock = RunLock::take(&store.path)?;
+        let hold = store.hold()?;
         let mut ledger = store.open(create)?;
         refuse_frozen(&mut *ledger)?;
+        let lanes = store.lanes()?;
         Ok(Self {
             environment: store.environment,
             ledger: Some(ledger),
-            ledger_path: store.path,
+            lanes,
+            address: store.address,
             plan: None,
             config: store.config,
             client,
@@ -89,7 +92,7 @@ impl Session {
             stop,
             runtime,
             sandbox: None,
-            _lock: lock,
+            _hold: hold,
         })
     }
 
@@ -103,22 +106,23 @@ impl Session {
     ) -> Result<Self, Failure> {
         let store = Store::sandbox(&args.at, dir)?;
         let options = sandbox::options(dir, None, &args.tuning)?;
-        if !create && !store.path.exists() {
+        if !create && store.address.file().is_some_and(|path| !path.exists()) {
             return Err(Failure::Usage(format!(
                 "{}: there is no ledger of the gateway in a box; `levy run FILE --sandbox` makes \
                  one beside FILE",
-                store.path.display()
+                store.address
             )));
         }
         make_directory(dir)?;
         // Before the gateway opens its books: two of them would share these.
-        let lock = RunLock::take(&store.path)?;
+        let hold = store.hold_with_box(dir)?;
         let running = runtime
             .block_on(boxed::start(options))
             .map_err(sandbox::fault)?;
         let client = client_of_box(dir, &running.base_url(), &store.config, clock.clone())?;
         let mut ledger = store.open(create)?;
         refuse_frozen(&mut *ledger)?;
+        let lanes = store.lanes()?;
         if !hushed() {
             say(&format!(
                 "no real money moves: this run speaks to a gateway in a box, kept in {}",
@@ -128,7 +132,8 @@ impl Session {
         Ok(Self {
             environment: store.environment,
             ledger: Some(ledger),
-            ledger_path: store.path,
+            lanes,
+            address: store.address,
             plan: None,
             config: store.config,
             client,
@@ -136,13 +141,19 @@ impl Session {
             stop,
             runtime,
             sandbox: Some(running),
-            _lock: lock,
+            _hold: hold,
         })
+    }
+
+    /// Whether other hosts may work on the same ledger.
+    pub fn is_shared(&self) -> bool {
+        self.address.file().is_none()
     }
 
     /// Closes the gateway in a box, so that its books are whole.
     pub fn close(&mut self) {
         self.ledger = None;
+        self.lanes = None;
         if let Some(running) = self.sandbox.take() {
             self.runtime.block_on(running.shutdown());
         }

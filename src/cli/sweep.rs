@@ -365,7 +365,8 @@ impl Pass<'_, '_> {
             begun.digests.push(digest);
             slot.begin(&self.folder, name, &begun).map_err(failure)?;
         }
-        let mut taken = vec![&*input, &*self.session.ledger_path];
+        let mut taken = vec![&*input];
+        taken.extend(self.session.address.file());
         taken.extend(self.session.config.file.as_deref());
         let place = Place::look(&result::beside(&input), &taken)?;
         let style = self.args.result.style(self.session.config.result);

@@ -44,6 +44,8 @@ pub enum KeyPart {
     PlatformPublicKey,
     /// A WeChat Pay platform certificate.
     PlatformCertificate,
+    /// The password of the ledger's database: no key, but kept like one.
+    LedgerPassword,
 }
 
 /// What is wrong with it.
@@ -122,6 +124,7 @@ impl KeyPart {
             Self::PlatformKeyId => "platform key id",
             Self::PlatformPublicKey => "platform public key",
             Self::PlatformCertificate => "platform certificate",
+            Self::LedgerPassword => "password of the ledger",
         }
     }
 
@@ -136,7 +139,7 @@ impl KeyPart {
                  PRIVATE KEY (PKCS#1), as apiclient_key.pem is, or BEGIN ENCRYPTED PRIVATE KEY and \
                  [merchant] private_key_passphrase_file"
             }
-            Self::Passphrase => "one line of text",
+            Self::Passphrase | Self::LedgerPassword => "one line of text",
             Self::ApiV3Key => {
                 "the 32 characters that were set as the APIv3 key on the merchant platform, and \
                  nothing else"

@@ -78,6 +78,14 @@ impl<const N: usize> AsValue for [u8; N] {
     }
 }
 
+impl AsValue for std::borrow::Cow<'_, str> {
+    const NONE: Value<'static> = Value::Text(None);
+
+    fn as_value(&self) -> Value<'_> {
+        Value::Text(Some(self))
+    }
+}
+
 /// One that was read goes on as it is.
 impl AsValue for Value<'_> {
     const NONE: Value<'static> = Value::Int(None);
@@ -263,6 +271,19 @@ pub(in crate::ledger) type EachRow<'e> = &'e mut dyn FnMut(&dyn Row) -> LedgerRe
 pub(in crate::ledger) trait Tx {
     /// Executes a statement that gives no rows; how many rows it changed.
     fn execute(&self, statement: &'static Statement, values: &[Value<'_>]) -> LedgerResult<u64>;
+
+    /// Executes one that inserts `VALUES (…)` for each of many rows. An engine whose statements travel sends
+    /// many rows with one of them.
+    fn execute_each(
+        &self,
+        statement: &'static Statement,
+        rows: &[&[Value<'_>]],
+    ) -> LedgerResult<()> {
+        for values in rows {
+            self.execute(statement, values)?;
+        }
+        Ok(())
+    }
 
     /// Executes one that inserts a row and ends with `RETURNING` its id.
     fn insert(&self, statement: &'static Statement, values: &[Value<'_>]) -> LedgerResult<i64>;

@@ -281,6 +281,27 @@ pub struct Frozen {
     pub reason: String,
 }
 
+/// What the journal of a ledger that has moved says, before where it went.
+pub(in crate::ledger) const MOVED_TO: &str = "levy ledger move: to ";
+
+impl Frozen {
+    /// A move has closed it for good.
+    pub fn is_moved(&self) -> bool {
+        self.reason.starts_with(MOVED_TO)
+    }
+
+    /// What whoever wants to go on with it is told.
+    pub fn moved_words(&self) -> String {
+        let to = self.reason.strip_prefix(MOVED_TO).unwrap_or_default();
+        format!(
+            "this ledger has moved to {to} ({} at {}): name that one. Two ledgers of one past would deduct \
+             twice. If the move did not come to its end, give the same `levy ledger move` again",
+            self.by,
+            self.at.rfc3339()
+        )
+    }
+}
+
 impl fmt::Display for Frozen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(

@@ -9,6 +9,7 @@ pub(in crate::ledger) mod decisions;
 pub(in crate::ledger) mod failed;
 pub(in crate::ledger) mod fixture;
 pub(in crate::ledger) mod history;
+pub(in crate::ledger) mod late;
 pub(in crate::ledger) mod listed;
 pub(in crate::ledger) mod notes;
 pub(in crate::ledger) mod plans;
@@ -19,6 +20,7 @@ pub(in crate::ledger) mod reissue;
 pub(in crate::ledger) mod rerun;
 pub(in crate::ledger) mod restored;
 pub(in crate::ledger) mod results;
+pub(in crate::ledger) mod shared;
 pub(in crate::ledger) mod writes;
 
 pub(in crate::ledger) use fixture::Engine;
@@ -53,6 +55,7 @@ macro_rules! contract_suite {
                 l2_of_a_clash_in_a_file_only_what_the_ledger_had_is_kept,
                 l2_a_derived_number_that_another_row_took_is_a_clash,
                 derived_numbers_are_the_same_in_every_file,
+                derived_numbers_count_on_from_piece_to_piece,
                 the_second_of_two_identical_rows_without_number_is_held,
                 an_order_is_held_by_what_is_alive_or_succeeded_within_the_days,
                 invalid_rows_claim_nothing,
@@ -151,6 +154,7 @@ macro_rules! contract_suite {
                 what_was_deducted_or_numbered_twice_names_the_other,;
             answers:
                 l3_an_answer_that_cannot_be_one_to_its_attempt_is_refused,
+                l9_a_reply_with_a_nul_in_it_is_recorded,
                 l2_a_changed_row_with_a_number_gets_the_one_that_its_new_content_derives,;
             notes:
                 a_change_under_a_number_of_its_own_that_is_given_twice_is_one_change,
@@ -200,6 +204,21 @@ macro_rules! contract_suite {
                 a_plan_is_approved_by_somebody_else_once_and_before_it_is_run,
                 a_file_without_a_new_deduction_needs_no_plan,
                 what_no_approved_plan_allows_is_counted,;
+            late:
+                l1_a_connection_that_was_not_made_gives_nothing_back_behind_a_newer_attempt,
+                l3_a_late_refusal_refuses_nothing_behind_a_newer_attempt,
+                l3_a_refused_order_that_is_sent_again_is_not_called_refused_by_the_late,
+                l5_no_mended_row_takes_the_place_of_what_another_host_has_submitted,
+                l3_a_late_verified_answer_settles,
+                l3_what_refused_the_older_of_two_attempts_is_no_step_to_a_proof,
+                l1_answers_to_several_attempts_of_one_order_come_in_any_order,;
+            shared:
+                l7_workers_drive_what_is_open_and_what_was_handed_over,
+                l5_what_a_rerun_issues_later_was_not_handed_over,
+                l4_a_restore_takes_back_what_was_handed_over,
+                a_batch_stays_handed_over_while_anything_of_it_waits,
+                l2_a_released_order_of_a_batch_that_was_handed_over_goes_with_it,
+                a_claim_without_a_lease_is_asked_for_none,;
             random:
                 l9_whatever_comes_in_whatever_order_the_books_verify,;
         }

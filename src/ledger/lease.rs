@@ -30,6 +30,16 @@ pub struct Taken {
     pub rest_ms: u64,
 }
 
+/// A lane that goes back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Returned {
+    /// The lane and the holding of it.
+    pub held: Held,
+    /// Milliseconds in which whoever takes it may send nothing yet: what was sent by this holding still
+    /// counts at the gateway for so long.
+    pub rest_ms: u64,
+}
+
 /// Whose a lane is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Whose {
@@ -83,7 +93,7 @@ pub trait Lanes: Send {
     /// Makes the leases of held lanes last anew; those that are another's by now, or were over.
     fn renew(&mut self, held: &[Held]) -> LedgerResult<Vec<Held>>;
     /// Lets go of lanes on which nothing is in flight; those that are another's by now stay that.
-    fn let_go(&mut self, held: &[Held]) -> LedgerResult<()>;
+    fn let_go(&mut self, lanes: &[Returned]) -> LedgerResult<()>;
     /// Says that this process ends.
     fn leave(&mut self) -> LedgerResult<()>;
 }

@@ -4,6 +4,7 @@
 //! contract suite is `laws`. It knows orders and verdicts, not files, HTTP or pace. Every method is
 //! synchronous: the run hands writes to one thread ([`writer::Writer`]), which groups them into one commit.
 
+mod address;
 mod books;
 mod database;
 mod decision;
@@ -11,6 +12,7 @@ mod journal;
 mod lease;
 mod listed;
 pub mod lock;
+pub mod moved;
 mod overview;
 mod past;
 mod plan;
@@ -35,10 +37,11 @@ use crate::order::{
     Resolution, State, Status, Weak,
 };
 
+pub use address::{Address, Typed};
 pub use books::{Audit, BadEntry};
 pub use decision::{By, Decided, Decision, DecisionKind, Frozen, Person, TwoPeople, Words};
 pub use journal::{JournalHead, LaneHead};
-pub use lease::{Epoch, Held, LaneLine, Lanes, Offer, Taken, Whose};
+pub use lease::{Epoch, Held, LaneLine, Lanes, Offer, Returned, Taken, Whose};
 pub use listed::{Beside, Booked, Found, ListScope, ListedRow, TWINS_TOLD_MAX};
 pub use overview::{
     Attempt, BatchLine, ByStatus, CLOSING_NAMED_MAX, OpenOrder, Overview, OverviewAsk, Place,
@@ -46,7 +49,7 @@ pub use overview::{
 };
 pub use past::{ImportFault, Imported, Restored, SUBMITTED_FOR_MS, SentBefore};
 pub use plan::{Admit, Approval, FilePlan, NewPlan, OrderSum, Outcome, PlanId, PlanKey, Reading};
-pub use postgres::{Isolation, PostgresLedger, PostgresOptions};
+pub use postgres::{Isolation, PostgresLedger, PostgresOptions, PostgresUrl, ServerHealth};
 pub use reconcile::{Compared, Reach, Told};
 pub use report::{ReportHead, Reported, ReportedOrder, SentRequest};
 pub use rerun::{
@@ -437,6 +440,9 @@ pub enum Scope {
     Batch(BatchId),
     /// Every open order of the ledger; nothing that was never sent.
     Open,
+    /// What workers drive: every open order of the ledger, and those that were never sent of batches that
+    /// were handed over, in input order.
+    Shared,
     /// The open orders of the ledger that were first sent at or after the one moment and before the
     /// other; nothing that was never sent.
     FirstSent(WallMs, WallMs),
@@ -685,6 +691,9 @@ pub trait Ledger: Send {
     /// that it calls unsent may have been sent since, and so may what it forgot and is given again.
     /// The same `since` again changes nothing; an earlier one widens.
     fn restored(&mut self, since: WallMs, by: &dyn By, at: WallMs) -> LedgerResult<Restored>;
+    /// Hands a batch over to whoever works on the ledger ([`Scope::Shared`]): its orders that were never
+    /// sent, as many as there are now. `restored` takes all batches back.
+    fn hand_over(&mut self, batch: BatchId, at: WallMs) -> LedgerResult<()>;
     /// Notes that a run begins.
     fn begin_run(&mut self, at: WallMs) -> LedgerResult<RunId>;
     /// Lanes with something to do, by merchant.
@@ -742,6 +751,15 @@ pub trait Ledger: Send {
         proofs: Vec<Proof>,
         at: WallMs,
     ) -> LedgerResult<Vec<Reissued>>;
+    /// Accepts the staged rows and undoes it: nothing of it is kept. Every row as it would stand comes to
+    /// `each`, in input order.
+    fn try_out(
+        &mut self,
+        head: &BatchHead,
+        at: WallMs,
+        hold_days: u32,
+        each: &mut dyn FnMut(ResultRow) -> std::io::Result<()>,
+    ) -> LedgerResult<Accepted>;
     /// Tries out a rerun and undoes it: nothing of it is kept. The rows that it would send come to
     /// `each`, in input order.
     fn rehearse(

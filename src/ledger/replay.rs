@@ -50,6 +50,8 @@ pub(in crate::ledger) struct Replayed {
     sent: bool,
     /// The send that the journal does not know was counted.
     told: bool,
+    /// The newest intent.
+    newest: i64,
 }
 
 impl Replayed {
@@ -96,6 +98,7 @@ pub(in crate::ledger) fn replay(pasts: &[Past], told: &[ToldOf]) -> Result<Repla
         maybe_accepted: 0,
         sent: false,
         told: false,
+        newest: 0,
     };
     for (_, step) in steps {
         match step {
@@ -144,6 +147,7 @@ impl Replayed {
             ));
         };
         self.sent = true;
+        self.newest = entry;
         self.states = vec![next];
         if past.asked == Asked::Submission {
             self.maybe_accepted += 1;
@@ -171,13 +175,11 @@ impl Replayed {
         if submission && !reply.maybe_accepted {
             self.maybe_accepted = self.maybe_accepted.saturating_sub(1);
         }
+        let newer = self.newest > past.entry;
         let mut states = Vec::new();
         for state in &self.states {
             for event in &events {
-                let mut next = state.next(*event).unwrap_or(*state);
-                if next.is_unsent() && self.maybe_accepted > 0 {
-                    next = *state;
-                }
+                let next = state.answered(*event, newer, self.maybe_accepted);
                 if !states.contains(&next) {
                     states.push(next);
                 }

@@ -1,5 +1,5 @@
 //! The statements by name, one file each in `sql/`. Where PostgreSQL's must differ, its text is the file of
-//! the same name in `sql/postgres/`, and the name is marked so here.
+//! the same name in `sql/postgres/`, and the name is marked so here; what it alone is asked is `alone`.
 
 use super::database::Statement;
 
@@ -7,12 +7,13 @@ macro_rules! statements {
     ($($name:ident = $file:literal $(+ $more:literal)* $(/ $engine:ident)?,)+) => {
         $(pub(in crate::ledger) const $name: &Statement = &Statement {
             name: $file,
-            sqlite: texts!("sql/", $file $(, $more)*),
+            sqlite: of_sqlite!($file $(, $more)*; $($engine)?),
             postgres: of_postgres!($file $(, $more)*; $($engine)?),
         };)+
 
         /// All of them, for the tests that prepare each.
         #[cfg(test)]
+        #[allow(dead_code, reason = "some are prepared only where there are servers")]
         pub(in crate::ledger) const ALL: &[&Statement] = &[$($name,)+];
     };
 }
@@ -23,9 +24,33 @@ macro_rules! texts {
     };
 }
 
+macro_rules! of_sqlite {
+    ($($file:literal),+; alone) => { "" };
+    ($($file:literal),+; $($engine:ident)?) => { texts!("sql/", $($file),+) };
+}
+
 macro_rules! of_postgres {
     ($($file:literal),+;) => { texts!("sql/", $($file),+) };
-    ($($file:literal),+; postgres) => { texts!("sql/postgres/", $($file),+) };
+    ($($file:literal),+; $engine:ident) => { texts!("sql/postgres/", $($file),+) };
+}
+
+/// What PostgreSQL alone is asked: whose the lanes of a shared ledger are, and who lives.
+pub(in crate::ledger) mod lane {
+    use super::Statement;
+
+    statements! {
+        HELD_BY = "lane_held_by" / alone,
+        LET_GO = "lane_let_go" / alone,
+        LINES = "lane_lines" / alone,
+        RENEW = "lane_renew" / alone,
+        TAKE = "lane_take" / alone,
+        WHOSE = "lane_whose" / alone,
+        WORKER_ALIVE = "worker_alive" / alone,
+        WORKER_COUNT = "worker_count" / alone,
+        WORKER_LEAVE = "worker_leave" / alone,
+        WORKER_SWEEP = "worker_sweep" / alone,
+        WORKERS_LIVING = "workers_living" / alone,
+    }
 }
 
 /// Scripts: several statements each, without values.
@@ -35,6 +60,9 @@ pub(in crate::ledger) mod script {
     statements! {
         // The numbers that stand for two contents in the staged file.
         CLASH_FILL = "clash_fill" / postgres,
+        // The rules that guard a history, away for a copy of one, and back.
+        GUARDS_OFF = "guards_off" / postgres,
+        GUARDS_ON = "guards_on" / postgres,
         // Empties the tables of a comparison.
         LISTED_CLEAR = "listed_clear" / postgres,
         // What is tried inside a transaction, and its undoing.
@@ -53,6 +81,7 @@ pub(in crate::ledger) const MIGRATIONS: &[&str] = &[
     include_str!("sql/schema_0003.sql"),
     include_str!("sql/schema_0004.sql"),
     include_str!("sql/schema_0005.sql"),
+    include_str!("sql/schema_0006.sql"),
 ];
 /// Copies what an attached SQLite ledger has for the staged rows.
 pub(in crate::ledger) const EXCERPT: &str = include_str!("sql/excerpt.sql");
@@ -84,6 +113,8 @@ statements! {
     DECK_REPLACED = "deck_replaced",
     DECK_SENT = "deck_sent",
     DECK_SENT_OF_BATCH = "deck_sent_of_batch",
+    DECK_SHARED_OPEN = "deck_shared_open",
+    DECK_SHARED_PENDING = "deck_shared_pending" / postgres,
     DEDUCTION_INSERT = "deduction_insert",
     DEDUCTION_NEWEST = "deduction_newest",
     DEDUCTION_SUPERSEDE = "deduction_supersede",
@@ -97,6 +128,9 @@ statements! {
     GROUP_LOOK = "group_look",
     GROUP_ORDERS = "group_orders" / postgres,
     GROUP_ROWS = "group_rows",
+    HANDED_CLEAR = "handed_clear",
+    HANDED_SAVE = "handed_save",
+    HANDED_SWEEP = "handed_sweep",
     HELD_COUNT = "held_count",
     JOB_ALL = "job_all",
     JOB_BY_ID = "job_by_id",
@@ -111,9 +145,13 @@ statements! {
     LANES_REPLACED = "lanes_replaced",
     LANES_SENT = "lanes_sent",
     LANES_SENT_OF_BATCH = "lanes_sent_of_batch",
+    LANES_SHARED_OPEN = "lanes_shared_open",
+    LANES_SHARED_PENDING = "lanes_shared_pending",
     LANE_HEAD = "lane_head",
     LANE_HEADS = "lane_heads",
     LANE_HEAD_SAVE = "lane_head_save",
+    LEASE_CHECK = "lease_check" / postgres,
+    LEASE_LIVE = "lease_live" / postgres,
     LISTED_CHAIN = "listed_chain",
     LISTED_INSERT = "listed_insert" / postgres,
     LISTED_NUMBERS = "listed_numbers",
@@ -126,6 +164,8 @@ statements! {
     META_CREATED_AT = "meta_created_at",
     META_FROZEN_BY = "meta_frozen_by",
     META_INSERT = "meta_insert",
+    META_MOVE = "meta_move",
+    META_WHOLE = "meta_whole",
     META_JOURNAL = "meta_journal",
     META_JOURNAL_ENTRIES = "meta_journal_entries",
     META_LATEST_SIGNED_AT = "meta_latest_signed_at",

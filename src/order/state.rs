@@ -145,6 +145,22 @@ impl State {
         }
     }
 
+    /// The state after an answer to one of an order's attempts, while others may be out: `newer` says that
+    /// there is a newer attempt, `maybe_accepted` how many other submissions may have been accepted.
+    ///
+    /// Then no answer makes it count as never sent, or as refused: it speaks of its own attempt alone, and
+    /// what is called unsent or refused is withdrawn, mended or given afresh, beside the one that is out.
+    pub fn answered(self, event: Event, newer: bool, maybe_accepted: u32) -> State {
+        let next = self.next(event).unwrap_or(self);
+        let others = newer || maybe_accepted > 0;
+        let backwards = match event {
+            Event::NotSent { .. } if next == State::Rejected => newer && next != self,
+            Event::Refused => others && next != self,
+            _ => others && next.is_unsent() && next != self,
+        };
+        if backwards { self } else { next }
+    }
+
     /// A verified answer settled it, for ever.
     pub fn is_final(self) -> bool {
         matches!(self, Self::Success | Self::Failed | Self::ClosedProven)
@@ -249,6 +265,27 @@ mod tests {
                         },
                         "{state}"
                     );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn l3_no_answer_moves_an_order_back_while_another_attempt_may_be_out() {
+        for &state in State::ALL {
+            for event in events() {
+                let alone = state.answered(event, false, 0);
+                assert_eq!(alone, state.next(event).unwrap_or(state));
+                for (newer, maybe_accepted) in [(true, 0), (false, 1), (true, 1)] {
+                    let next = state.answered(event, newer, maybe_accepted);
+                    assert!(next == alone || next == state, "{state} on {event:?}");
+                    if next != state && !state.is_unsent() {
+                        assert!(!next.is_unsent(), "{state} on {event:?}");
+                    }
+                    if next != state && next == State::Rejected {
+                        let before = Event::NotSent { before: next };
+                        assert!(!newer && event == before, "{state} on {event:?}");
+                    }
                 }
             }
         }

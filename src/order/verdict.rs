@@ -133,6 +133,17 @@ words! {
     }
 }
 
+impl Weak {
+    /// Of two views of the same doubt, the one after which more must be asked.
+    pub fn farther_from_proof(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::No, _) | (_, Self::No) => Self::No,
+            (Self::Said, _) | (_, Self::Said) => Self::Said,
+            (Self::Refused, Self::Refused) => Self::Refused,
+        }
+    }
+}
+
 /// A reply's consequence for its order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verdict {

@@ -189,6 +189,13 @@ impl Lane {
         self.returning.push(Reverse(until));
     }
 
+    /// When another process may begin with this lane's limit: every permit is back by then, and a pause
+    /// that the gateway asked for is over.
+    pub fn rested_at(&self) -> Mono {
+        let last = self.returning.iter().map(|&Reverse(at)| at).max();
+        last.unwrap_or_default().max(self.throttled_until)
+    }
+
     /// Requests on the wire.
     pub fn out(&self) -> u32 {
         self.out

@@ -4,6 +4,7 @@
 //! the exit code is, it is told.
 
 pub mod failed;
+pub mod lanes;
 pub mod layout;
 pub mod log;
 pub mod marked;

@@ -201,11 +201,12 @@ impl Status<'_> {
             "not approved: `levy approve ID --by NAME`, by somebody other than its maker",
         );
         step(approved.len(), "approved and not run: `levy run --plan ID`");
-        if overview.frozen.is_some() {
-            steps.insert(
-                0,
-                "`levy unfreeze --by NAME` lets the ledger send again".into(),
-            );
+        if let Some(frozen) = &overview.frozen {
+            let step = match frozen.is_moved() {
+                true => frozen.moved_words(),
+                false => "`levy unfreeze --by NAME` lets the ledger send again".into(),
+            };
+            steps.insert(0, step);
         }
         steps
     }

@@ -89,6 +89,11 @@ impl Brakes {
         }
     }
 
+    /// A verified reply has shown that keys and clock are right.
+    pub fn is_proven(&self) -> bool {
+        self.proven
+    }
+
     /// A probe goes out; the next one not before its time.
     pub fn probing(&mut self, now: Mono) {
         self.probe_at = now + PROBE_EVERY;

@@ -12,6 +12,7 @@
 
 mod lanes;
 mod replies;
+mod shared;
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
@@ -29,6 +30,7 @@ use crate::ledger::{
 };
 use crate::order::{Asked, Meaning, Merchant, State};
 use lanes::LaneRun;
+pub use shared::{Clear, LaneEnd};
 
 /// The two clocks, read together.
 #[derive(Clone, Copy, Debug)]
@@ -55,6 +57,8 @@ pub enum Event {
     Written(Written),
     /// A request came to its end.
     Reply(Box<Reply>),
+    /// A request was not begun: its lane's lease would have ended before it.
+    Unsent(Box<Claimed>),
 }
 
 /// A request's end.
@@ -168,6 +172,14 @@ pub struct Engine {
     settings: RunSettings,
     goal: Goal,
     lanes: Vec<LaneRun>,
+    /// Where a merchant's lane is, of a run whose lanes come and go.
+    slots: HashMap<Merchant, usize>,
+    /// Until when permits of lanes that are not in the run yet are taken by what earlier runs left.
+    owed: HashMap<Merchant, Vec<Mono>>,
+    /// Lanes that are in the run and belong to it by a lease.
+    held: usize,
+    /// Lanes that were held and are clear.
+    clear: Vec<Clear>,
     jobs: HashMap<OrderId, Active>,
     /// Lanes by the time at which they want to be looked at.
     queue: BinaryHeap<Reverse<(Mono, u64, usize)>>,
@@ -177,6 +189,8 @@ pub struct Engine {
     /// Lanes that wait for room to claim or to read.
     for_room: VecDeque<usize>,
     brakes: Brakes,
+    /// An earlier run of this engine got a verified reply.
+    proven_once: bool,
     canary: Option<OrderId>,
     stopping: bool,
     latest_signed_at: Option<WallMs>,
@@ -211,10 +225,12 @@ impl Engine {
         };
         let mut engine = Self {
             lanes: LaneRun::all(work, settings.per_merchant_qps),
-            brakes: match Goal::of(scope) {
-                Goal::Settle => Brakes::new(settings.standby, settings.outage_wait),
-                Goal::Compare => Brakes::new(settings.standby, settings.outage_wait).comparing(),
-            },
+            slots: HashMap::new(),
+            owed: HashMap::new(),
+            held: 0,
+            clear: Vec::new(),
+            brakes: shared::brakes(Goal::of(scope), &settings),
+            proven_once: false,
             chance: settings.seed,
             settings,
             goal: Goal::of(scope),
@@ -252,6 +268,7 @@ impl Engine {
             }
             Event::Written(written) => self.written(written, now),
             Event::Reply(reply) => self.replied(*reply, now),
+            Event::Unsent(claimed) => self.unsent(*claimed, now),
         }
     }
 
@@ -266,6 +283,9 @@ impl Engine {
             self.finish_due(|_| true);
             self.for_wire.clear();
             self.for_room.clear();
+            for lane in 0..self.lanes.len() {
+                self.settle_lane(lane);
+            }
         }
     }
 
@@ -345,9 +365,6 @@ impl Engine {
             .map(|(ix, lane)| (lane.merchant.clone(), ix))
             .collect();
         for send in recent {
-            let Some(&lane) = by_merchant.get(&send.merchant) else {
-                continue;
-            };
             let (since, hold) = match send.answered_at {
                 Some(at) if send.given_up => (at, given_up),
                 Some(at) => (at, second),
@@ -356,8 +373,17 @@ impl Engine {
             // The wall clock may have stepped: never longer than a send that was made just now.
             let age = u64::try_from(now.wall.0.saturating_sub(since.0)).unwrap_or(0);
             let left = hold.saturating_sub(Duration::from_millis(age));
-            if !left.is_zero() {
-                self.lanes[lane].pace.left_behind(now.mono + left);
+            if left.is_zero() {
+                continue;
+            }
+            let until = now.mono + left;
+            match by_merchant.get(&send.merchant) {
+                Some(&lane) => self.lanes[lane].pace.left_behind(until),
+                // It may join later.
+                None => {
+                    let merchant = send.merchant.clone();
+                    self.owed.entry(merchant).or_default().push(until);
+                }
             }
         }
     }

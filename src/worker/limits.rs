@@ -60,6 +60,23 @@ pub const ALERTS_KEPT_MAX: usize = 1_000;
 /// A clock that is further off than this is worth a warning.
 pub const CLOCK_SKEW_WARN_MS: i64 = 60_000;
 
+/// What is kept free of a lease behind the longest request, at most; a tenth of a short lease.
+pub const LEASE_MARGIN_MAX: Duration = Duration::from_secs(2);
+/// Lanes that one process holds at once.
+pub const LANES_HELD_MAX: usize = 1_000;
+/// Lanes that are taken in one transaction.
+pub const LANES_TAKEN_AT_ONCE_MAX: usize = 100;
+/// The database is not asked for lanes more often than this.
+pub const LOOKS_APART: Duration = Duration::from_secs(1);
+/// After a failure the database is asked again after this time; it doubles.
+pub const TROUBLE_PAUSE: Duration = Duration::from_secs(1);
+/// The longest such pause, and between two beginnings of a run that goes on for ever.
+pub const TROUBLE_PAUSE_MAX: Duration = Duration::from_secs(60);
+/// A run that goes on for ever drives again after this time what it could not bring to an end.
+pub const LEFTOVERS_AGAIN: Duration = Duration::from_secs(300);
+/// Those who wait for other processes' lanes are told this often.
+pub const WAITING_TOLD_EVERY: Duration = Duration::from_secs(60);
+
 const _: () = assert!(WINDOW_MS == 29 * 24 * 3_600_000);
 // The ledger counts with the same, where it came back from a backup.
 const _: () = assert!(WINDOW_MS == crate::ledger::SUBMITTED_FOR_MS);

@@ -11,12 +11,15 @@ pub mod intake;
 pub mod limits;
 
 mod brakes;
+mod deadline;
+mod keeper;
 mod run;
 mod send;
 mod step;
 pub mod traffic;
 
-pub use run::{prepare, run};
+pub use keeper::Term;
+pub use run::{Shared, prepare, run, run_shared};
 pub use step::may_be_queried;
 
 use std::time::Duration;

@@ -1,12 +1,19 @@
 //! The loop around the engine: it carries writes to the ledger's thread, requests to the network,
 //! and their answers back. It decides nothing.
 
+mod shared;
+
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
+pub use shared::{Shared, run_shared};
+
+use super::deadline::{Deadline, Permission};
 use super::engine::{Action, Engine, Event, Now, Reply, Sent};
+use super::keeper::{Desk, Say, Told};
 use super::limits::CLAIM_WAIT_MAX;
 use super::send::send;
 use super::{Observer, RunReport, RunSettings, Stop};
@@ -14,7 +21,8 @@ use crate::clock::Clock;
 use crate::gateway::Client;
 use crate::gateway::reply::{Checked, Lost};
 use crate::ledger::writer::{Command, Done, Writer};
-use crate::ledger::{Ledger, LedgerError, LedgerResult, Phase, Scope};
+use crate::ledger::{Claimed, Held, LaneWork, Ledger, LedgerError, LedgerResult, Phase, Scope};
+use crate::order::Merchant;
 use crate::pace::AFTER_GIVING_UP;
 
 /// The observer is told of progress this often, at most.
@@ -45,19 +53,11 @@ pub async fn run(
         Ok(engine) => engine,
         Err(error) => return (Some(ledger), Err(error)),
     };
+    let mut adapter = Loop::new(engine, scope, client, clock, stop);
     let (done, answers) = mpsc::unbounded_channel();
     let writer = Writer::start(ledger, done);
-    let (replies, came) = mpsc::unbounded_channel();
-    let adapter = Loop {
-        engine,
-        scope,
-        writer: &writer,
-        client,
-        clock,
-        replies,
-        shown_at: None,
-    };
-    let result = adapter.drive(answers, came, stop, observer).await;
+    let result = adapter.drive(&writer, answers, None, observer).await;
+    let result = result.map(|()| adapter.engine.into_report());
     (Some(writer.stop()), result)
 }
 
@@ -69,6 +69,17 @@ pub fn prepare(
     now: Now,
 ) -> LedgerResult<Engine> {
     let work = ledger.lanes(scope)?;
+    with_lanes(work, ledger, scope, settings, now)
+}
+
+/// The same for these lanes of it.
+pub(super) fn with_lanes(
+    work: Vec<LaneWork>,
+    ledger: &mut dyn Ledger,
+    scope: Scope,
+    settings: RunSettings,
+    now: Now,
+) -> LedgerResult<Engine> {
     let reach = CLAIM_WAIT_MAX + settings.timeout + AFTER_GIVING_UP + Duration::from_secs(1);
     let reach_ms = i64::try_from(reach.as_millis()).unwrap_or(i64::MAX);
     let recent = ledger.recent_sends(now.wall.plus_ms(-reach_ms))?;
@@ -83,39 +94,78 @@ fn now(clock: &dyn Clock) -> Now {
     }
 }
 
-struct Loop<'a> {
+struct Loop {
     engine: Engine,
     scope: Scope,
-    writer: &'a Writer,
     client: Arc<Client>,
     clock: Arc<dyn Clock>,
-    replies: mpsc::UnboundedSender<Reply>,
+    stop: watch::Receiver<bool>,
+    /// Where requests' ends are sent to, and where they come in.
+    ends: mpsc::UnboundedSender<Event>,
+    came: mpsc::UnboundedReceiver<Event>,
     shown_at: Option<Duration>,
+    /// Until when lanes are held, where they are.
+    deadlines: HashMap<Merchant, Deadline>,
 }
 
-impl Loop<'_> {
+/// The keeper of a run's lanes, as its loop sees it.
+struct Lanes {
+    desk: Desk,
+    /// How long a request may take, and the margin.
+    takes: Duration,
+    /// Nothing is left for this run.
+    done: bool,
+    /// The keeper's thread is no more.
+    gone: bool,
+}
+
+impl Loop {
+    fn new(
+        engine: Engine,
+        scope: Scope,
+        client: Arc<Client>,
+        clock: Arc<dyn Clock>,
+        stop: watch::Receiver<bool>,
+    ) -> Self {
+        let (ends, came) = mpsc::unbounded_channel();
+        Self {
+            engine,
+            scope,
+            client,
+            clock,
+            stop,
+            ends,
+            came,
+            shown_at: None,
+            deadlines: HashMap::new(),
+        }
+    }
+
     async fn drive(
-        mut self,
+        &mut self,
+        writer: &Writer,
         mut answers: mpsc::UnboundedReceiver<Done>,
-        mut came: mpsc::UnboundedReceiver<Reply>,
-        mut stop: watch::Receiver<bool>,
+        mut lanes: Option<&mut Lanes>,
         observer: &mut dyn Observer,
-    ) -> LedgerResult<RunReport> {
+    ) -> LedgerResult<()> {
         let mut stop_told = false;
         loop {
-            if !stop_told && *stop.borrow() {
+            if !stop_told && *self.stop.borrow() {
                 stop_told = true;
                 let now = now(self.clock.as_ref());
                 self.engine.stop(Stop::Asked, now);
             }
             let now = now(self.clock.as_ref());
             for action in self.engine.poll(now) {
-                self.act(action, observer);
+                self.act(action, writer, lanes.as_deref(), observer);
+            }
+            if let Some(lanes) = &lanes {
+                self.let_go(&lanes.desk);
             }
             self.show(now, observer);
-            if self.engine.finished() {
+            if self.engine.finished() && self.is_over(lanes.as_deref()) {
                 observer.progress(&self.engine.progress());
-                return Ok(self.engine.into_report());
+                return Ok(());
             }
             let wake = self.engine.wake_at(now);
             let pause = wake.map_or(PROGRESS_EVERY, |at| at.saturating_sub(now.mono));
@@ -127,15 +177,16 @@ impl Loop<'_> {
                         self.take(Some(answer))?;
                     }
                 }
-                Some(reply) = came.recv() => {
-                    self.reply(reply, observer);
+                Some(end) = self.came.recv() => {
+                    self.ended(end, observer);
                     for _ in 0..EVENTS_AT_ONCE_MAX {
-                        let Ok(reply) = came.try_recv() else { break };
-                        self.reply(reply, observer);
+                        let Ok(end) = self.came.try_recv() else { break };
+                        self.ended(end, observer);
                     }
                 }
+                told = told(&mut lanes) => self.told(told, lanes.as_deref_mut(), observer)?,
                 () = tokio::time::sleep(pause.min(PROGRESS_EVERY)) => {}
-                changed = stop.changed(), if !stop_told => {
+                changed = self.stop.changed(), if !stop_told => {
                     if changed.is_err() {
                         stop_told = true;
                     }
@@ -144,10 +195,69 @@ impl Loop<'_> {
         }
     }
 
-    fn reply(&mut self, reply: Reply, observer: &mut dyn Observer) {
-        observer.came(&reply);
+    /// Whether an engine that has nothing to do will get nothing any more.
+    fn is_over(&self, lanes: Option<&Lanes>) -> bool {
+        self.engine.is_stopping() || lanes.is_none_or(|lanes| lanes.done)
+    }
+
+    /// What the keeper says.
+    fn told(
+        &mut self,
+        told: Option<Told>,
+        lanes: Option<&mut Lanes>,
+        observer: &mut dyn Observer,
+    ) -> LedgerResult<()> {
         let now = now(self.clock.as_ref());
-        self.engine.on(Event::Reply(Box::new(reply)), now);
+        match told {
+            Some(Told::Joined {
+                work,
+                epoch,
+                rest,
+                deadline,
+            }) => {
+                let merchant = work.merchant.clone();
+                if self.engine.join(work, epoch, rest, now) {
+                    self.deadlines.insert(merchant, deadline);
+                } else if let Some(lanes) = lanes {
+                    lanes.desk.give_back(Held { merchant, epoch });
+                }
+            }
+            Some(Told::Leave(merchant)) => self.engine.leave(&merchant, now),
+            Some(Told::Notice(words)) => observer.notice(&words),
+            Some(Told::Done) => {
+                if let Some(lanes) = lanes {
+                    lanes.done = true;
+                }
+            }
+            Some(Told::Resting) => {}
+            None => {
+                if let Some(lanes) = lanes {
+                    lanes.gone = true;
+                }
+                let words = "the thread that keeps the lanes ended: a bug";
+                return Err(LedgerError::Broken(words.into()));
+            }
+        }
+        Ok(())
+    }
+
+    /// What is clear goes back to the keeper.
+    fn let_go(&mut self, desk: &Desk) {
+        for clear in self.engine.cleared() {
+            self.deadlines.remove(&clear.held.merchant);
+            desk.say(Say::Clear(clear));
+        }
+    }
+
+    /// A request came to its end, or was not begun.
+    fn ended(&mut self, end: Event, observer: &mut dyn Observer) {
+        match &end {
+            Event::Reply(reply) => observer.came(reply),
+            Event::Unsent(claimed) => observer.came(&not_begun(claimed)),
+            Event::Deck { .. } | Event::Written(_) => {}
+        }
+        let now = now(self.clock.as_ref());
+        self.engine.on(end, now);
     }
 
     /// An answer of the ledger's thread. Once the ledger has failed nothing is sent any more.
@@ -165,7 +275,13 @@ impl Loop<'_> {
         Ok(())
     }
 
-    fn act(&mut self, action: Action, observer: &mut dyn Observer) {
+    fn act(
+        &mut self,
+        action: Action,
+        writer: &Writer,
+        lanes: Option<&Lanes>,
+        observer: &mut dyn Observer,
+    ) {
         match action {
             Action::Deck {
                 lane,
@@ -173,7 +289,7 @@ impl Loop<'_> {
                 phase,
                 after,
                 limit,
-            } => self.writer.send(Command::Deck {
+            } => writer.send(Command::Deck {
                 scope: self.scope,
                 phase,
                 merchant,
@@ -181,23 +297,35 @@ impl Loop<'_> {
                 limit,
                 tag: deck_tag(lane, phase),
             }),
-            Action::Write(write) => self.writer.send(Command::Write { write, tag: 0 }),
+            Action::Write(write) => writer.send(Command::Write { write, tag: 0 }),
             Action::Send { claimed, host } => {
                 let client = Arc::clone(&self.client);
-                let replies = self.replies.clone();
+                let lease = lanes.map(|lanes| self.permission(&claimed, lanes.takes));
                 let sent = Sent::of(&claimed);
                 observer.sent(&sent);
                 let mut end = End {
                     sent: Some(sent),
-                    replies,
+                    ends: self.ends.clone(),
                 };
                 tokio::spawn(async move {
-                    let reply = send(&client, *claimed, host).await;
-                    end.came(reply);
+                    match send(&client, claimed, host, lease.as_ref()).await {
+                        Ok(reply) => end.came(reply),
+                        Err(claimed) => end.unsent(claimed),
+                    }
                 });
             }
             Action::Notice(words) => observer.notice(&words),
             Action::Alert(words) => observer.alert(&words),
+        }
+    }
+
+    /// What is asked before a request on a held lane leaves. A lane that nobody holds allows nothing.
+    fn permission(&self, claimed: &Claimed, takes: Duration) -> Permission {
+        let merchant = &claimed.job().order.content.merchant;
+        Permission {
+            deadline: self.deadlines.get(merchant).cloned().unwrap_or_default(),
+            clock: Arc::clone(&self.clock),
+            takes,
         }
     }
 
@@ -212,10 +340,28 @@ impl Loop<'_> {
     }
 }
 
+/// The keeper's next word; never, where there is none.
+async fn told(lanes: &mut Option<&mut Lanes>) -> Option<Told> {
+    match lanes {
+        Some(lanes) => lanes.desk.told().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// A request that was not begun, for who watches.
+fn not_begun(claimed: &Claimed) -> Reply {
+    Reply {
+        sent: Sent::of(claimed),
+        checked: Checked::NotSent("the lane's lease would have ended before it".into()),
+        latency: Duration::ZERO,
+        hint: None,
+    }
+}
+
 /// Every request comes to an end, also one whose task panics: then its reply is lost.
 struct End {
     sent: Option<Sent>,
-    replies: mpsc::UnboundedSender<Reply>,
+    ends: mpsc::UnboundedSender<Event>,
 }
 
 impl End {
@@ -223,7 +369,13 @@ impl End {
         self.sent = None;
         // Nobody listens any more once the ledger has failed: the intent stands, and the next run
         // asks again.
-        let _ = self.replies.send(reply);
+        let _ = self.ends.send(Event::Reply(Box::new(reply)));
+    }
+
+    fn unsent(&mut self, claimed: Box<Claimed>) {
+        self.sent = None;
+        // As above: an intent that is not given back counts as sent.
+        let _ = self.ends.send(Event::Unsent(claimed));
     }
 }
 

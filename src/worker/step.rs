@@ -50,7 +50,7 @@ impl Goal {
     pub fn of(scope: Scope) -> Self {
         match scope {
             Scope::Sent(..) | Scope::Replaced(_) => Self::Compare,
-            Scope::Batch(_) | Scope::Open | Scope::FirstSent(..) => Self::Settle,
+            Scope::Batch(_) | Scope::Open | Scope::Shared | Scope::FirstSent(..) => Self::Settle,
             Scope::OpenOf(..) | Scope::Rerun(..) => Self::Settle,
         }
     }

@@ -1,6 +1,7 @@
 //! The command, driven as a person or cron drives it: what is printed, what is left on disk, and the
 //! exit code.
 
+mod address;
 mod box_run;
 mod check;
 mod doctor;

@@ -188,6 +188,10 @@ impl<L: Ledger> Ledger for Mortal<L> {
         self.fuse.operate(|| self.ledger.restored(since, by, at))
     }
 
+    fn hand_over(&mut self, batch: BatchId, at: WallMs) -> LedgerResult<()> {
+        self.fuse.operate(|| self.ledger.hand_over(batch, at))
+    }
+
     fn begin_run(&mut self, at: WallMs) -> LedgerResult<RunId> {
         self.fuse.operate(|| self.ledger.begin_run(at))
     }
@@ -278,6 +282,17 @@ impl<L: Ledger> Ledger for Mortal<L> {
     ) -> LedgerResult<Vec<Reissued>> {
         self.fuse
             .named("reissue", || self.ledger.reissue(batch, proofs, at))
+    }
+
+    fn try_out(
+        &mut self,
+        head: &BatchHead,
+        at: WallMs,
+        hold_days: u32,
+        each: &mut dyn FnMut(ResultRow) -> io::Result<()>,
+    ) -> LedgerResult<Accepted> {
+        self.fuse
+            .operate(|| self.ledger.try_out(head, at, hold_days, each))
     }
 
     fn rehearse(

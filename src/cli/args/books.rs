@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::{ImportArgs, RestoredArgs, Where};
+use super::{ImportArgs, MoveArgs, RestoredArgs, Where};
 use crate::ledger::JournalHead;
 use crate::order::Resolution;
 
@@ -167,6 +167,8 @@ Examples:
   levy ledger verify --expect 1842:9f86d081…       and has nothing before this head changed?
   levy ledger backup /backup/levy-2026-03-02.db    a verified copy, while a run may be on
   levy ledger import history.csv --by \"Li Wei\"     numbers that another tool has used
+  levy ledger move levy.db postgres://levy@db/levy --by \"Li Wei\"
+                                                   from a file to a server, for several hosts
   levy ledger restored --since TIME --by \"Li Wei\"  after it came back from a backup")]
 pub struct LedgerArgs {
     /// What to do with it.
@@ -185,6 +187,8 @@ pub enum LedgerCommand {
     Upgrade(UpgradeArgs),
     /// Take over numbers of another tool: content, first send, outcome.
     Import(ImportArgs),
+    /// Move the ledger from a file to a server, or back; close the old one for good.
+    Move(MoveArgs),
     /// Tell a ledger that it came back from a backup: what was not sent may have been since.
     Restored(RestoredArgs),
 }

@@ -6,10 +6,9 @@ use tokio::runtime::Runtime;
 
 use crate::cli::args::{CheckArgs, SandboxTuning};
 use crate::cli::failure::Failure;
-use crate::cli::store::{Store, sandbox_beside};
+use crate::cli::store::{Hold, Store, sandbox_beside};
 use crate::cli::{connect, run, sandbox, session};
 use crate::clock::SystemClock;
-use crate::ledger::lock::RunLock;
 use crate::ledger::{BatchId, Environment, Ledger};
 use crate::sandbox as boxed;
 use crate::worker::balances::{Asker, Purses, purses};
@@ -18,7 +17,7 @@ use crate::worker::balances::{Asker, Purses, purses};
 pub struct Asking {
     runtime: Runtime,
     asker: Asker,
-    boxed: Option<(boxed::Running, RunLock)>,
+    boxed: Option<(boxed::Running, Hold)>,
 }
 
 impl Asking {
@@ -33,7 +32,7 @@ impl Asking {
                 let options = sandbox::options(&dir, None, &SandboxTuning::default())?;
                 session::make_directory(&dir)?;
                 // Two gateways would share their books.
-                let lock = RunLock::take(&store.path)?;
+                let lock = store.hold_with_box(&dir)?;
                 let running = runtime
                     .block_on(boxed::start(options))
                     .map_err(sandbox::fault)?;

@@ -327,7 +327,7 @@ impl Desk {
             "repeats": accepted.repeats,
             "conflicts": accepted.conflicts,
             "held": accepted.held,
-            "ledger": found.known.as_ref().ok().map(|path| path.display().to_string()),
+            "ledger": found.known.as_ref().ok().map(ToString::to_string),
             "approval": found.approval,
             "batch": found.before.as_ref().map(|batch| batch.id.to_string()),
             "balances": found.purses.as_ref().map(|purses| json!({
@@ -350,10 +350,10 @@ impl Desk {
 fn known(found: &Found) -> String {
     match (&found.known, &found.before) {
         (Err(why), _) => format!("the ledger was not looked at: {why}"),
-        (Ok(path), None) => format!("beside what the ledger {} has", path.display()),
+        (Ok(path), None) => format!("beside what the ledger {} has", path),
         (Ok(path), Some(batch)) => format!(
             "the ledger {} has this very file as batch {}, accepted at {}: `levy run` continues it",
-            path.display(),
+            path,
             batch.id,
             batch.accepted_at.rfc3339()
         ),

@@ -11,6 +11,7 @@ use toml::de::{DeTable, DeValue};
 use super::Source;
 use super::raw::{KEYS, Raw, RawPlatformKey, Slot};
 use crate::gateway::is_maybe_a_key;
+use crate::ledger::Address;
 
 /// Texts with an address in them that hold no password: a user in one is refused where it is used.
 const ADDRESSES_SHOWN: [&str; 2] = ["gateway.base_url", "gateway.standby_url"];
@@ -23,12 +24,14 @@ const SECRETS: [&str; 5] = [
     "notify.proxy",
 ];
 /// What holds where nothing is given, in the words that a file would have.
-const DEFAULTS: [(&str, &str); 14] = [
+const DEFAULTS: [(&str, &str); 16] = [
     ("gateway.base_url", super::BASE_URL_DEFAULT),
     ("gateway.timeout_seconds", "10"),
     ("pace.per_merchant_qps", "100"),
     ("pace.max_in_flight", "256"),
     ("ledger.url", super::LEDGER_DEFAULT),
+    ("ledger.lease", "30"),
+    ("ledger.isolation", "read committed"),
     ("limits.amount_fen_max", "10000000000000"),
     ("holds.days", "40"),
     ("batch.require_approval", "false"),
@@ -190,6 +193,10 @@ fn setting(source: &Source, key: String, value: Option<String>) -> Setting {
 /// An address may hold a password or be one (a robot's), so it is shown only where it is known that
 /// it can't.
 pub(super) fn shown(key: &str, value: String) -> Shown {
+    // It prints itself without user and password.
+    if let ("ledger.url", Ok(Address::Postgres(url))) = (key, Address::parse(value.as_ref())) {
+        return Shown::Value(url.to_string());
+    }
     let is_address = value.contains("://") && !ADDRESSES_SHOWN.contains(&key);
     let has_user = value.contains('@');
     let is_number = key.ends_with("serial_no") || key.ends_with("mchid");

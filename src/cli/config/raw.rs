@@ -74,6 +74,9 @@ pub(super) struct RawPace {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct RawLedger {
     pub(super) url: Option<String>,
+    pub(super) password_file: Option<String>,
+    pub(super) lease: Option<i64>,
+    pub(super) isolation: Option<String>,
 }
 
 #[derive(Default, Deserialize)]
@@ -170,6 +173,9 @@ pub(super) const KEYS: &[Key] = keys! {
     Whole pace.per_merchant_qps,
     Whole pace.max_in_flight,
     Text ledger.url,
+    Text ledger.password_file,
+    Whole ledger.lease,
+    Text ledger.isolation,
     Whole limits.amount_fen_max,
     Whole limits.total_fen_max,
     Whole holds.days,

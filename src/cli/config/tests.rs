@@ -43,7 +43,7 @@ fn fault(text: &str, pairs: &[(&str, &str)]) -> String {
 #[test]
 fn the_specifications_example_is_whole_and_its_paths_begin_beside_the_file() {
     let config = loaded(WHOLE, &[]).unwrap();
-    assert_eq!(config.ledger, Path::new("/etc/levy/levy.db"));
+    assert_eq!(config.ledger.file(), Some(Path::new("/etc/levy/levy.db")));
     assert_eq!(config.per_merchant_qps, 100);
     assert_eq!(config.hold_days, 40);
     let connection = config.connection().unwrap();
@@ -69,7 +69,7 @@ fn the_example_file_is_read_and_equals_the_defaults() {
     assert_eq!(config.per_merchant_qps, empty.per_merchant_qps);
     assert_eq!(config.max_in_flight, empty.max_in_flight);
     assert_eq!(config.timeout, empty.timeout);
-    assert_eq!(config.ledger, empty.ledger);
+    assert_eq!(config.ledger.file(), empty.ledger.file());
     assert_eq!(config.hold_days, empty.hold_days);
     assert_eq!(config.amount_fen_max, empty.amount_fen_max);
     assert_eq!(config.total_fen_max, empty.total_fen_max);
@@ -91,7 +91,7 @@ fn the_environment_goes_before_the_file() {
     .unwrap();
     assert_eq!(config.caller().unwrap().as_str(), "1900000002");
     assert_eq!(config.timeout, Duration::from_secs(7));
-    assert_eq!(config.ledger, Path::new("/var/lib/levy.db"));
+    assert_eq!(config.ledger.file(), Some(Path::new("/var/lib/levy.db")));
     assert_eq!(config.per_merchant_qps, 50);
     assert_eq!(config.max_in_flight, 256, "what is not given stays");
 }
@@ -357,10 +357,24 @@ fn each_fault_names_its_place_and_what_is_allowed() {
              public_key_id and public_key; a second key goes under [[platform.keys]]",
         ),
         (
-            swap("url = \"levy.db\"", "url = \"postgres://levy@db/levy\""),
+            swap("url = \"levy.db\"", "url = \"mysql://levy:geheim@db/levy\""),
             &[],
-            "/etc/levy/levy.toml: [ledger] url: only a file is supported so far, such as \
-             \"levy.db\"",
+            "/etc/levy/levy.toml: [ledger] url: mysql://…: is no ledger that levy knows; name a file, \
+             or postgres://USER@HOST/DATABASE",
+        ),
+        (
+            swap("url = \"levy.db\"", "url = \"levy.db\"\nlease = 29"),
+            &[],
+            "/etc/levy/levy.toml: [ledger] lease: 29 is too small: at least 3 times [gateway] \
+             timeout_seconds, 30",
+        ),
+        (
+            swap(
+                "url = \"levy.db\"",
+                "url = \"levy.db\"\nisolation = \"chaos\"",
+            ),
+            &[],
+            "/etc/levy/levy.toml: [ledger] isolation: must be \"read committed\" or \"serializable\"",
         ),
         (
             with("[result]\nlanguage = \"de\""),
@@ -441,7 +455,7 @@ fn a_variable_for_a_real_ledger_does_not_lead_a_rehearsal_there() {
         ("LEVY_GATEWAY_TIMEOUT_SECONDS", "3"),
     ]))
     .unwrap();
-    assert_eq!(config.ledger, Path::new(LEDGER_DEFAULT));
+    assert_eq!(config.ledger.file(), Some(Path::new(LEDGER_DEFAULT)));
     assert_eq!(config.max_in_flight, 9);
     assert_eq!(config.timeout, Duration::from_secs(3));
     assert!(config.caller().is_err());
@@ -467,4 +481,19 @@ fn a_variable_does_not_switch_off_what_the_file_requires() {
         assert!(loaded(file, &variable(value)).unwrap().require_approval);
     }
     assert!(!loaded("", &variable("false")).unwrap().require_approval);
+}
+
+#[test]
+fn a_ledger_on_a_server_is_shown_without_its_password_and_its_lease_outlasts_what_is_sent() {
+    let text = WHOLE.replace("levy.db", "postgres://levy:geheim@db:5433/levy");
+    let config = loaded(&text, &[("LEVY_GATEWAY_TIMEOUT_SECONDS", "15")]).unwrap();
+    assert_eq!(config.ledger.to_string(), "postgres://db:5433/levy");
+    assert_eq!(config.lease, Duration::from_secs(45));
+    let shown = format!("{:?}", config.settings);
+    assert!(shown.contains("postgres://db:5433/levy"), "{shown}");
+    assert!(!shown.contains("geheim"), "{shown}");
+    let text = WHOLE.replace("[ledger]", "[ledger]\npassword_file = \"db.password\"");
+    let config = loaded(&text, &[]).unwrap();
+    let file = config.ledger_password.unwrap();
+    assert_eq!(file.path, Path::new("/etc/levy/db.password"));
 }

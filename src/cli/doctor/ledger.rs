@@ -1,6 +1,8 @@
 //! The ledger: whether it is there and whose it is, whether it is whole, what it stands on, who has it,
 //! and when it last saw a success. It is only read.
 
+mod server;
+
 use std::path::Path;
 
 use crate::cli::args::DoctorArgs;
@@ -10,7 +12,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::doctor::{Area, Check, Findings, judge};
 use crate::ledger::lock::RunLock;
 use crate::ledger::{
-    Ledger, LedgerError, LedgerResult, Overview, OverviewAsk, SqliteLedger, ground,
+    Address, Ledger, LedgerError, LedgerResult, Overview, OverviewAsk, SqliteLedger, ground,
 };
 use crate::report::status::{CLOSING_DAYS, DAY_MS};
 use crate::worker::limits::WINDOW_MS;
@@ -29,23 +31,35 @@ pub fn look(config: &Config, args: &DoctorArgs, findings: &mut Findings) {
         Ok(store) => store,
         Err(failure) => return findings.push(Check::fail(LEDGER, "file", failure.to_string())),
     };
-    match store.look_at_file() {
+    match &store.address {
+        Address::File(path) => file(&store, path, args, findings),
+        Address::Postgres(url) => server::look(&store, url, args, findings),
+    }
+}
+
+fn file(store: &Store, path: &Path, args: &DoctorArgs, findings: &mut Findings) {
+    match store.look_at_copy(path) {
         Ok(mut ledger) => {
-            schema(&store, &ledger, findings);
-            integrity(&mut ledger, args.full, findings);
+            schema(store, path, &ledger, findings);
+            let checked = match args.full {
+                true => ledger.verify(),
+                false => ledger.quick_check(),
+            };
+            let quick = "SQLite's quick check; --full verifies journal and books too";
+            integrity(checked, args.full, quick, findings);
             past(&mut ledger, findings);
         }
         Err(failure) => findings.push(Check::fail(LEDGER, "file", failure.to_string())),
     }
-    place(&store.path, args.at.force_network_file_system, findings);
-    lock(&store.path, findings);
+    place(path, args.at.force_network_file_system, findings);
+    lock(path, findings);
 }
 
 fn broken(name: &str, e: &LedgerError) -> Check {
     Check::fail(LEDGER, name, e.to_string())
 }
 
-fn schema(store: &Store, ledger: &SqliteLedger, findings: &mut Findings) {
+fn schema(store: &Store, path: &Path, ledger: &SqliteLedger, findings: &mut Findings) {
     let caller = store
         .config
         .caller()
@@ -53,7 +67,7 @@ fn schema(store: &Store, ledger: &SqliteLedger, findings: &mut Findings) {
     findings.push(match ledger.schema_version() {
         Ok(version) => {
             let caller = caller.unwrap_or_default();
-            let path = store.path.display();
+            let path = path.display();
             let found = format!("{path}: merchant {caller}'s, schema {version}");
             Check::ok(LEDGER, "file", found)
         }
@@ -61,14 +75,11 @@ fn schema(store: &Store, ledger: &SqliteLedger, findings: &mut Findings) {
     });
 }
 
-fn integrity(ledger: &mut SqliteLedger, full: bool, findings: &mut Findings) {
+fn integrity(wrong: LedgerResult<Vec<String>>, full: bool, quick: &str, findings: &mut Findings) {
     const NAME: &str = "integrity";
-    let (wrong, how): (LedgerResult<Vec<String>>, &str) = match full {
-        true => (ledger.verify(), "the whole of it was verified"),
-        false => (
-            ledger.quick_check(),
-            "SQLite's quick check; --full verifies journal and books too",
-        ),
+    let how = match full {
+        true => "the whole of it was verified",
+        false => quick,
     };
     findings.push(match wrong {
         Ok(wrong) if wrong.is_empty() => Check::ok(LEDGER, NAME, format!("no fault ({how})")),
@@ -84,7 +95,7 @@ fn integrity(ledger: &mut SqliteLedger, full: bool, findings: &mut Findings) {
     });
 }
 
-fn past(ledger: &mut SqliteLedger, findings: &mut Findings) {
+fn past(ledger: &mut dyn Ledger, findings: &mut Findings) {
     let now = SystemClock::default().wall();
     let ask = OverviewAsk {
         batch: None,
@@ -120,7 +131,10 @@ fn told(overview: &Overview, findings: &mut Findings) {
             frozen.reason
         );
         let check = Check::fail(LEDGER, "frozen", found);
-        findings.push(check.advise("no run begins until `levy unfreeze`: ask whoever froze it"));
+        findings.push(check.advise(match frozen.is_moved() {
+            true => "it was moved: name the new one under [ledger] url",
+            false => "no run begins until `levy unfreeze`: ask whoever froze it",
+        }));
     }
     if overview.closing > 0 {
         let found = format!(

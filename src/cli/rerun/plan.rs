@@ -14,7 +14,6 @@ use super::super::run_file::{self, terms};
 use super::super::store::Store;
 use super::{Asked, asked, only, second_half};
 use crate::clock::{Clock, SystemClock};
-use crate::ledger::lock::RunLock;
 use crate::ledger::{
     BatchHead, Ledger, LedgerResult, Plan, Planned, Rehearsal, Rehearsed, RehearsedOf, Reissue,
     ResultRow, Unsent,
@@ -38,14 +37,15 @@ pub fn plan(args: &RerunArgs) -> Result<Exit, Failure> {
         true => Store::sandbox(&args.drive.at, &sandbox_directory(&args.target))?,
         false => Store::real(&args.drive.at)?,
     };
-    let _lock = RunLock::take(&store.path)?;
+    let _hold = store.hold()?;
     let mut ledger = store.open(false)?;
     let now = SystemClock::default().wall();
     let terms = terms(args.taking, &store.config, store.environment, now);
     let asked = asked(&mut *ledger, &args.target, terms.rules)?;
     let place = match &args.out {
         Some(out) => {
-            let mut taken = vec![store.path.as_path(), Path::new(&args.target)];
+            let mut taken = vec![Path::new(&args.target)];
+            taken.extend(store.address.file());
             taken.extend(store.config.file.as_deref());
             Some(Place::look(out, &taken)?.styled(args.result.style(store.config.result)))
         }
@@ -77,7 +77,7 @@ pub fn plan(args: &RerunArgs) -> Result<Exit, Failure> {
     cleared?;
     tell(args, &said, &rehearsal, place.as_ref());
     if store.config.require_approval && unsent == Unsent::All && !args.drive.quiet {
-        let options = options(&args.drive.at, args.drive.sandbox, &store.path);
+        let options = options(&args.drive.at, args.drive.sandbox, &store.address);
         let file = Path::new(&args.target);
         let words = approval::standing(Some(&mut *ledger), file, &head.digest, &options)?;
         say(&words);

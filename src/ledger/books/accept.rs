@@ -54,7 +54,21 @@ pub(super) fn accept_in(
     }
     let mut acceptance = Acceptance::of(tx, batch.id, at, hold_days, numbered > 0);
     acceptance.rows(batch.rows as i64)?;
+    whole(&batch, acceptance.tally.rows)?;
     Ok((batch, acceptance.tally))
+}
+
+/// Every staged row was taken in: between counting and reading them somebody else could have emptied the
+/// staging, where several hosts share it.
+fn whole(batch: &Batch, taken_in: u64) -> LedgerResult<()> {
+    match batch.rows == taken_in {
+        true => Ok(()),
+        false => Err(LedgerError::Broken(format!(
+            "{} has {} rows, but {taken_in} of them were found when they were taken in; nothing of it was: \
+             give the same command again",
+            batch.head.file, batch.rows
+        ))),
+    }
 }
 
 /// The batch that the staged rows become, and how many of them have a number of their own.

@@ -2,9 +2,10 @@
 
 use super::accept::one_row;
 use super::journal::{self, Journal};
-use super::{convert, past, plan, sql};
+use super::{convert, lease, past, plan, sql};
 use crate::clock::WallMs;
 use crate::ledger::database::{Tx, values};
+use crate::ledger::decision::MOVED_TO;
 use crate::ledger::{
     Decided, Decision, DecisionKind, Job, LedgerError, LedgerResult, Person, TwoPeople, Words,
 };
@@ -29,6 +30,11 @@ fn freeze(tx: &dyn Tx, by: &Person, reason: &Words, at: WallMs) -> LedgerResult<
     if let Some(frozen) = journal::frozen(tx)? {
         return Err(LedgerError::Refused(format!("{frozen}; nothing to do")));
     }
+    if reason.as_str().starts_with(MOVED_TO) {
+        return Err(LedgerError::Refused(
+            "these words are a move\'s own; say it in others".into(),
+        ));
+    }
     let decided = Decided {
         kind: DecisionKind::Freeze,
         by_first: by.as_str().into(),
@@ -45,9 +51,15 @@ fn freeze(tx: &dyn Tx, by: &Person, reason: &Words, at: WallMs) -> LedgerResult<
 }
 
 fn unfreeze(tx: &dyn Tx, by: &Person, at: WallMs) -> LedgerResult<Decided> {
-    if journal::frozen(tx)?.is_none() {
-        let words = "the ledger is not frozen; nothing to do";
-        return Err(LedgerError::Refused(words.into()));
+    match journal::frozen(tx)? {
+        None => {
+            let words = "the ledger is not frozen; nothing to do";
+            return Err(LedgerError::Refused(words.into()));
+        }
+        Some(frozen) if frozen.is_moved() => {
+            return Err(LedgerError::Refused(frozen.moved_words()));
+        }
+        Some(_) => {}
     }
     let decided = Decided {
         kind: DecisionKind::Unfreeze,
@@ -73,6 +85,7 @@ fn resolve(
     at: WallMs,
 ) -> LedgerResult<Decided> {
     let job = resolvable(tx, no, resolution, at)?;
+    lease::quiet(tx, Some(&job.order.content.merchant))?;
     let (first, second) = by.names();
     let decided = Decided {
         kind: match resolution {

@@ -3,6 +3,7 @@
 //!
 //! The chain's encoding is `ledger::journal`'s; this is where it meets the tables.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use super::sql;
@@ -112,6 +113,26 @@ impl<'t> Journal<'t> {
         let facts = &answer.facts;
         let latency_ms = i64::try_from(answer.latency_ms).unwrap_or(i64::MAX);
         let signed_at_ms = facts.signed_at.map(|at| at.0);
+        let [
+            code,
+            message,
+            request_id,
+            state,
+            fail_reason,
+            quota_change_no,
+            success_time,
+            fail_time,
+        ] = [
+            &facts.code,
+            &facts.message,
+            &facts.request_id,
+            &facts.state,
+            &facts.fail_reason,
+            &facts.quota_change_no,
+            &facts.success_time,
+            &facts.fail_time,
+        ]
+        .map(|text| text.as_deref().map(without_nul));
         let mut body = Body::new(
             lane,
             entry,
@@ -125,15 +146,15 @@ impl<'t> Journal<'t> {
             .integer(i64::from(answer.may_have_been_accepted))
             .text(answer.meaning)
             .number(facts.http_status.map(i64::from))
-            .words(facts.code.as_deref())
-            .words(facts.message.as_deref())
-            .words(facts.request_id.as_deref())
+            .words(code.as_deref())
+            .words(message.as_deref())
+            .words(request_id.as_deref())
             .number(signed_at_ms)
-            .words(facts.state.as_deref())
-            .words(facts.fail_reason.as_deref())
-            .words(facts.quota_change_no.as_deref())
-            .words(facts.success_time.as_deref())
-            .words(facts.fail_time.as_deref())
+            .words(state.as_deref())
+            .words(fail_reason.as_deref())
+            .words(quota_change_no.as_deref())
+            .words(success_time.as_deref())
+            .words(fail_time.as_deref())
             .words(alert);
         let link = self.chain(lane, &body)?;
         self.tx.execute(
@@ -146,15 +167,15 @@ impl<'t> Journal<'t> {
                 answer.may_have_been_accepted,
                 answer.meaning,
                 facts.http_status,
-                facts.code,
-                facts.message,
-                facts.request_id,
+                code.as_deref(),
+                message.as_deref(),
+                request_id.as_deref(),
                 signed_at_ms,
-                facts.state,
-                facts.fail_reason,
-                facts.quota_change_no,
-                facts.success_time,
-                facts.fail_time,
+                state.as_deref(),
+                fail_reason.as_deref(),
+                quota_change_no.as_deref(),
+                success_time.as_deref(),
+                fail_time.as_deref(),
                 alert,
                 entry,
                 &link[..],
@@ -273,6 +294,14 @@ impl<'t> Journal<'t> {
             entries: 0,
             link: first_link(caller, environment, *created_at_ms, lane),
         }))
+    }
+}
+
+/// Not every database holds U+0000 in a text: U+FFFD stands for it, in the chain too.
+pub(super) fn without_nul(text: &str) -> Cow<'_, str> {
+    match text.contains('\0') {
+        true => text.replace('\0', "\u{fffd}").into(),
+        false => text.into(),
     }
 }
 

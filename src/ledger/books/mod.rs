@@ -9,7 +9,9 @@ mod chain;
 mod convert;
 mod decision;
 mod journal;
+mod lease;
 mod listed;
+pub(in crate::ledger) mod moved;
 mod overview;
 mod past;
 mod plan;
@@ -26,6 +28,7 @@ mod verify;
 mod write;
 
 pub(in crate::ledger) use accept::changed_no;
+pub(in crate::ledger) use read::{lanes as lane_work, merchant as merchant_in};
 pub use verify::{Audit, BadEntry};
 pub(in crate::ledger) use verify::{FINDINGS_MAX, audit_books};
 
@@ -69,7 +72,8 @@ impl<D: Database> Ledger for D {
             let accepted = accept::accept(tx, head, at, hold_days, admit)?;
             Ok((accepted, End::Commit))
         })?;
-        self.stage_clear()?;
+        // What is committed counts, whatever becomes of the staging: whoever stages next empties it first.
+        let _ = self.stage_clear();
         Ok(accepted)
     }
 
@@ -109,13 +113,17 @@ impl<D: Database> Ledger for D {
     ) -> LedgerResult<Imported> {
         let imported = taken_in(self, |tx| accept::import(tx, head, by, at, hold_days))?;
         if !imported.known {
-            self.stage_clear()?;
+            let _ = self.stage_clear();
         }
         Ok(imported)
     }
 
     fn restored(&mut self, since: WallMs, by: &dyn By, at: WallMs) -> LedgerResult<Restored> {
         self.commit(|tx| past::restored(tx, since, by, at))
+    }
+
+    fn hand_over(&mut self, batch: BatchId, at: WallMs) -> LedgerResult<()> {
+        self.commit(|tx| lease::hand_over(tx, batch, at))
     }
 
     fn begin_run(&mut self, at: WallMs) -> LedgerResult<RunId> {
@@ -191,6 +199,28 @@ impl<D: Database> Ledger for D {
         self.commit(|tx| reissue::reissue(tx, batch, &proofs, at))
     }
 
+    fn try_out(
+        &mut self,
+        head: &BatchHead,
+        at: WallMs,
+        hold_days: u32,
+        each: &mut dyn FnMut(ResultRow) -> std::io::Result<()>,
+    ) -> LedgerResult<Accepted> {
+        let mut told = false;
+        taken_in(self, |tx| {
+            if told {
+                return Err(told_already());
+            }
+            tx.script(sql::script::STAGING)?;
+            let (batch, accepted) = accept::accept_in(tx, head, at, hold_days)?;
+            result::rows(tx, batch.id, &mut |row| {
+                told = true;
+                each(row)
+            })?;
+            Ok((accepted, End::Undo))
+        })
+    }
+
     fn rehearse(
         &mut self,
         rehearsal: &Rehearsal<'_>,
@@ -198,11 +228,8 @@ impl<D: Database> Ledger for D {
     ) -> LedgerResult<Rehearsed> {
         let mut told = false;
         taken_in(self, |tx| {
-            // What was told can't be taken back.
             if told {
-                return Err(LedgerError::Broken(
-                    "another process wrote to it in between: give the same command again".into(),
-                ));
+                return Err(told_already());
             }
             let rehearsed = rehearse::rehearse(tx, rehearsal, &mut |planned| {
                 told = true;
@@ -285,6 +312,13 @@ impl<D: Database> Ledger for D {
     fn story(&mut self, no: &OrderNo) -> LedgerResult<Option<Story>> {
         self.look(|tx| story::story(tx, no))
     }
+}
+
+/// What was told can't be taken back.
+fn told_already() -> LedgerError {
+    LedgerError::Broken(
+        "another process wrote to it in between: give the same command again".into(),
+    )
 }
 
 /// A file is taken in, and what comes of it stays or was only tried.

@@ -8,7 +8,7 @@
 
 use super::accept::one_row;
 use super::journal::Journal;
-use super::{convert, sql};
+use super::{convert, lease, sql};
 use crate::clock::WallMs;
 use crate::ledger::database::{Tx, values};
 use crate::ledger::{
@@ -145,6 +145,9 @@ pub(super) fn restored(
         ..Restored::default()
     };
     if !known {
+        lease::quiet(tx, None)?;
+        // Each file's own run asks for what of it may have been sent.
+        tx.execute(sql::HANDED_CLEAR, &[])?;
         let (first, second) = by.by();
         let decided = Decided {
             kind: DecisionKind::Restored,

@@ -41,7 +41,7 @@ pub(super) fn texts(json: &str, what: &str) -> LedgerResult<Vec<String>> {
         .map_err(|_| LedgerError::Broken(format!("the {what} is not what was written")))
 }
 
-pub(super) fn lanes(tx: &dyn Tx, scope: Scope) -> LedgerResult<Vec<LaneWork>> {
+pub(in crate::ledger) fn lanes(tx: &dyn Tx, scope: Scope) -> LedgerResult<Vec<LaneWork>> {
     let mut lanes: BTreeMap<Merchant, (u64, u64)> = BTreeMap::new();
     match scope {
         Scope::Batch(BatchId(batch)) => {
@@ -101,6 +101,14 @@ pub(super) fn lanes(tx: &dyn Tx, scope: Scope) -> LedgerResult<Vec<LaneWork>> {
                 },
             )?;
         }
+        Scope::Shared => {
+            count(tx, sql::LANES_SHARED_OPEN, &[], |m, n| {
+                lanes.entry(m).or_default().0 = n;
+            })?;
+            count(tx, sql::LANES_SHARED_PENDING, &[], |m, n| {
+                lanes.entry(m).or_default().1 = n;
+            })?;
+        }
         Scope::Replaced(reach) => {
             let (from, to, batch) = bounds(reach);
             count(tx, sql::LANES_REPLACED, values![from, to, batch], |m, n| {
@@ -122,7 +130,7 @@ pub(super) fn lanes(tx: &dyn Tx, scope: Scope) -> LedgerResult<Vec<LaneWork>> {
 fn first_sent(scope: Scope) -> (i64, i64) {
     match scope {
         Scope::FirstSent(WallMs(from), WallMs(to)) => (from, to),
-        Scope::Open | Scope::Batch(_) | Scope::OpenOf(..) => (i64::MIN, i64::MAX),
+        Scope::Open | Scope::Batch(_) | Scope::OpenOf(..) | Scope::Shared => (i64::MIN, i64::MAX),
         Scope::Rerun(..) | Scope::Sent(..) | Scope::Replaced(_) => (i64::MIN, i64::MAX),
     }
 }
@@ -148,7 +156,7 @@ fn count(
 }
 
 /// A merchant in the first column.
-fn merchant(row: &dyn Row) -> LedgerResult<Merchant> {
+pub(in crate::ledger) fn merchant(row: &dyn Row) -> LedgerResult<Merchant> {
     Merchant::parse(&row.get::<String>(0)?)
         .map_err(|_| LedgerError::Broken("an order's merchant is none".into()))
 }
@@ -196,6 +204,13 @@ pub(super) fn deck(
             let params = values![batch.0, merchant, after.0, limit, past.0];
             jobs(tx, sql::DECK_SENT_OF_BATCH, params)
         }
+        (Scope::Shared, phase) => {
+            let deck = match phase {
+                Phase::Open => sql::DECK_SHARED_OPEN,
+                Phase::Pending => sql::DECK_SHARED_PENDING,
+            };
+            jobs(tx, deck, values![merchant, after.0, limit])
+        }
         // What was never sent goes only with its own file.
         (Scope::Open | Scope::FirstSent(..) | Scope::OpenOf(..), Phase::Pending) => Ok(Vec::new()),
         (Scope::Replaced(reach), Phase::Open) => {
@@ -240,7 +255,9 @@ pub(super) fn nth_unsent(
     let (batch, unsent) = match scope {
         Scope::Batch(batch) => (batch, Unsent::All),
         Scope::Rerun(batch, rerun) => (batch, rerun.unsent()),
+        // What is handed over is never cut short.
         Scope::Open
+        | Scope::Shared
         | Scope::FirstSent(..)
         | Scope::OpenOf(..)
         | Scope::Sent(..)

@@ -2,7 +2,7 @@
 
 use super::accept::one_row;
 use super::journal::Journal;
-use super::{before, convert, past, sql, twin};
+use super::{before, convert, lease, past, sql, twin};
 use crate::clock::WallMs;
 use crate::ledger::database::{Go, Row, Tx, values};
 use crate::ledger::{
@@ -15,10 +15,12 @@ use crate::order::{Asked, Event, OrderNo, Resolution, State};
 /// give, after its commit (law L1).
 pub(super) fn write(tx: &dyn Tx, writes: &[Write]) -> LedgerResult<Vec<Written>> {
     let mut journal = Journal::open(tx)?;
+    let lasting = lease::lasting(tx, writes)?;
     let mut written = Vec::with_capacity(writes.len());
     for write in writes {
         written.push(match write {
             Write::Claim(ask) if journal.frozen() => Written::Frozen(ask.job.id),
+            Write::Claim(ask) if lease::is_lost(&lasting, ask) => Written::LaneLost(ask.job.id),
             Write::Claim(ask) => claim(tx, &mut journal, ask)?,
             Write::Record(answer) => record(tx, &mut journal, answer)?,
             Write::ProofMissed(order) => {
@@ -110,13 +112,13 @@ fn is_superseded(tx: &dyn Tx, order: OrderId) -> LedgerResult<bool> {
 }
 
 fn record(tx: &dyn Tx, journal: &mut Journal<'_>, answer: &Answer) -> LedgerResult<Written> {
-    check_answer(tx, answer)?;
+    let newer = check_answer(tx, answer)?;
     let Job {
         order,
         standing: found,
         ..
     } = job(tx, answer.order)?;
-    let standing = after(&found, answer);
+    let standing = after(&found, answer, newer);
     let contradicted = found
         .resolved
         .is_some_and(|resolved| resolved.contradicts(standing.state) && !found.state.is_final());
@@ -147,11 +149,12 @@ fn record(tx: &dyn Tx, journal: &mut Journal<'_>, answer: &Answer) -> LedgerResu
     Ok(Written::Recorded(answer.order, standing))
 }
 
-/// An answer must be one to its attempt, and only a verified one may settle or accept.
-fn check_answer(tx: &dyn Tx, answer: &Answer) -> LedgerResult<()> {
-    let (order, asked, before): (i64, String, String) =
+/// An answer must be one to its attempt, and only a verified one may settle or accept. Whether the order
+/// has a newer attempt: that of another host, on which this one's lane was lost, or a dead one's.
+fn check_answer(tx: &dyn Tx, answer: &Answer) -> LedgerResult<bool> {
+    let (order, asked, before, newer): (i64, String, String, bool) =
         tx.one(sql::ATTEMPT_BY_ID, values![answer.attempt.0], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
         })?;
     let wrong = |what: &str| {
         Err(LedgerError::Broken(format!(
@@ -186,20 +189,17 @@ fn check_answer(tx: &dyn Tx, answer: &Answer) -> LedgerResult<()> {
         | Event::CloseClaimed
         | Event::Refused
         | Event::Unsettled
-        | Event::WindowPassed => Ok(()),
+        | Event::WindowPassed => Ok(newer),
     }
 }
 
-/// Where the order stands after the answer.
-fn after(found: &Standing, answer: &Answer) -> Standing {
+/// Where the order stands after the answer. One that is late, behind a newer attempt, was judged by what
+/// was known before that: it settles, but brings the doubt about a close no nearer to a proof.
+fn after(found: &Standing, answer: &Answer, newer: bool) -> Standing {
     let submission = answer.asked == Asked::Submission;
     let given_back = u32::from(submission && !answer.may_have_been_accepted);
     let maybe_accepted = found.maybe_accepted.saturating_sub(given_back);
-    let mut state = found.state.next(answer.event).unwrap_or(found.state);
-    if state.is_unsent() && maybe_accepted > 0 {
-        // Another submission of it is out.
-        state = found.state;
-    }
+    let state = found.state.answered(answer.event, newer, maybe_accepted);
     let first_sent_at = match (state.is_unsent(), signed_at(answer)) {
         // Only an order of which nothing was ever sent gets here.
         (true, _) => None,
@@ -208,10 +208,10 @@ fn after(found: &Standing, answer: &Answer) -> Standing {
     };
     Standing {
         state,
-        weak: if found.state.is_final() {
-            found.weak
-        } else {
-            answer.weak
+        weak: match (found.state.is_final(), newer) {
+            (true, _) => found.weak,
+            (false, true) => found.weak.farther_from_proof(answer.weak),
+            (false, false) => answer.weak,
         },
         maybe_accepted,
         first_sent_at,

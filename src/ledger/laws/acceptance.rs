@@ -356,3 +356,31 @@ pub(in crate::ledger) fn rows_that_were_not_all_staged_are_not_accepted(engine: 
         "a plain resume sends nothing new"
     );
 }
+
+/// Rows are staged in pieces, and an engine may send many of them at once.
+pub(in crate::ledger) fn derived_numbers_count_on_from_piece_to_piece(engine: &dyn Engine) {
+    let mut desk = Desk::new(engine);
+    let accounts = ["a", "b", "a", "a", "c"];
+    let orders: Vec<_> = (0..1_205).map(|n| blank(accounts[n % 5], 1)).collect();
+    let mut seen = std::collections::HashMap::new();
+    let numbers: Vec<String> = orders
+        .iter()
+        .map(|order| {
+            let ordinal = seen.entry(order.content.digest()).or_insert(0);
+            *ordinal += 1;
+            order.derived(*ordinal)
+        })
+        .collect();
+    let rows = staged(orders.into_iter().map(Ok).collect());
+    desk.ledger.stage_clear().unwrap();
+    for piece in rows.chunks(602) {
+        desk.ledger.stage(piece).unwrap();
+    }
+    let head = Desk::head("one.csv");
+    let (batch, _) = desk.ledger.accept(&head, START, 40).unwrap();
+    let found = desk.rows(batch.id).into_iter();
+    let found: Vec<String> = found
+        .map(|row| row.order.unwrap().no.as_str().to_owned())
+        .collect();
+    assert_eq!(found, numbers);
+}

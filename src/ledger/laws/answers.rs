@@ -1,6 +1,6 @@
 //! Answers that are to something else than they say.
 
-use super::fixture::{Came, Desk, Engine, numbered};
+use super::fixture::{Came, Desk, Engine, numbered, staged};
 use crate::ledger::{Answer, LedgerError, Write};
 use crate::order::{Asked, Event, State};
 
@@ -72,4 +72,34 @@ pub(in crate::ledger) fn l2_a_changed_row_with_a_number_gets_the_one_that_its_ne
     assert_eq!(accepted.orders, 1);
     let rows = desk.rows(batch);
     assert_eq!(rows[0].order.as_ref().unwrap().no.as_str(), want);
+}
+
+/// A gateway, or whoever stands before it, may put U+0000 into its JSON; not every database can hold one.
+pub(in crate::ledger) fn l9_a_reply_with_a_nul_in_it_is_recorded(engine: &dyn Engine) {
+    let mut desk = Desk::new(engine);
+    let (batch, _) = desk.file("one.csv", vec![numbered("A", "a", 1)]);
+    let job = desk.find(batch, "A").unwrap();
+    let (attempt, job) = desk.claim(&job, Asked::Submission);
+    let flying = (attempt, &job);
+    let mut answer = desk.answer(flying, Asked::Submission, State::Pending, Came::Throttled);
+    answer.facts.code = Some("LIMIT\0".into());
+    answer.facts.message = Some("\0too fast\0".into());
+    answer.facts.request_id = Some("\0".into());
+    desk.record(answer);
+    let reply = desk.rows(batch).remove(0).order.unwrap().reply.unwrap();
+    assert_eq!(reply.code.as_deref(), Some("LIMIT\u{fffd}"));
+    assert_eq!(reply.message.as_deref(), Some("\u{fffd}too fast\u{fffd}"));
+    // Nor does one in a row that is none keep its file out.
+    let mut rows = staged(vec![Err("its amount is \"\0\"".into())]);
+    rows[0].came_back_as = Some("A\0".into());
+    rows[0].cells = vec!["\0".into()];
+    desk.ledger.stage_clear().unwrap();
+    desk.ledger.stage(&rows).unwrap();
+    let (batch, _) = desk
+        .ledger
+        .accept(&Desk::head("two.csv"), desk.now, 40)
+        .unwrap();
+    let row = desk.rows(batch.id).remove(0);
+    assert_eq!(row.cells, ["\0"]);
+    assert_eq!(row.came_back_as.as_deref(), Some("A\u{fffd}"));
 }

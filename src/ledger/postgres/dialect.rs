@@ -6,6 +6,7 @@
 /// - `?1` becomes `$1`.
 /// - `CROSS JOIN`, which keeps SQLite's planner to an order, `INDEXED BY` and the `+` of `GROUP BY +` are
 ///   hints: PostgreSQL plans for itself.
+/// - `substr(X, -8)`, the last eight characters, is `right(X, 8)`.
 /// - `temp.NAME`, of which each connection to SQLite has its own, are the rows of this stager; `main.` is
 ///   said nowhere.
 /// - `:stager` is this stager's number.
@@ -22,7 +23,32 @@ pub(super) fn of_postgres(text: &str, stager: i64) -> String {
         .replace("GROUP BY +", "GROUP BY ")
         .replace("main.", "")
         .replace(":stager", &stager.to_string());
-    own_rows(&without_hints(&made), stager)
+    own_rows(&with_ends(&without_hints(&made)), stager)
+}
+
+/// A text that inserts `VALUES ($1, …)`, for so many rows: their parameters follow each other.
+pub(super) fn for_rows(text: &str, rows: usize) -> String {
+    let Some((front, tuple)) = text.rsplit_once("VALUES ") else {
+        return text.to_owned();
+    };
+    let tuple = tuple.trim_end();
+    let columns = tuple.matches('$').count();
+    let mut made = String::with_capacity(front.len() + 8 + (tuple.len() + 2 * columns) * rows);
+    made.push_str(front);
+    made.push_str("VALUES ");
+    for row in 0..rows {
+        if row > 0 {
+            made.push_str(", ");
+        }
+        let mut parts = tuple.split('$');
+        made.push_str(parts.next().unwrap_or_default());
+        for part in parts {
+            let rest = part.trim_start_matches(|c: char| c.is_ascii_digit());
+            let number: usize = part[..part.len() - rest.len()].parse().unwrap_or_default();
+            made.push_str(&format!("${}{rest}", number + row * columns));
+        }
+    }
+    made
 }
 
 fn without_hints(text: &str) -> String {
@@ -31,6 +57,21 @@ fn without_hints(text: &str) -> String {
     made.push_str(parts.next().unwrap_or_default());
     for part in parts {
         made.push_str(part.trim_start_matches(is_name));
+    }
+    made
+}
+
+fn with_ends(text: &str) -> String {
+    let mut made = String::with_capacity(text.len());
+    let mut parts = text.split("substr(");
+    made.push_str(parts.next().unwrap_or_default());
+    for part in parts {
+        match part.split_once(", -8)") {
+            Some((of, rest)) if !of.contains('(') => {
+                made.push_str(&format!("right({of}, 8){rest}"))
+            }
+            Some(_) | None => made.push_str(&format!("substr({part}")),
+        }
     }
     made
 }
@@ -57,7 +98,15 @@ fn is_name(c: char) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::of_postgres;
+    use super::{for_rows, of_postgres};
+
+    #[test]
+    fn a_row_is_inserted_many_times_by_one_text() {
+        let one = "INSERT INTO a (b, c, d) VALUES (7, $1,\n$2)\n";
+        let three = "INSERT INTO a (b, c, d) VALUES (7, $1,\n$2), (7, $3,\n$4), (7, $5,\n$6)";
+        assert_eq!(for_rows(one, 3), three);
+        assert_eq!(for_rows(one, 1), one.trim_end());
+    }
 
     #[test]
     fn a_text_is_changed_by_rule() {
@@ -72,6 +121,10 @@ mod tests {
                 "FROM a AS r\nWHERE\n",
             ),
             ("GROUP BY +a.x", "GROUP BY a.x\n"),
+            (
+                "substr(a.x, -8) = substr(y, 1, 8)",
+                "right(a.x, 8) = substr(y, 1, 8)\n",
+            ),
             (
                 "FROM temp.staged WHERE x",
                 "FROM (SELECT * FROM staged WHERE stager = 7) AS staged WHERE x\n",

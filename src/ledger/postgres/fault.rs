@@ -14,6 +14,8 @@ pub(super) const AGAIN: &str = "give the same command again: it continues";
 pub(super) enum Cause {
     /// Another transaction was in the way: the same work may be done again.
     Conflict,
+    /// Somebody else has held a lock for too long: the same work may be done once that one is through.
+    Busy,
     /// The connection is lost, or will be: what was not committed is undone.
     Lost,
     /// Anything else.
@@ -67,6 +69,7 @@ impl Trouble {
             {
                 Cause::Conflict
             }
+            () if *code == SqlState::LOCK_NOT_AVAILABLE => Cause::Busy,
             // Not the word: a server says that in its own language.
             () if matches!(
                 said.parsed_severity(),
@@ -81,9 +84,9 @@ impl Trouble {
         let message = said.message();
         let words = match code.code() {
             "55P03" => format!(
-                "another levy has been writing to the ledger for longer than {} s; wait for that \
-                 one, then {AGAIN}",
-                super::LOCK_WAIT_MS / 1000
+                "another levy, or whoever administers the database, has held it for longer than {} s; wait for \
+                 that one, then {AGAIN}",
+                u64::from(super::LOCK_WAIT_MS) * u64::from(super::BUSY_TRIES_MAX) / 1000
             ),
             "53100" => format!("the server's disk is full; free some of it, then {AGAIN}"),
             "42501" => format!(

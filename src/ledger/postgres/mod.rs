@@ -3,10 +3,13 @@
 //!
 //! The only home of `tokio_postgres`. Plain rows and transactions alone: no advisory locks, no LISTEN, no
 //! SKIP LOCKED, no named statements and no settings that outlive a transaction, so that it works behind
-//! PgBouncer in transaction mode. It knows no table but `meta`, `commit_token` and `schema_version`.
+//! PgBouncer in transaction mode. It knows no table but `meta`, `commit_token` and `schema_version`, and those
+//! of the lanes.
 
 mod dialect;
 mod fault;
+mod health;
+mod lanes;
 mod open;
 #[cfg(all(test, feature = "servers"))]
 mod tests;
@@ -19,7 +22,9 @@ use std::time::Duration;
 
 use tokio_postgres::SimpleQueryRow;
 
+pub use health::ServerHealth;
 pub use open::PostgresOptions;
+pub use url::PostgresUrl;
 
 use self::fault::{AGAIN, Cause, Trouble};
 use self::transaction::{Open, Texts};
@@ -29,11 +34,15 @@ use super::books::{Audit, audit_books};
 use super::database::{Database, End, Look, Work};
 use super::{JournalHead, LedgerError, LedgerResult};
 
-/// Milliseconds that a write waits for another host's.
+/// Milliseconds that a write waits for another host's, each time.
 const LOCK_WAIT_MS: u32 = 60_000;
+/// How often it waits: ten minutes in all, in which the largest file is taken in.
+const BUSY_TRIES_MAX: u32 = 10;
 /// Milliseconds after which the server ends a transaction whose client is silent: a host that died keeps
 /// nobody waiting.
 const IDLE_MS: u32 = 60_000;
+/// What PostgreSQL says to every statement after one that failed.
+const UNDONE: &str = "SQLSTATE 25P02";
 /// How often a transaction is tried that others are in the way of, or whose connection is lost.
 const TRIES_MAX: u32 = 24;
 /// Milliseconds before the second try; the waits grow by the square, with jitter.
@@ -72,6 +81,12 @@ pub struct PostgresLedger {
     texts: Texts,
     /// This handle among all that write to the database: its staging, and its tokens.
     writer: i64,
+    /// Host and process in words.
+    who: String,
+    /// Milliseconds that a lease of a lane lasts.
+    lease_ms: u64,
+    /// Milliseconds that it waits for a lock, each time.
+    lock_wait_ms: u32,
     /// The newest transaction that wrote, or tried to.
     token: i64,
     #[cfg(all(test, feature = "servers"))]
@@ -103,22 +118,58 @@ impl PostgresLedger {
         open::open(options)
     }
 
+    /// Brings the tables of an older levy up to date, and does nothing where they are; the version that they
+    /// had. Older levies that are open on them are refused from then on.
+    pub fn upgrade(options: &PostgresOptions) -> LedgerResult<u32> {
+        open::upgrade(options)
+    }
+
     /// Goes through the whole ledger: what must hold whatever happened. Says in words what does not;
     /// `expect` is a head that the journal had at an earlier time, and must have come through since.
     pub fn audit(&mut self, expect: Option<JournalHead>) -> LedgerResult<Audit> {
+        let made = self.wire().ok().and_then(verify::made);
         self.begin_once("REPEATABLE READ READ ONLY")?;
         let wire = self.wire.as_ref().expect("it has begun");
         let open = Open::new(wire, &mut self.texts);
         let audit = audit_books(&open, expect, Vec::new(), &mut |wrong| {
-            verify::rules(&open, wrong)
+            verify::rules(&open, made.as_ref(), wrong)
         });
+        let trouble = open.trouble();
         self.undo();
-        audit
+        let mut audit = audit?;
+        match trouble {
+            // What was not looked at is no finding.
+            Some(trouble) if trouble.cause != Cause::Other => return Err(trouble.broken()),
+            Some(_) => {
+                audit.wrong.retain(|wrong| !wrong.contains(UNDONE));
+                audit.wrong.push(
+                    "what comes after that was not looked at: mend it, and verify again".into(),
+                );
+            }
+            None => {}
+        }
+        Ok(audit)
     }
 
     /// The same, in words alone; empty if all is well.
     pub fn verify(&mut self) -> LedgerResult<Vec<String>> {
         Ok(self.audit(None)?.wrong)
+    }
+
+    /// The rules in the database alone, by name, against those that levy makes; in words what differs.
+    pub fn quick_check(&mut self) -> LedgerResult<Vec<String>> {
+        self.look(|tx| {
+            let mut wrong = Vec::new();
+            verify::rules(tx, None, &mut wrong)?;
+            Ok(wrong)
+        })
+    }
+
+    /// How its server does at this moment.
+    pub fn health(&mut self) -> LedgerResult<ServerHealth> {
+        let url = self.url.clone();
+        let wire = self.wire().map_err(Trouble::broken)?;
+        health::ask(wire, &url).map_err(|fault| Trouble::of(&fault).broken())
     }
 
     fn wire(&mut self) -> Result<&Wire, Trouble> {
@@ -137,8 +188,9 @@ impl PostgresLedger {
         }
         let text = format!(
             "BEGIN ISOLATION LEVEL {how}; SET LOCAL search_path = levy, pg_temp; \
-             SET LOCAL lock_timeout = {LOCK_WAIT_MS}; \
-             SET LOCAL idle_in_transaction_session_timeout = {IDLE_MS}; {and}"
+             SET LOCAL lock_timeout = {}; \
+             SET LOCAL idle_in_transaction_session_timeout = {IDLE_MS}; {and}",
+            self.lock_wait_ms
         );
         let begun = self.wire()?.script(text);
         begun.map_err(|fault| Trouble::of(&fault))
@@ -344,7 +396,7 @@ fn random() -> u64 {
 impl Trouble {
     fn tried(self) -> Tried {
         match self.cause {
-            Cause::Conflict | Cause::Lost => Tried::Again(self),
+            Cause::Conflict | Cause::Busy | Cause::Lost => Tried::Again(self),
             Cause::Other => Tried::Failed(self.broken()),
         }
     }
@@ -354,24 +406,36 @@ impl Trouble {
     }
 }
 
+/// Tries until it is done, or has failed, or was tried as often as it may be.
+fn try_again(mut attempt: impl FnMut() -> Tried) -> LedgerResult<()> {
+    let (mut tries, mut busy) = (1, 1);
+    loop {
+        match attempt() {
+            Tried::Done => return Ok(()),
+            Tried::Failed(e) => return Err(e),
+            Tried::Again(trouble) if trouble.cause == Cause::Busy => {
+                if busy == BUSY_TRIES_MAX {
+                    return Err(trouble.broken());
+                }
+                busy += 1;
+            }
+            Tried::Again(trouble) if tries == TRIES_MAX => {
+                return Err(LedgerError::Broken(format!(
+                    "a transaction was undone {tries} times; the last time: {}; nothing of it counts, {AGAIN}",
+                    trouble.words
+                )));
+            }
+            Tried::Again(_) => {
+                wait(tries);
+                tries += 1;
+            }
+        }
+    }
+}
+
 impl Database for PostgresLedger {
     fn write(&mut self, work: Work<'_>) -> LedgerResult<()> {
-        let mut tries = 1;
-        loop {
-            match self.try_write(work) {
-                Tried::Done => return Ok(()),
-                Tried::Failed(e) => return Err(e),
-                Tried::Again(trouble) if tries == TRIES_MAX => {
-                    return Err(LedgerError::Broken(format!(
-                        "a transaction was undone {tries} times; the last time: {}; nothing of it \
-                         counts, {AGAIN}",
-                        trouble.words
-                    )));
-                }
-                Tried::Again(_) => wait(tries),
-            }
-            tries += 1;
-        }
+        try_again(|| self.try_write(work))
     }
 
     fn read(&mut self, look: Look<'_>) -> LedgerResult<()> {

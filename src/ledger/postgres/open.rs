@@ -7,13 +7,16 @@ use super::fault::Trouble;
 use super::transaction::Texts;
 use super::url::Url;
 use super::wire::{Fault, Piece, Wire};
-use super::{Isolation, PostgresLedger, random};
+use super::{Isolation, LOCK_WAIT_MS, PostgresLedger, random};
 use crate::clock::{Clock, SystemClock, WallMs};
 use crate::ledger::database::values;
 use crate::ledger::{Binding, Environment, LedgerError, LedgerResult};
 
 /// The versions of the schema, oldest first.
-pub(super) const MIGRATIONS: &[&str] = &[include_str!("../sql/postgres/schema_0001.sql")];
+pub(super) const MIGRATIONS: &[&str] = &[
+    include_str!("../sql/postgres/schema_0001.sql"),
+    include_str!("../sql/postgres/schema_0002.sql"),
+];
 /// Milliseconds that the server's clock and this host's may be apart.
 const CLOCKS_APART_MAX_MS: i64 = 5_000;
 /// The oldest server that is known to do: 13, of 2020. What `server_version_num` says.
@@ -29,6 +32,10 @@ pub struct PostgresOptions {
     pub binding: Binding,
     /// Make a new one if there is none.
     pub create: bool,
+    /// Host and process in words, for whoever is told who holds a lane.
+    pub who: String,
+    /// Milliseconds that a lease of a lane lasts.
+    pub lease_ms: u64,
     /// How transactions that write are kept apart.
     pub isolation: Isolation,
 }
@@ -40,12 +47,14 @@ pub(super) const LOCK_OF_WRITERS: &str = "LOCK TABLE meta IN EXCLUSIVE MODE";
 /// What a server promises for a transaction, asked in that very transaction.
 pub(super) const PROMISES_OF_WRITE: &str = "SELECT current_setting('synchronous_commit') AS synchronous_commit, \
      current_setting('fsync') AS fsync, pg_is_in_recovery() AS in_recovery, \
+     current_setting('session_replication_role') AS replication_role, \
      (SELECT version FROM schema_version) AS version FROM meta";
 
 /// The same, and what else is asked when a ledger is opened.
 const INSPECT: &str = "BEGIN READ ONLY; \
      SELECT current_setting('synchronous_commit') AS synchronous_commit, \
      current_setting('fsync') AS fsync, pg_is_in_recovery() AS in_recovery, \
+     current_setting('session_replication_role') AS replication_role, \
      current_setting('server_version_num') AS server, current_setting('server_encoding') AS encoding, \
      CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT) AS now_ms, \
      to_regnamespace('levy') IS NOT NULL AS has_schema, to_regclass('levy.schema_version') IS NOT NULL AS is_ours; \
@@ -53,19 +62,9 @@ const INSPECT: &str = "BEGIN READ ONLY; \
 
 pub(super) fn open(options: &PostgresOptions) -> LedgerResult<PostgresLedger> {
     let url = Url::parse(&options.url)?;
-    let unreachable = |fault: Fault| {
-        let trouble = Trouble::of(&fault);
-        LedgerError::Unusable(format!("the ledger at {url}: {}", trouble.words))
-    };
-    let wire = Wire::connect(url.dial()).map_err(unreachable)?;
-    let refused = |what: String| LedgerError::Refused(format!("the ledger at {url} {what}"));
-    let clock = SystemClock::default();
-    let before = clock.wall();
-    let found = wire.script(INSPECT.into()).map_err(unreachable)?;
-    let after = clock.wall();
-    check_promises(found.first()).map_err(&refused)?;
-    check_server(found.first()).map_err(&refused)?;
-    check_clocks(number(found.first(), "now_ms"), before, after).map_err(&refused)?;
+    let (wire, found, at) = reach(&url)?;
+    let unreachable = |fault: Fault| unreachable(&url, &fault);
+    let refused = |what: String| refused(&url, &what);
     match (
         is(found.first(), "is_ours"),
         is(found.first(), "has_schema"),
@@ -82,7 +81,7 @@ pub(super) fn open(options: &PostgresOptions) -> LedgerResult<PostgresLedger> {
                  from a backup, and never begin a new one instead: levy would have forgotten what it sent"
             )));
         }
-        (false, false) => create(&wire, &options.binding, after).map_err(unreachable)?,
+        (false, false) => create(&wire, &options.binding, at).map_err(unreachable)?,
     }
     check_version(&wire)
         .map_err(unreachable)?
@@ -98,10 +97,77 @@ pub(super) fn open(options: &PostgresOptions) -> LedgerResult<PostgresLedger> {
         begun: false,
         texts: Texts::of(writer),
         writer,
+        who: options.who.clone(),
+        lease_ms: options.lease_ms,
+        lock_wait_ms: LOCK_WAIT_MS,
         token: 0,
         #[cfg(all(test, feature = "servers"))]
         lose: None,
     })
+}
+
+/// Connects to a server that keeps its promises; what it says of itself, and when.
+fn reach(url: &Url) -> LedgerResult<(Wire, Vec<SimpleQueryRow>, WallMs)> {
+    let unreachable = |fault: Fault| unreachable(url, &fault);
+    let refused = |what: String| refused(url, &what);
+    let wire = Wire::connect(url.dial()).map_err(unreachable)?;
+    let clock = SystemClock::default();
+    let before = clock.wall();
+    let found = wire.script(INSPECT.into()).map_err(unreachable)?;
+    let after = clock.wall();
+    check_promises(found.first()).map_err(refused)?;
+    check_server(found.first()).map_err(refused)?;
+    check_clocks(number(found.first(), "now_ms"), before, after).map_err(refused)?;
+    Ok((wire, found, after))
+}
+
+fn unreachable(url: &Url, fault: &Fault) -> LedgerError {
+    let trouble = Trouble::of(fault);
+    LedgerError::Unusable(format!("the ledger at {url}: {}", trouble.words))
+}
+
+fn refused(url: &Url, what: &str) -> LedgerError {
+    LedgerError::Refused(format!("the ledger at {url} {what}"))
+}
+
+/// Brings the tables of an older levy up to date, in one transaction and alone among those that write; the
+/// version that they had.
+pub(super) fn upgrade(options: &PostgresOptions) -> LedgerResult<u32> {
+    let url = Url::parse(&options.url)?;
+    let (wire, found, _) = reach(&url)?;
+    let unreachable = |fault: Fault| unreachable(&url, &fault);
+    if !is(found.first(), "is_ours") {
+        return Err(LedgerError::Missing(format!("there is no ledger at {url}")));
+    }
+    check_binding(&wire, &options.binding)
+        .map_err(unreachable)?
+        .map_err(|what| refused(&url, &what))?;
+    let migrated = migrate(&wire).and_then(|version| match version {
+        Ok(_) => wire.script("COMMIT".into()).map(|_| version),
+        Err(_) => wire.script("ROLLBACK".into()).map(|_| version),
+    });
+    migrated
+        .map_err(unreachable)?
+        .map_err(|version| refused(&url, &other_version(version)))
+}
+
+/// Applies what the tables have not had, in a transaction that is left open: the version that they had, or
+/// one that is not known.
+fn migrate(wire: &Wire) -> Result<Result<u32, i64>, Fault> {
+    wire.script(format!(
+        "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL search_path = levy, pg_temp; \
+         SET LOCAL lock_timeout = {LOCK_WAIT_MS}; {LOCK_OF_WRITERS}"
+    ))?;
+    let found = wire.script("SELECT version FROM schema_version".into())?;
+    let version = number(found.first(), "version").unwrap_or_default();
+    let had = usize::try_from(version).ok().filter(|had| *had > 0);
+    let Some(missing) = had.and_then(|had| MIGRATIONS.get(had..)) else {
+        return Ok(Err(version));
+    };
+    for migration in missing {
+        wire.script((*migration).into())?;
+    }
+    Ok(Ok(version as u32))
 }
 
 fn text<'r>(row: Option<&'r SimpleQueryRow>, column: &str) -> &'r str {
@@ -131,6 +197,12 @@ pub(super) fn check_promises(row: Option<&SimpleQueryRow>) -> Result<(), String>
                     synchronous_commit = on"
             .into());
     }
+    if text(row, "replication_role") != "origin" {
+        return Err("lets levy's rules sleep (session_replication_role is not origin): nothing would keep the books \
+                    from an order that is sent twice; set it to origin for levy's role and database: ALTER ROLE … \
+                    RESET session_replication_role"
+            .into());
+    }
     if text(row, "fsync") == "off" {
         return Err("never waits for its disk (fsync is off): what levy was promised could be forgotten, and \
                     deducted again; set it to on in postgresql.conf"
@@ -143,6 +215,13 @@ pub(super) fn check_promises(row: Option<&SimpleQueryRow>) -> Result<(), String>
 }
 
 fn other_version(version: i64) -> String {
+    if (1..MIGRATIONS.len() as i64).contains(&version) {
+        return format!(
+            "has tables of version {version}, and this levy needs {}; once every older levy on it has ended, \
+             `levy ledger upgrade` brings it up to date",
+            MIGRATIONS.len()
+        );
+    }
     format!(
         "has tables of version {version}, and this levy knows {}; install the levy that made them, or a newer one",
         MIGRATIONS.len()

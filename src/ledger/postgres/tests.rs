@@ -1,7 +1,9 @@
 //! The contract suite on PostgreSQL, at both isolations, direct and through PgBouncer; and what only
 //! PostgreSQL can do wrong. Needs the servers (`--features servers`).
 
+mod lanes;
 mod promises;
+mod rules;
 mod server;
 mod statements;
 
@@ -11,6 +13,9 @@ use self::server::{Route, Server};
 use super::{Isolation, PostgresLedger, PostgresOptions};
 use crate::ledger::laws::{self, Engine};
 use crate::ledger::{Binding, Environment, Ledger};
+
+/// Longer than any test takes.
+pub(super) const LEASE_MS: u64 = 600_000;
 
 /// A ledger in a database of its own.
 pub(super) struct Books {
@@ -43,6 +48,8 @@ impl Books {
             url: Server::get().url(self.route, &self.database),
             binding: binding(),
             create: false,
+            who: "host one, process 1".into(),
+            lease_ms: LEASE_MS,
             isolation: self.isolation,
         }
     }

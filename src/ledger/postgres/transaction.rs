@@ -15,6 +15,9 @@ use crate::ledger::{LedgerError, LedgerResult};
 /// Rows that a scan reads from its cursor at once.
 const SCAN_ROWS: u64 = 500;
 
+/// Rows that are inserted at once. A statement has at most 65,535 parameters.
+const INSERT_ROWS_MAX: usize = 500;
+
 /// The statements' texts as they are sent, by name.
 #[derive(Debug)]
 pub(super) struct Texts {
@@ -128,6 +131,27 @@ impl Tx for Open<'_> {
     fn execute(&self, statement: &'static Statement, values: &[Value<'_>]) -> LedgerResult<u64> {
         let text = self.text(statement);
         self.run(statement.name, &text, values, &mut |_| Ok(Go::On))
+    }
+
+    fn execute_each(
+        &self,
+        statement: &'static Statement,
+        rows: &[&[Value<'_>]],
+    ) -> LedgerResult<()> {
+        let text = self.text(statement);
+        for rows in rows.chunks(INSERT_ROWS_MAX) {
+            let text = dialect::for_rows(&text, rows.len());
+            let values: Vec<Value<'_>> = rows.concat();
+            let inserted = self.run(statement.name, &text, &values, &mut |_| Ok(Go::On))?;
+            if inserted != rows.len() as u64 {
+                return Err(LedgerError::Broken(format!(
+                    "{inserted} of {} rows were inserted ({})",
+                    rows.len(),
+                    statement.name
+                )));
+            }
+        }
+        Ok(())
     }
 
     fn insert(&self, statement: &'static Statement, values: &[Value<'_>]) -> LedgerResult<i64> {

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
@@ -14,6 +15,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::wire::Dial;
 use crate::ledger::{LedgerError, LedgerResult};
+use crate::secret::Secret;
 
 /// Seconds in which a connection must come about, unless the URL names others.
 const CONNECT_S: u64 = 10;
@@ -56,6 +58,15 @@ impl Url {
     /// Understands a URL: `postgres://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=…`. Its words never stand
     /// in an error, since its password is among them.
     pub(super) fn parse(text: &str) -> LedgerResult<Self> {
+        let (mut url, asked) = Self::understood(text)?;
+        if url.is_encrypted() {
+            url.tls = Some(connector(asked.root.as_deref())?);
+        }
+        Ok(url)
+    }
+
+    /// The same without a look at any file.
+    fn understood(text: &str) -> LedgerResult<(Self, Asked)> {
         if !text.starts_with("postgres://") && !text.starts_with("postgresql://") {
             return Err(refused("it does not begin with postgres://"));
         }
@@ -93,8 +104,12 @@ impl Url {
             config.connect_timeout(Duration::from_secs(CONNECT_S));
         }
         config.keepalives_idle(Duration::from_secs(KEEPALIVE_IDLE_S));
-        let tls = tls.then(|| connector(asked.root.as_deref())).transpose()?;
-        Ok(Self { config, tls })
+        Ok((Self { config, tls: None }, asked))
+    }
+
+    /// Whether the way there is encrypted.
+    pub(super) fn is_encrypted(&self) -> bool {
+        self.config.get_ssl_mode() == SslMode::Require
     }
 
     pub(super) fn dial(&self) -> Dial {
@@ -102,6 +117,83 @@ impl Url {
             config: self.config.clone(),
             tls: self.tls.clone(),
         }
+    }
+}
+
+/// The address of a ledger on a server, checked for its form. It prints itself without user and password.
+#[derive(Clone)]
+pub struct PostgresUrl {
+    text: Secret<String>,
+    url: Url,
+}
+
+impl PostgresUrl {
+    /// Understands it; no file that it names is looked at. A fault shows none of it.
+    pub fn parse(text: &str) -> LedgerResult<Self> {
+        let (url, _) = Url::understood(text)?;
+        Ok(Self {
+            text: Secret::new(text.to_owned()),
+            url,
+        })
+    }
+
+    /// As [`super::PostgresOptions`] takes it.
+    pub fn reveal(&self) -> &str {
+        self.text.reveal()
+    }
+
+    /// Whether it has a password in itself.
+    pub fn has_password(&self) -> bool {
+        self.url.config.get_password().is_some()
+    }
+
+    /// The same with a password, where it has none of its own.
+    pub fn with_password(&self, password: &Secret<String>) -> LedgerResult<Self> {
+        if self.has_password() {
+            return Ok(self.clone());
+        }
+        let text = self.text.reveal();
+        let and = if text.contains('?') { '&' } else { '?' };
+        let password = utf8_percent_encode(password.reveal(), NON_ALPHANUMERIC);
+        Self::parse(&format!("{text}{and}password={password}"))
+    }
+
+    /// All of it but the password.
+    pub fn without_password(&self) -> String {
+        let text = self.text.reveal();
+        let (front, query) = match text.split_once('?') {
+            Some((front, query)) => (front, Some(query)),
+            None => (text.as_str(), None),
+        };
+        let (scheme, rest) = front.split_once("://").unwrap_or(("postgres", front));
+        let rest = match rest.rsplit_once('@') {
+            Some((user, host)) => {
+                let user = user.split(':').next().unwrap_or_default();
+                format!("{user}@{host}")
+            }
+            None => rest.to_owned(),
+        };
+        let kept: Vec<&str> = query
+            .into_iter()
+            .flat_map(|query| query.split('&'))
+            .filter(|pair| !decoded(pair).starts_with("password="))
+            .collect();
+        match kept.is_empty() {
+            true => format!("{scheme}://{rest}"),
+            false => format!("{scheme}://{rest}?{}", kept.join("&")),
+        }
+    }
+}
+
+impl fmt::Display for PostgresUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.url.fmt(f)
+    }
+}
+
+impl fmt::Debug for PostgresUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.url.fmt(f)
     }
 }
 

@@ -15,6 +15,7 @@ mod verify;
 
 use std::path::Path;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 
 use open::Older;
@@ -88,6 +89,14 @@ impl SqliteLedger {
             .conn
             .pragma_query_value(None, "user_version", |row| row.get(0))?;
         Ok(version)
+    }
+
+    /// Takes the triggers of this connection away, or puts them back: they keep a history as it was written,
+    /// and so would not let a copy of one be written.
+    pub(in crate::ledger) fn guards(&self, on: bool) -> LedgerResult<()> {
+        self.conn
+            .set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, on)?;
+        Ok(())
     }
 
     /// Copies the ledger as it stands at one moment into an empty file, while a run may be writing.

@@ -3,6 +3,7 @@
 mod backup;
 mod excerpt;
 mod file;
+mod moved;
 mod past;
 mod planned;
 mod schema;

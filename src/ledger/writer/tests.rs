@@ -52,6 +52,7 @@ impl Ledger for Told {
     fn wrote_failed_file(&mut self, _: &[u8; 32]) -> LedgerResult<bool> { unreachable!() }
     fn import(&mut self, _: &BatchHead, _: &dyn By, _: WallMs, _: u32) -> LedgerResult<Imported> { unreachable!() }
     fn restored(&mut self, _: WallMs, _: &dyn By, _: WallMs) -> LedgerResult<Restored> { unreachable!() }
+    fn hand_over(&mut self, _: BatchId, _: WallMs) -> LedgerResult<()> { unreachable!() }
     fn begin_run(&mut self, _: WallMs) -> LedgerResult<RunId> { unreachable!() }
     fn lanes(&mut self, _: Scope) -> LedgerResult<Vec<LaneWork>> { unreachable!() }
     fn recent_sends(&mut self, _: WallMs) -> LedgerResult<Vec<RecentSend>> { unreachable!() }
@@ -62,6 +63,7 @@ impl Ledger for Told {
     fn proofs(&mut self, _: BatchId, _: Only, _: u64, _: u32, _: WallMs) -> LedgerResult<Vec<(u64, Proof)>> { unreachable!() }
     fn reissues_asked(&mut self, _: BatchId) -> LedgerResult<u64> { unreachable!() }
     fn reissue(&mut self, _: BatchId, _: Vec<Proof>, _: WallMs) -> LedgerResult<Vec<Reissued>> { unreachable!() }
+    fn try_out(&mut self, _: &BatchHead, _: WallMs, _: u32, _: &mut dyn FnMut(ResultRow) -> std::io::Result<()>) -> LedgerResult<Accepted> { unreachable!() }
     fn rehearse(&mut self, _: &Rehearsal<'_>, _: &mut dyn FnMut(Planned) -> std::io::Result<()>) -> LedgerResult<Rehearsed> { unreachable!() }
     fn release(&mut self, _: &[OrderNo], _: &Person, _: WallMs) -> LedgerResult<Released> { unreachable!() }
     fn expiring(&mut self, _: WallMs, _: u32) -> LedgerResult<Expiring> { unreachable!() }

@@ -15,7 +15,7 @@ use super::super::step::{self, Goal, Tries};
 use super::{Action, Active, Engine, Now, Stage};
 use crate::clock::Mono;
 use crate::ledger::{
-    Answer, Ask, Claimed, Job, LaneWork, OrderId, Phase, ReplyFacts, Trust, Write,
+    Answer, Ask, Claimed, Epoch, Job, LaneWork, OrderId, Phase, ReplyFacts, Trust, Write,
 };
 use crate::order::{Asked, Event, Merchant, State};
 use crate::pace::{Lane, SPACING, Wait};
@@ -25,7 +25,8 @@ use crate::pace::{Lane, SPACING, Wait};
 struct Deck {
     after: OrderId,
     left: bool,
-    fetching: bool,
+    /// How many are on the way from the ledger, at most.
+    fetching: Option<usize>,
 }
 
 impl Deck {
@@ -33,7 +34,7 @@ impl Deck {
         Self {
             after: OrderId(0),
             left: orders > 0,
-            fetching: false,
+            fetching: None,
         }
     }
 }
@@ -62,29 +63,79 @@ pub(super) struct LaneRun {
     pub(super) claiming: u32,
     waits_for_wire: bool,
     waits_for_room: bool,
+    /// By which holding it is the run's, where several hosts share the ledger.
+    pub(super) lease: Option<Epoch>,
+    /// It goes back before its work is done.
+    pub(super) left: bool,
+    /// Its stop stands in the report.
+    told: bool,
+    /// Orders of it that something is under way for.
+    pub(super) active: u32,
+    /// Orders of it that were given up unsent.
+    pub(super) pending_left: u64,
+    /// Orders that it came with and that are not done yet.
+    pub(super) to_do: u64,
 }
 
 impl LaneRun {
     pub(super) fn all(work: Vec<LaneWork>, limit: u32) -> Vec<Self> {
         work.into_iter()
-            .map(|work| Self {
-                pace: Lane::new(limit),
-                queued: None,
-                stopped: false,
-                trying_since: None,
-                open: Deck::new(work.open),
-                pending: Deck::new(work.pending),
-                fresh: VecDeque::new(),
-                unsent: BTreeMap::new(),
-                coming_back: BTreeSet::new(),
-                due: BinaryHeap::new(),
-                claimed: VecDeque::new(),
-                claiming: 0,
-                waits_for_wire: false,
-                waits_for_room: false,
-                merchant: work.merchant,
-            })
+            .map(|work| Self::new(work, limit))
             .collect()
+    }
+
+    pub(super) fn new(work: LaneWork, limit: u32) -> Self {
+        Self {
+            pace: Lane::new(limit),
+            queued: None,
+            stopped: false,
+            trying_since: None,
+            open: Deck::new(work.open),
+            pending: Deck::new(work.pending),
+            fresh: VecDeque::new(),
+            unsent: BTreeMap::new(),
+            coming_back: BTreeSet::new(),
+            due: BinaryHeap::new(),
+            claimed: VecDeque::new(),
+            claiming: 0,
+            waits_for_wire: false,
+            waits_for_room: false,
+            to_do: work.open + work.pending,
+            merchant: work.merchant,
+            lease: None,
+            left: false,
+            told: false,
+            active: 0,
+            pending_left: 0,
+        }
+    }
+
+    /// The same lane with new work: what it knows of the pace stays.
+    pub(super) fn again(&mut self, work: LaneWork) {
+        let before = std::mem::replace(self, Self::new(work, 1));
+        self.pace = before.pace;
+        self.told = before.told;
+        self.waits_for_wire = before.waits_for_wire;
+        self.waits_for_room = before.waits_for_room;
+    }
+
+    /// Both parts of its work are looked for, whatever it was counted to have.
+    pub(super) fn reads_all(&mut self) {
+        self.open.left = true;
+        self.pending.left = true;
+    }
+
+    /// No queue knows it any more.
+    pub(super) fn waits_for_nothing(&mut self) {
+        self.queued = None;
+        self.waits_for_wire = false;
+        self.waits_for_room = false;
+    }
+
+    /// Nothing of it is claimed, in flight, being recorded or being read, or will be.
+    pub(super) fn is_clear(&self) -> bool {
+        let reading = self.open.fetching.is_some() || self.pending.fetching.is_some();
+        self.active == 0 && !reading && self.is_empty()
     }
 
     /// An order ahead of this one was claimed and not sent.
@@ -344,6 +395,7 @@ impl Engine {
             probe: false,
             refused: false,
         };
+        self.lanes[lane].active += 1;
         self.jobs.insert(id, active);
         id
     }
@@ -373,7 +425,7 @@ impl Engine {
             asked: active.next,
             at: now.wall,
             run: self.settings.run,
-            lease: None,
+            lease: self.lanes[active.lane].lease,
         };
         let lane = &mut self.lanes[active.lane];
         lane.unsent.remove(&id);
@@ -403,7 +455,7 @@ impl Engine {
     }
 
     /// A claim that was not sent and will not be: the order stands as before.
-    fn give_back(&mut self, claimed: Claimed, now: Now) {
+    pub(super) fn give_back(&mut self, claimed: Claimed, now: Now) {
         let id = claimed.job().id;
         self.claims -= 1;
         let active = self
@@ -454,7 +506,11 @@ impl Engine {
         let page = self.deck_page;
         let room = self.room_for_page();
         let lane = &mut self.lanes[ix];
-        if lane.stopped || self.stopping || lane.open.fetching || lane.pending.fetching {
+        if lane.stopped
+            || self.stopping
+            || lane.open.fetching.is_some()
+            || lane.pending.fetching.is_some()
+        {
             return;
         }
         if lane.open.left && !room {
@@ -468,7 +524,7 @@ impl Engine {
         } else {
             return;
         };
-        deck.fetching = true;
+        deck.fetching = Some(page);
         let after = deck.after;
         self.fetches += 1;
         self.actions.push(Action::Deck {
@@ -483,14 +539,14 @@ impl Engine {
     /// A page was read.
     pub(super) fn dealt(&mut self, ix: usize, phase: Phase, mut jobs: Vec<Job>, now: Now) {
         self.fetches -= 1;
-        let more = jobs.len() >= self.deck_page;
         let lane = &mut self.lanes[ix];
         let deck = match phase {
             Phase::Open => &mut lane.open,
             Phase::Pending => &mut lane.pending,
         };
-        deck.fetching = false;
+        let more = deck.fetching.take().is_some_and(|page| jobs.len() >= page);
         if self.stopping || lane.stopped {
+            self.settle_lane(ix);
             return;
         }
         deck.left = more;
@@ -520,6 +576,7 @@ impl Engine {
             }
         }
         self.look_at(ix, now.mono);
+        self.settle_lane(ix);
     }
 
     /// The lane stops for this run; others go on.
@@ -531,10 +588,18 @@ impl Engine {
         self.notice(format!(
             "merchant {merchant} is left alone for this run: {why}"
         ));
-        self.report.stopped_lanes.push((merchant, why));
+        if !std::mem::replace(&mut self.lanes[ix].told, true) {
+            self.report.stopped_lanes.push((merchant, why));
+        }
+        self.close_lane(ix, now);
+    }
+
+    /// Nothing more is begun for the lane; what is under way is awaited.
+    pub(super) fn close_lane(&mut self, ix: usize, now: Now) {
         self.lanes[ix].stopped = true;
         self.clear_lane(ix, now);
         self.finish_due(|lane| lane == ix);
+        self.settle_lane(ix);
     }
 
     /// Nothing more is read, claimed or sent for this lane.

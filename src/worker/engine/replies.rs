@@ -260,7 +260,7 @@ impl Engine {
         self.claims -= 1;
         let ix = self.jobs[&id].lane;
         self.lanes[ix].claiming -= 1;
-        self.stop_lane(ix, "another process holds it by now".into(), now);
+        self.leave_lane(ix, now);
         self.finish(id);
     }
 
@@ -283,7 +283,11 @@ impl Engine {
         let last = active.last.take();
         if self.stopping || self.lanes[ix].stopped {
             active.last = last;
-            self.finish_at(id, now);
+            match self.lanes[ix].left {
+                // It was cut short: that says nothing of the settings.
+                true => self.finish(id),
+                false => self.finish_at(id, now),
+            }
             return;
         }
         let step = match &last {
@@ -364,11 +368,17 @@ impl Engine {
         let lane = &mut self.lanes[active.lane];
         lane.unsent.remove(&id);
         self.progress.done += 1;
+        lane.active -= 1;
+        lane.to_do = lane.to_do.saturating_sub(1);
+        if active.job.standing.state == State::Pending {
+            lane.pending_left += 1;
+        }
+        let cut_short = self.stopping || lane.left;
         let asked_in_vain = matches!(active.last, Some((Asked::Query, _)));
         match active.job.standing.state {
             State::Success => self.progress.succeeded += 1,
             // A run that was cut short has not asked in vain, nor one that only compares.
-            State::Closed if asked_in_vain && !self.stopping && self.goal == Goal::Settle => {
+            State::Closed if asked_in_vain && !cut_short && self.goal == Goal::Settle => {
                 self.progress.closed += 1;
                 self.write(Write::ProofMissed(id));
             }
@@ -378,6 +388,7 @@ impl Engine {
             State::Unknown | State::Processing | State::Expired => self.progress.unknown += 1,
             State::Pending | State::Held | State::Conflict | State::Cancelled => {}
         }
+        self.settle_lane(active.lane);
     }
 }
 

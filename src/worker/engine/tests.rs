@@ -1,5 +1,6 @@
 //! Whole runs in simulated time: the real engine, the real ledger, a gateway with its own books.
 
+mod held;
 mod window;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,5 +1,7 @@
 //! The loop around the engine, where it differs from a simulation: tasks that panic.
 
+mod shared;
+
 use super::*;
 use crate::clock::{FakeClock, Mono, SystemClock, WallMs};
 use crate::gateway::{PlatformKey, PlatformKeys, Settings, Signer, SignerParts};
@@ -51,6 +53,11 @@ fn client() -> Client {
 /// A ledger with one order.
 fn ledger() -> (SqliteLedger, Scope) {
     let mut ledger = SqliteLedger::scratch().unwrap();
+    let scope = one_order(&mut ledger);
+    (ledger, scope)
+}
+
+fn one_order(ledger: &mut SqliteLedger) -> Scope {
     let content = Content {
         merchant: Merchant::parse("1900016681").unwrap(),
         account: Account::parse("8609cb22e1774a50a930e414cc71eca06121bc").unwrap(),
@@ -83,7 +90,7 @@ fn ledger() -> (SqliteLedger, Scope) {
         delimiter: b',',
     };
     let (batch, _) = ledger.accept(&head, WallMs(1), 40).unwrap();
-    (ledger, Scope::Batch(batch.id))
+    Scope::Batch(batch.id)
 }
 
 fn settings(ledger: &mut SqliteLedger) -> RunSettings {

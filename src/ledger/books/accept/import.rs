@@ -4,10 +4,10 @@
 //! called deducted or failed is kept beside the state, as what people found out.
 
 use super::decide::Known;
-use super::{Acceptance, Staged, begin, column, one_row};
+use super::{Acceptance, Staged, begin, column, one_row, whole};
 use crate::clock::WallMs;
 use crate::ledger::books::journal::Journal;
-use crate::ledger::books::{convert, past, read, sql};
+use crate::ledger::books::{convert, lease, past, read, sql};
 use crate::ledger::database::{End, Go, Tx, values};
 use crate::ledger::{
     Admission, Batch, BatchHead, By, Decided, DecisionKind, DeductionId, ImportFault, Imported,
@@ -27,6 +27,7 @@ pub(in crate::ledger::books) fn import(
     if let Some(batch) = read::batch_by_digest(tx, &head.digest)? {
         return Ok((taken_before(tx, batch)?, End::Undo));
     }
+    lease::quiet(tx, None)?;
     let (begun, _) = begin(tx, head, at)?;
     let mut desk = Desk {
         acceptance: Acceptance::of(tx, begun.id, at, hold_days, false),
@@ -35,10 +36,13 @@ pub(in crate::ledger::books) fn import(
         by,
         imported: Imported::default(),
     };
+    let mut rows = 0;
     tx.scan(sql::STAGED_ROWS, values![1_i64, i64::MAX], &mut |row| {
+        rows += 1;
         desk.row(&Staged::read(row)?)?;
         Ok(Go::On)
     })?;
+    whole(&begun, rows)?;
     let Desk {
         journal,
         mut imported,

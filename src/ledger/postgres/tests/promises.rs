@@ -8,7 +8,9 @@ use super::{Books, Route, Server};
 use crate::ledger::database::{Database, End, values};
 use crate::ledger::laws::Engine;
 use crate::ledger::laws::fixture::{Desk, START, no, numbered, staged};
-use crate::ledger::postgres::{Isolation, Lose, PostgresLedger};
+use crate::ledger::postgres::fault::{Cause, Trouble};
+use crate::ledger::postgres::open::MIGRATIONS;
+use crate::ledger::postgres::{BUSY_TRIES_MAX, Isolation, Lose, PostgresLedger, Tried, try_again};
 use crate::ledger::{Binding, Environment, Ledger, LedgerError, sql};
 
 fn books() -> Books {
@@ -71,6 +73,47 @@ fn a_ledger_of_other_tables_or_of_somebody_else_is_refused() {
     assert!(words.contains("is for real money"), "{words}");
     let words = refused(&books, "UPDATE levy.schema_version SET version = 9");
     assert!(words.contains("has tables of version 9"), "{words}");
+}
+
+#[test]
+fn a_ledger_of_an_older_levy_is_refused_until_it_is_brought_up_to_date() {
+    for kept in 1..MIGRATIONS.len() {
+        let books = Books::empty(Route::Pooled);
+        let server = Server::get();
+        let made = MIGRATIONS[..kept].concat();
+        server.execute(
+            &books.database,
+            &format!(
+                "BEGIN; CREATE SCHEMA levy; SET LOCAL search_path = levy, pg_temp; {made}; INSERT INTO meta \
+                 (only_row, caller, environment, created_at_ms) VALUES (1, '1900000001', 'REAL', 0); COMMIT"
+            ),
+        );
+        let mut options = books.options();
+        let older = PostgresLedger::open(&options).unwrap_err().to_string();
+        assert!(older.contains("`levy ledger upgrade`"), "{older}");
+        options.binding.caller = "1900000002".into();
+        PostgresLedger::upgrade(&options).unwrap_err();
+        let options = books.options();
+        assert_eq!(PostgresLedger::upgrade(&options).unwrap(), kept as u32);
+        let now = MIGRATIONS.len() as u32;
+        assert_eq!(PostgresLedger::upgrade(&options).unwrap(), now);
+        assert_eq!(books.postgres().verify().unwrap(), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn a_writer_whose_tables_were_brought_up_to_date_under_it_writes_no_more() {
+    let books = books();
+    let mut older = books.postgres();
+    let newer = "UPDATE levy.schema_version SET version = version + 1";
+    Server::get().execute(&books.database, newer);
+    let failed = older.begin_run(START).unwrap_err().to_string();
+    assert!(
+        failed.contains("install the levy that made them, or a newer one"),
+        "{failed}"
+    );
+    let options = books.options();
+    assert!(PostgresLedger::upgrade(&options).is_err());
 }
 
 #[test]
@@ -237,49 +280,6 @@ fn an_error_that_nobody_minded_undoes_the_transaction_all_the_same() {
 }
 
 #[test]
-fn a_rule_that_was_taken_away_is_found() {
-    let books = books();
-    for (done, name) in [
-        (
-            "ALTER TABLE levy.orders DISABLE TRIGGER orders_stay",
-            "orders_stay",
-        ),
-        (
-            "ALTER TABLE levy.attempt DROP CONSTRAINT attempt_asked",
-            "attempt_asked",
-        ),
-        ("DROP INDEX levy.orders_one_alive", "orders_one_alive"),
-        (
-            "CREATE OR REPLACE FUNCTION levy.refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$",
-            "refuse",
-        ),
-    ] {
-        Server::get().execute(&books.database, done);
-        let wrong = books.postgres().verify().unwrap();
-        let words = format!("the rule {name} of the ledger's tables is missing or was changed");
-        assert!(wrong.contains(&words), "{wrong:?}");
-    }
-}
-
-#[test]
-fn no_table_of_the_journal_can_be_emptied() {
-    let books = books();
-    let server = Server::get();
-    for table in [
-        "orders",
-        "batch_row",
-        "attempt",
-        "reply",
-        "decision",
-        "decision_link",
-        "lane_head",
-    ] {
-        let failed = server.try_execute(&books.database, &format!("TRUNCATE levy.{table} CASCADE"));
-        assert!(failed.is_err(), "{table}");
-    }
-}
-
-#[test]
 fn l9_what_panicked_in_a_transaction_is_committed_by_nobody() {
     let books = books();
     let mut ledger = books.postgres();
@@ -326,4 +326,102 @@ fn l5_whoever_waited_to_write_sees_what_the_writer_before_has_left() {
         .unwrap();
         assert_eq!(Some(waiting.join().unwrap().0 - 1), found);
     }
+}
+
+/// A large file that somebody takes in is waited for more than once, and not for ever.
+#[test]
+fn whoever_waits_for_another_writer_waits_again_and_then_says_so() {
+    let books = books();
+    let (mut one, mut two) = (books.postgres(), books.postgres());
+    two.lock_wait_ms = 2;
+    let mut failed = None;
+    Database::write(&mut one, &mut |_| {
+        failed = Some(two.begin_run(START).unwrap_err().to_string());
+        Ok(End::Commit)
+    })
+    .unwrap();
+    let failed = failed.unwrap();
+    assert!(
+        failed.contains("has held it for longer than 600 s"),
+        "{failed}"
+    );
+    // It waits as often as it may.
+    let again = Cell::new(0);
+    let busy = || Trouble {
+        cause: Cause::Busy,
+        words: "busy".into(),
+    };
+    let done = try_again(|| {
+        again.set(again.get() + 1);
+        match again.get() {
+            BUSY_TRIES_MAX => Tried::Done,
+            _ => Tried::Again(busy()),
+        }
+    });
+    assert!(done.is_ok());
+    assert!(two.begin_run(START).is_ok());
+}
+
+#[test]
+fn l5_a_server_on_which_the_rules_sleep_is_refused() {
+    let books = books();
+    let name = &books.database;
+    let mut ledger = books.postgres();
+    let asleep = format!("ALTER DATABASE {name} SET session_replication_role = replica");
+    let words = refused(&books, &asleep);
+    assert!(
+        words.contains("session_replication_role is not origin"),
+        "{words}"
+    );
+    Server::get().cut(name);
+    let failed = ledger.begin_run(START).unwrap_err().to_string();
+    assert!(
+        failed.contains("session_replication_role is not origin"),
+        "{failed}"
+    );
+}
+
+#[test]
+fn l7_a_file_whose_staged_rows_vanish_while_it_is_taken_in_is_not_taken_in() {
+    let books = books();
+    let mut ledger = books.open();
+    // Of one debt, so that they are read one by one.
+    let rows: Vec<_> = (0..40)
+        .map(|n| Ok(numbered(&format!("N{n}"), "a", 100)))
+        .collect();
+    ledger.stage_clear().unwrap();
+    ledger.stage(&staged(rows)).unwrap();
+    let stager = Server::get().ask(&books.database, "SELECT MAX(stager) FROM levy.staged");
+    let gone = format!("DELETE FROM levy.staged WHERE stager = {stager} AND ordinal = 20");
+    // Between the statement that counts them and the one that reads them.
+    let fault = format!(
+        "CREATE FUNCTION levy.gone() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {gone}; RETURN NEW; END $$; \
+         CREATE TRIGGER gone AFTER INSERT ON levy.batch FOR EACH ROW EXECUTE FUNCTION levy.gone()"
+    );
+    Server::get().execute(&books.database, &fault);
+    let failed = ledger
+        .accept(&Desk::head("one.csv"), START, 40)
+        .unwrap_err();
+    assert!(failed.to_string().contains("has 40 rows, but"), "{failed}");
+    assert_eq!(
+        Server::get().ask(&books.database, "SELECT COUNT(*) FROM levy.batch_row"),
+        "0"
+    );
+}
+
+/// What is committed is accepted, whatever becomes of the staging.
+#[test]
+fn l9_a_file_that_was_taken_in_is_so_though_its_staging_cannot_be_emptied() {
+    let books = books();
+    let mut ledger = books.open();
+    ledger.stage_clear().unwrap();
+    ledger
+        .stage(&staged(vec![Ok(numbered("A", "a", 100))]))
+        .unwrap();
+    Server::get().execute(
+        &books.database,
+        "CREATE TRIGGER stuck BEFORE DELETE ON levy.staged FOR EACH ROW EXECUTE FUNCTION levy.refuse('stuck')",
+    );
+    let (batch, _) = ledger.accept(&Desk::head("one.csv"), START, 40).unwrap();
+    assert_eq!(batch.rows, 1);
 }

@@ -89,6 +89,8 @@ impl Server {
             url: server.url(Route::Direct, TEMPLATE),
             binding: binding(),
             create: true,
+            who: "the template".into(),
+            lease_ms: super::LEASE_MS,
             isolation: Isolation::ReadCommitted,
         };
         drop(PostgresLedger::open(&options).unwrap());

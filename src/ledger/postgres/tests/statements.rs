@@ -14,7 +14,7 @@ fn every_statement_is_understood() {
         .ok()
         .unwrap();
     let mut wrong = Vec::new();
-    for statement in sql::ALL {
+    for statement in sql::ALL.iter().chain(sql::lane::ALL) {
         let text = dialect::of_postgres(statement.postgres, 7);
         let prepared = wire.script(format!(
             "BEGIN; SET LOCAL search_path = levy, pg_temp; PREPARE it {} AS {text}; DEALLOCATE it; ROLLBACK",
@@ -51,10 +51,12 @@ fn the_constraints_have_the_names_that_they_have_in_sqlite() {
         .flat_map(|text| text.split("CONSTRAINT ").skip(1))
         .map(|text| text.split_whitespace().next().unwrap().to_owned())
         .collect();
+    // Nobody shares a file: whose lanes are whose is known to PostgreSQL alone.
+    let of_lanes = ["lane_key", "lane_epoch", "lane_says_who", "worker_says_who"];
     let postgres: BTreeSet<String> = verify::ours()
         .into_iter()
-        .filter(|[kind, _, _]| kind == "CONSTRAINT")
-        .map(|[_, name, _]| name)
+        .filter(|(kind, name)| kind == "CONSTRAINT" && !of_lanes.contains(&name.as_str()))
+        .map(|(_, name)| name)
         .collect();
     assert_eq!(sqlite, postgres);
 }

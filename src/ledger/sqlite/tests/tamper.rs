@@ -15,7 +15,7 @@ use crate::ledger::{
 use crate::order::{Asked, Resolution, State};
 
 /// A ledger with intents, replies and decisions in two lanes; the heads after each entry.
-fn told(books: &Books) -> Vec<JournalHead> {
+pub(super) fn told(books: &Books) -> Vec<JournalHead> {
     let mut desk = Desk::new(books);
     let rows = vec![
         numbered("A", "a", 1).reason("案件号1"),

@@ -1,0 +1,192 @@
+//! `levy ledger move`: from a file to a server, or back. The steps are `ledger::moved`'s; here it is said what
+//! is where, and who may not be sending meanwhile.
+
+use std::path::Path;
+
+use serde_json::json;
+
+use super::args::{MoveArgs, Where};
+use super::failure::{Exit, Failure};
+use super::status::print;
+use super::store::{Opening, Store};
+use crate::clock::{Clock, SystemClock, WallMs};
+use crate::ledger::moved::{self, Shelf, Standing};
+use crate::ledger::{Address, Audit, LedgerError, PostgresLedger, SqliteLedger, Typed};
+use crate::report::progress::say;
+use crate::report::summary::grouped;
+
+/// Moves it, or goes on with a move that did not come to its end.
+pub fn move_ledger(args: &MoveArgs) -> Result<Exit, Failure> {
+    let from_store = store(args, "FROM", &args.from)?;
+    let to_store = store(args, "TO", &args.to)?;
+    if let (Address::File(_), Address::File(to)) = (&from_store.address, &to_store.address) {
+        return Err(Failure::Usage(format!(
+            "both are files: with nobody running, a file moves with `mv`, together with its -wal; {} \
+             was not made",
+            to.display()
+        )));
+    }
+    let _holds = (from_store.hold()?, to_store.hold()?);
+    let mut from = shelf(&from_store, false)?;
+    let before = from.audit(None)?;
+    sound(&from_store.address, &before)?;
+    let mut to = shelf(&to_store, true)?;
+    let now = SystemClock::default().wall();
+    let standing = moved::standing(&mut from, &mut to)?;
+    let names = (name(&from_store.address), name(&to_store.address));
+    match standing {
+        Standing::Another => {
+            return Err(Failure::Usage(format!(
+                "{}: is no empty ledger: it has a past of its own, and two pasts can't become one; name \
+                 another database or file",
+                names.1
+            )));
+        }
+        Standing::NotBegun => copied(args, &mut from, &mut to, &names, now)?,
+        Standing::Copied | Standing::Done => {}
+    }
+    if standing != Standing::Done {
+        arrived(args, &mut from, &mut to, &names, now)?;
+    }
+    let audit = to.audit(None)?;
+    sound(&to_store.address, &audit)?;
+    tell(args, &names, standing, &audit);
+    Ok(Exit::Done)
+}
+
+fn store(args: &MoveArgs, name: &str, typed: &Typed) -> Result<Store, Failure> {
+    let at = Where {
+        config: args.config.clone(),
+        ledger: None,
+        force_network_file_system: args.force_network_file_system,
+    };
+    let address = typed
+        .address()
+        .map_err(|words| Failure::Usage(format!("{name} {words}")))?;
+    let store = match args.sandbox {
+        true => Store::sandbox(&at, Path::new(super::store::SANDBOX_DIR))?,
+        false => Store::real(&at)?,
+    };
+    Ok(store.with(address))
+}
+
+/// What the journals say, wherever they are read.
+fn name(address: &Address) -> String {
+    match address.file().map(std::path::absolute) {
+        Some(Ok(path)) => path.display().to_string(),
+        Some(Err(_)) | None => address.to_string(),
+    }
+}
+
+fn shelf(store: &Store, create: bool) -> Result<Shelf, Failure> {
+    Ok(match store.opening(create)? {
+        Opening::File(options) => Shelf::File(Box::new(SqliteLedger::open(&options)?)),
+        Opening::Postgres(options) => Shelf::Server(Box::new(PostgresLedger::open(&options)?)),
+    })
+}
+
+/// What is not what was written goes nowhere.
+fn sound(address: &Address, audit: &Audit) -> Result<(), Failure> {
+    if audit.wrong.is_empty() {
+        return Ok(());
+    }
+    let words = audit.wrong.join("; ");
+    Err(Failure::Ledger(LedgerError::Broken(format!(
+        "{address} does not verify, and neither ledger sends from now on: {words}"
+    ))))
+}
+
+/// Closes the old one and copies it. Where nothing was copied, the old one is opened again.
+fn copied(
+    args: &MoveArgs,
+    from: &mut Shelf,
+    to: &mut Shelf,
+    names: &(String, String),
+    now: WallMs,
+) -> Result<(), Failure> {
+    if !from.ledger().frozen()?.is_some_and(|by| by.is_moved()) {
+        moved::leave(from, &args.by, &names.1, now)?;
+    }
+    let senders = moved::senders(from)?;
+    if !senders.is_empty() {
+        return Err(Failure::Ledger(LedgerError::Held(format!(
+            "{}: is closed from now on, and lanes of it are held still ({}): what is on the wire comes to \
+             its end first. Give the same command again in a minute",
+            names.0,
+            senders.join(", ")
+        ))));
+    }
+    let Err(e) = moved::copy(from, to) else {
+        return Ok(());
+    };
+    // Only where it is certain that nothing of it counts.
+    match moved::standing(from, to) {
+        Ok(Standing::NotBegun) => {
+            moved::stay(from, &args.by, now)?;
+            say(&format!(
+                "{}: nothing was copied; it is as it was, and may be used",
+                names.0
+            ));
+        }
+        Ok(Standing::Copied | Standing::Done | Standing::Another) | Err(_) => say(&format!(
+            "{}: whether it was copied is not known: neither ledger sends until the same command is \
+             given again",
+            names.0
+        )),
+    }
+    Err(e.into())
+}
+
+/// Opens the new one, once both are known to be one.
+fn arrived(
+    args: &MoveArgs,
+    from: &mut Shelf,
+    to: &mut Shelf,
+    names: &(String, String),
+    now: WallMs,
+) -> Result<(), Failure> {
+    let (old, new) = (from.audit(None)?, to.audit(None)?);
+    let same = old.wrong.is_empty()
+        && new.wrong.is_empty()
+        && (old.head, old.orders, &old.lanes) == (new.head, new.orders, &new.lanes);
+    if !same {
+        let wrong: Vec<String> = old.wrong.into_iter().chain(new.wrong).collect();
+        return Err(Failure::Ledger(LedgerError::Broken(format!(
+            "{} is not what {} was, and neither sends: {}. Empty the new one (on a server: DROP SCHEMA \
+             levy CASCADE), and give the same command again",
+            names.1,
+            names.0,
+            wrong.join("; ")
+        ))));
+    }
+    Ok(moved::arrive(to, &args.by, &names.0, now)?)
+}
+
+fn tell(args: &MoveArgs, names: &(String, String), standing: Standing, audit: &Audit) {
+    let (from, to) = names;
+    if args.json {
+        let object = json!({
+            "from": from,
+            "to": to,
+            "orders": audit.orders,
+            "journal_head": audit.head.to_string(),
+            "was_done": standing == Standing::Done,
+        });
+        return print(&object.to_string());
+    }
+    if args.quiet {
+        return;
+    }
+    let what = match standing {
+        Standing::Done => "had moved here before",
+        Standing::NotBegun | Standing::Copied | Standing::Another => "moved here, and verified",
+    };
+    say(&format!(
+        "{to}: {} orders, {} entries in the journal {what}\nhead: {}\n{from}: closed for good; it can be \
+         looked at, and nothing is sent on it any more\nnext: name the new one under [ledger] url in every \
+         host's settings, then `levy doctor`",
+        grouped(audit.orders),
+        grouped(audit.head.entries),
+        audit.head
+    ));
+}

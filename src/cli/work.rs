@@ -1,0 +1,105 @@
+//! `levy work`: drives what was handed over on a shared ledger, beside other hosts.
+
+use super::args::WorkArgs;
+use super::drive::{Driver, at_hand, expiring};
+use super::export::sandbox_directory;
+use super::failure::{Exit, Failure};
+use super::herald::Herald;
+use super::run::{Told, until};
+use super::run_file::Ended;
+use super::session::Session;
+use crate::clock::Clock;
+use crate::ledger::{Ledger, Scope};
+use crate::report::progress::say;
+use crate::report::summary::grouped;
+use crate::worker::Term;
+
+/// Works, and tells what became of it.
+pub fn work(args: &WorkArgs) -> Exit {
+    let mut herald = Herald::begin("work", &args.drive);
+    let started_at = herald.started_at();
+    let opened = open(args);
+    let (mut session, mut driver) = match opened {
+        Ok(opened) => opened,
+        Err(failure) => return herald.refuse(&[None], &failure),
+    };
+    let mut ended = Ended::new();
+    if let Err(failure) = worked(args, &mut driver, &mut session, &mut ended) {
+        ended.fail(failure);
+    }
+    let told = Told {
+        file: None,
+        place: None,
+        started_at,
+        finished_at: session.clock.wall(),
+    };
+    herald.tell(&told, &ended);
+    let exit = herald.end(ended.exit, Some(&mut session));
+    session.close();
+    exit
+}
+
+fn open(args: &WorkArgs) -> Result<(Session, Driver<'_>), Failure> {
+    let session = Session::open(&args.drive, false, &sandbox_directory(""))?;
+    if !session.is_shared() {
+        return Err(Failure::Usage(format!(
+            "{}: is a file, which one process at a time works on: `levy run FILE` and `levy resume` do. \
+             `levy ledger move` brings it to a server",
+            session.address
+        )));
+    }
+    let driver = Driver {
+        args: &args.drive,
+        first: None,
+        until: until(args.until)?,
+        limit: None,
+    };
+    Ok((session, driver))
+}
+
+fn worked(
+    args: &WorkArgs,
+    driver: &mut Driver<'_>,
+    session: &mut Session,
+    ended: &mut Ended,
+) -> Result<(), Failure> {
+    let before = at_hand(&mut session.ledger)?.last_attempt()?;
+    let term = match args.forever {
+        true => Term::ForEver,
+        false => Term::Once,
+    };
+    let work = driver.work(session, Scope::Shared)?;
+    let asks = term == Term::ForEver || !driver.idle(work);
+    let words = |_: &mut dyn Ledger| {
+        let more = match term {
+            Term::ForEver => ", and whatever is handed over from now on",
+            Term::Once => "",
+        };
+        Ok(format!(
+            "{} orders that were handed over were never sent, {} are open{more}.",
+            grouped(work.pending),
+            grouped(work.open)
+        ))
+    };
+    if asks && !driver.may_send(session, words)? {
+        say("nothing was sent");
+    } else {
+        if term == Term::ForEver {
+            driver.note(&format!(
+                "{}: works until a signal comes (Ctrl-C)",
+                session.address
+            ));
+        }
+        ended.report = driver.go_on(session, Scope::Shared, term)?;
+        ended.take_alerts();
+    }
+    let now = session.clock.wall();
+    let ledger = at_hand(&mut session.ledger)?;
+    let totals = ledger.totals_since(before)?;
+    let exit = Exit::of_run(&totals, ended.report.as_ref(), ended.alerts.len());
+    ended.exit = ended.exit.worse(exit);
+    ended.totals = Some(totals);
+    ended.journal_head = Some(ledger.journal_head()?);
+    ended.expiring = Some(expiring(ledger, now)?);
+    Ok(())
+}

@@ -1,0 +1,165 @@
+//! What several workers on one ledger drive: open orders, and what was handed over.
+
+use super::fixture::{Came, DAY_MS, Desk, Engine, MERCHANT, START, no, numbered};
+use crate::ledger::{Ask, Epoch, OrderId, Person, Phase, Scope, Write, Written};
+use crate::order::{Asked, Merchant, State};
+
+const OTHER: &str = "1900016682";
+
+/// Numbers of a lane's deck.
+fn deck(desk: &mut Desk, phase: Phase, merchant: &str) -> Vec<String> {
+    let merchant = Merchant::parse(merchant).unwrap();
+    let mut numbers = Vec::new();
+    let mut after = OrderId(0);
+    // Page by page.
+    loop {
+        let jobs = desk
+            .ledger
+            .deck(Scope::Shared, phase, &merchant, after, 2)
+            .unwrap();
+        let Some(last) = jobs.last() else {
+            return numbers;
+        };
+        after = last.id;
+        numbers.extend(jobs.iter().map(|job| job.order.no.as_str().to_owned()));
+    }
+}
+
+fn lanes(desk: &mut Desk) -> Vec<(String, u64, u64)> {
+    let lanes = desk.ledger.lanes(Scope::Shared).unwrap();
+    let lane = |lane: crate::ledger::LaneWork| {
+        (lane.merchant.as_str().to_owned(), lane.open, lane.pending)
+    };
+    lanes.into_iter().map(lane).collect()
+}
+
+pub(in crate::ledger) fn l7_workers_drive_what_is_open_and_what_was_handed_over(
+    engine: &dyn Engine,
+) {
+    let mut desk = Desk::new(engine);
+    let (first, _) = desk.file(
+        "one.csv",
+        vec![
+            numbered("A", "a", 1),
+            numbered("B", "b", 2),
+            numbered("C", "c", 3).merchant(OTHER),
+        ],
+    );
+    let (second, _) = desk.file(
+        "two.csv",
+        vec![numbered("D", "d", 4), numbered("E", "e", 5)],
+    );
+    desk.bring(first, "B", State::Unknown);
+    // Nothing that was never sent goes with anybody but its own file, until that is handed over.
+    assert_eq!(lanes(&mut desk), [(MERCHANT.into(), 1, 0)]);
+    assert_eq!(deck(&mut desk, Phase::Pending, MERCHANT), [""; 0]);
+    desk.ledger.hand_over(second, START).unwrap();
+    assert_eq!(lanes(&mut desk), [(MERCHANT.into(), 1, 2)]);
+    assert_eq!(deck(&mut desk, Phase::Pending, MERCHANT), ["D", "E"]);
+    desk.ledger.hand_over(first, START).unwrap();
+    assert_eq!(
+        lanes(&mut desk),
+        [(MERCHANT.into(), 1, 3), (OTHER.into(), 0, 1)]
+    );
+    // In input order, whatever was handed over first.
+    assert_eq!(deck(&mut desk, Phase::Pending, MERCHANT), ["A", "D", "E"]);
+    assert_eq!(deck(&mut desk, Phase::Open, MERCHANT), ["B"]);
+    assert!(
+        desk.ledger
+            .hand_over(crate::ledger::BatchId(99), START)
+            .is_err()
+    );
+    assert_eq!(
+        desk.ledger.nth_unsent(Scope::Shared, 1, START).unwrap(),
+        None
+    );
+}
+
+pub(in crate::ledger) fn l5_what_a_rerun_issues_later_was_not_handed_over(engine: &dyn Engine) {
+    let mut desk = Desk::new(engine);
+    let (batch, _) = desk.file("one.csv", vec![numbered("A", "a", 1)]);
+    desk.ledger.hand_over(batch, START).unwrap();
+    desk.bring(batch, "A", State::Failed);
+    let only = crate::ledger::Only::Failed;
+    let proofs = desk.ledger.proofs(batch, only, 0, 9, START).unwrap();
+    let proofs = proofs.into_iter().map(|(_, proof)| proof).collect();
+    desk.ledger.reissue(batch, proofs, START).unwrap();
+    assert_eq!(lanes(&mut desk), []);
+    // Handed over again, it is.
+    desk.ledger.hand_over(batch, START).unwrap();
+    assert_eq!(lanes(&mut desk), [(MERCHANT.into(), 0, 1)]);
+}
+
+pub(in crate::ledger) fn l4_a_restore_takes_back_what_was_handed_over(engine: &dyn Engine) {
+    let mut desk = Desk::new(engine);
+    let (batch, _) = desk.file(
+        "one.csv",
+        vec![numbered("A", "a", 1), numbered("B", "b", 2)],
+    );
+    desk.ledger.hand_over(batch, START).unwrap();
+    desk.now = START.plus_ms(DAY_MS);
+    let by = Person::parse("restorer").unwrap();
+    desk.ledger.restored(START, &by, desk.now).unwrap();
+    assert_eq!(lanes(&mut desk), []);
+    // Handed over again, what may have been sent is open, and is asked for first.
+    desk.ledger.hand_over(batch, desk.now).unwrap();
+    assert_eq!(lanes(&mut desk), [(MERCHANT.into(), 2, 0)]);
+    assert_eq!(deck(&mut desk, Phase::Open, MERCHANT), ["A", "B"]);
+}
+
+pub(in crate::ledger) fn a_batch_stays_handed_over_while_anything_of_it_waits(engine: &dyn Engine) {
+    let mut desk = Desk::new(engine);
+    let (first, _) = desk.file("one.csv", vec![numbered("A", "a", 1)]);
+    let (second, _) = desk.file("two.csv", vec![numbered("B", "b", 2)]);
+    for batch in [first, second] {
+        desk.ledger.hand_over(batch, START).unwrap();
+    }
+    let job = desk.find(second, "B").unwrap();
+    let (attempt, claimed) = desk.claim(&job, Asked::Submission);
+    // Handing over another sweeps neither what waits, nor what is in flight and may come back.
+    let (third, _) = desk.file("three.csv", vec![numbered("C", "c", 3)]);
+    desk.ledger
+        .hand_over(third, START.plus_ms(39 * DAY_MS))
+        .unwrap();
+    let answer = desk.answer(
+        (attempt, &claimed),
+        Asked::Submission,
+        State::Pending,
+        Came::NotSent,
+    );
+    desk.record(answer);
+    desk.ledger
+        .hand_over(third, START.plus_ms(50 * DAY_MS))
+        .unwrap();
+    assert_eq!(deck(&mut desk, Phase::Pending, MERCHANT), ["A", "B", "C"]);
+}
+
+pub(in crate::ledger) fn l2_a_released_order_of_a_batch_that_was_handed_over_goes_with_it(
+    engine: &dyn Engine,
+) {
+    let mut desk = Desk::new(engine);
+    let (batch, _) = desk.file(
+        "one.csv",
+        vec![numbered("A", "a", 1), numbered("B", "a", 1)],
+    );
+    desk.ledger.hand_over(batch, START).unwrap();
+    assert_eq!(deck(&mut desk, Phase::Pending, MERCHANT), ["A"]);
+    let by = Person::parse("somebody").unwrap();
+    desk.ledger.release(&[no("B")], &by, START).unwrap();
+    assert_eq!(deck(&mut desk, Phase::Pending, MERCHANT), ["A", "B"]);
+}
+
+pub(in crate::ledger) fn a_claim_without_a_lease_is_asked_for_none(engine: &dyn Engine) {
+    let mut desk = Desk::new(engine);
+    let (batch, _) = desk.file("one.csv", vec![numbered("A", "a", 1)]);
+    let job = desk.find(batch, "A").unwrap();
+    let ask = Ask {
+        job,
+        asked: Asked::Submission,
+        at: START,
+        run: desk.run,
+        lease: None::<Epoch>,
+    };
+    let written = desk.write(Write::Claim(ask));
+    assert!(matches!(written, Written::Claimed(_)), "{written:?}");
+}

@@ -1,0 +1,1 @@
+-- SQLite takes the rules away by its connection: see SqliteLedger::guards.

@@ -1,0 +1,1 @@
+SELECT COUNT(*) FROM worker WHERE alive_until_ms > CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)

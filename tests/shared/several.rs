@@ -1,0 +1,81 @@
+//! Several processes on one ledger: workers, runs, one that is killed.
+
+use levy::sandbox::Options;
+
+use super::house::{House, rows};
+use super::server::Server;
+
+fn slow() -> Options {
+    Options {
+        latency_ms: 5..=20,
+        ..Options::default()
+    }
+}
+
+#[test]
+fn l1_l6_two_workers_and_a_run_send_each_order_once_at_the_pace() {
+    let house = House::with(slow());
+    house.ends(0, &["init"]);
+    house.file("night.csv", &rows("N", 600, 6));
+    let workers = [(); 2].map(|()| house.spawn(&["work", "--forever", "--yes"]));
+    house.wait_until("nobody works", || {
+        let living = Server::get().ask(&house.database, "SELECT count(*) FROM levy.worker");
+        living.as_deref() == Some("2")
+    });
+    house.ends(0, &["run", "night.csv", "--yes"]);
+    assert_eq!(house.debited(), 600);
+    assert!(house.read("night.result.csv").matches("SUCCESS").count() >= 600);
+    assert!(house.most_in_a_second() <= 100);
+    for worker in workers {
+        let said = house.stopped(worker);
+        assert!(said.exit == 0 || said.exit == 4, "{said:?}");
+    }
+    let posts: u32 = house.books().orders.values().map(|order| order.posts).sum();
+    assert_eq!(posts, 600, "nothing was sent twice");
+    let lanes = house.ends(0, &["lanes"]);
+    assert!(
+        lanes.out.contains("nobody works on this ledger"),
+        "{lanes:?}"
+    );
+    house.ends(0, &["ledger", "verify"]);
+}
+
+#[test]
+fn l9_what_a_killed_run_leaves_another_process_brings_to_its_end() {
+    let house = House::with(slow());
+    house.ends(0, &["init"]);
+    house.file("night.csv", &rows("N", 120, 2));
+    let mut run = house.spawn(&["run", "night.csv", "--yes"]);
+    house.wait_for_arrivals(20);
+    run.kill().unwrap();
+    house.ended(run);
+    // What it had handed over goes on by any worker, once its leases are over.
+    house.ends(0, &["work", "--yes"]);
+    assert_eq!(house.debited(), 120);
+    assert!(house.most_in_a_second() <= 100);
+    // The same command again finds nothing left to do.
+    house.ends(0, &["run", "night.csv", "--yes"]);
+    house.ends(0, &["resume", "--yes"]);
+    house.ends(0, &["ledger", "verify"]);
+}
+
+#[test]
+fn a_worker_is_for_a_shared_ledger() {
+    let house = House::new();
+    house.file("one.csv", &rows("N", 1, 1));
+    house.ends(
+        0,
+        &[
+            "run",
+            "one.csv",
+            "--yes",
+            "--create-ledger",
+            "--ledger",
+            "levy.db",
+        ],
+    );
+    let said = house.ends(2, &["work", "--yes", "--ledger", "levy.db"]);
+    assert!(said.err.contains("is a file"), "{said:?}");
+    let said = house.ends(0, &["lanes", "--ledger", "levy.db"]);
+    assert!(said.out.contains("one process at a time"), "{said:?}");
+}
