@@ -219,10 +219,22 @@ fn totals_of_rows(tx: &dyn Tx, batch: BatchId, totals: &mut Totals) -> LedgerRes
         shown.look_before(tx, row.get(7)?, row.get(8)?)?;
         let amount: Option<i64> = row.get(4)?;
         let fen = amount.map(|fen| convert::fen(fen, 0)).transpose()?;
+        let fen = fen.map(|fen| u128::from(fen.get()));
         totals.unreadable_amounts += u64::from(fen.is_none());
-        counts.add(shown, fen.map(|fen| u128::from(fen.get())));
+        counts.add(shown, fen);
         totals.rows += 1;
-        totals.repeats += u64::from(row.get::<bool>(5)?);
+        let repeats: bool = row.get(5)?;
+        totals.repeats += u64::from(repeats);
+        // A row that repeats nothing is the first that shows its order, whose amount is its own.
+        if let (
+            Shown::Order {
+                state, resolved, ..
+            },
+            false,
+        ) = (shown, repeats)
+        {
+            add_order(totals, state, resolved, row.get(9)?, fen.unwrap_or(0));
+        }
         Ok(Go::On)
     })?;
     counts.into_totals(totals);
@@ -241,17 +253,27 @@ fn total_of_order(
     row: &dyn Row,
     totals: &mut Totals,
 ) -> LedgerResult<(State, Option<Resolution>, u128)> {
-    let state = convert::state(&row.get::<String>(0)?, 0)?;
-    totals.orders += 1;
-    totals.attempts += u64::from(row.get::<u32>(1)?);
+    let state = convert::state(row.get(0)?, 0)?;
     let fen = u128::from(convert::fen(row.get(2)?, 0)?.get());
     let resolved = convert::resolved(row.get(3)?, 0)?;
+    add_order(totals, state, resolved, row.get(1)?, fen);
+    Ok((state, resolved, fen))
+}
+
+fn add_order(
+    totals: &mut Totals,
+    state: State,
+    resolved: Option<Resolution>,
+    attempts: u32,
+    fen: u128,
+) {
+    totals.orders += 1;
+    totals.attempts += u64::from(attempts);
     match Fate::of(state, resolved) {
         Fate::Deducted => totals.deducted_fen += fen,
         Fate::Open => totals.open_fen += fen,
         Fate::Dead => totals.dead_fen += fen,
     }
-    Ok((state, resolved, fen))
 }
 
 /// Sums of what was asked for after an attempt, and of what is open: orders, as if each were a row.
