@@ -127,7 +127,7 @@ fn result_row(tx: &dyn Tx, row: &dyn Row) -> LedgerResult<ResultRow> {
         row.get("resolved_as")?,
     )?;
     let before = shown.look_before(tx, row.get("order_id")?, row.get("has_past")?)?;
-    let duplicate_of = match row.get::<Option<String>>("first_file")? {
+    let duplicate_of = match row.get::<Option<&str>>("first_file")? {
         Some(file) => Some(format!("{file}:{}", row.get::<i64>("repeat_of_line")?)),
         None => None,
     };
@@ -135,12 +135,12 @@ fn result_row(tx: &dyn Tx, row: &dyn Row) -> LedgerResult<ResultRow> {
         Shown::Invalid | Shown::Conflict => None,
         Shown::Order { state, .. } => Some(row_order(row, state)?),
     };
-    let cells: String = row.get("cells")?;
+    let cells: &str = row.get("cells")?;
     let amount: Option<i64> = row.get("amount_fen")?;
     Ok(ResultRow {
         ordinal: ordinal as u64,
         line: row.get::<i64>("line")? as u64,
-        cells: read::texts(&cells, &format!("text of row {ordinal}"))?,
+        cells: read::texts(cells, &format!("text of row {ordinal}"))?,
         amount: amount.map(|fen| convert::fen(fen, 0)).transpose()?,
         status: shown.status(),
         next_action: shown.next_action(),
@@ -160,8 +160,8 @@ fn result_row(tx: &dyn Tx, row: &dyn Row) -> LedgerResult<ResultRow> {
 }
 
 fn order_no(row: &dyn Row) -> LedgerResult<OrderNo> {
-    let no: String = row.get("out_request_no")?;
-    convert::parsed(&no, OrderNo::parse, "number", row.get("order_id")?)
+    let no: &str = row.get("out_request_no")?;
+    convert::parsed(no, OrderNo::parse, "number", row.get("order_id")?)
 }
 
 fn row_order(row: &dyn Row, state: State) -> LedgerResult<RowOrder> {
@@ -179,11 +179,11 @@ fn row_order(row: &dyn Row, state: State) -> LedgerResult<RowOrder> {
 
 /// A reply's columns, by their names.
 pub(super) fn reply(row: &dyn Row, order: i64) -> LedgerResult<Option<ReplyFacts>> {
-    let Some(trust) = row.get::<Option<String>>("trust")? else {
+    let Some(trust) = row.get::<Option<&str>>("trust")? else {
         return Ok(None);
     };
     Ok(Some(ReplyFacts {
-        trust: convert::trust(&trust, order)?,
+        trust: convert::trust(trust, order)?,
         http_status: row.get("http_status")?,
         code: row.get("code")?,
         message: row.get("message")?,
