@@ -129,7 +129,14 @@ impl Bench {
     fn loud(&self, settings: &Path, file: &Path) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_levy"));
         command
-            .args(["run", "--yes", "--create-ledger", "--config"])
+            .args([
+                "run",
+                "--yes",
+                "--create-ledger",
+                "--log-level",
+                "info",
+                "--config",
+            ])
             .arg(settings)
             .arg(file)
             .current_dir(self.directory.path());
