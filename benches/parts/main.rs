@@ -41,6 +41,11 @@ fn file(c: &mut Criterion) {
             BatchSize::PerIteration,
         );
     });
+    group.bench_function("show and add up", |b| {
+        let mut books = Books::new();
+        books.take_in(&staged);
+        b.iter(|| assert_eq!(books.show(), ROWS));
+    });
     group.finish();
 }
 

@@ -220,6 +220,19 @@ impl Books {
         assert_eq!(accepted.orders, rows.len() as u64);
     }
 
+    /// Its rows as a result has them, and its sums.
+    pub fn show(&mut self) -> u64 {
+        let batch = levy::ledger::BatchId(1);
+        let mut rows = 0;
+        let mut count = |_| {
+            rows += 1;
+            Ok(())
+        };
+        self.ledger.rows(batch, &mut count).expect("rows");
+        assert_eq!(self.ledger.totals(batch).expect("sums").rows, rows);
+        rows
+    }
+
     /// The next orders that were never sent.
     pub fn jobs(&mut self, count: u32) -> Vec<Job> {
         let merchant = Merchant::parse(MERCHANT).expect("a merchant");
@@ -242,6 +255,7 @@ impl Books {
                 asked: Asked::Submission,
                 at: NOW,
                 run: self.run,
+                lease: None,
             })
         };
         let asks = jobs.into_iter().map(ask).collect();

@@ -104,6 +104,11 @@ impl ControlTotals {
         }
     }
 
+    /// Whether a file's rows must be added up to tell whether it agrees.
+    pub fn asks_for_sums(&self) -> bool {
+        self.rows.is_some() || self.amount_fen.is_some()
+    }
+
     /// What does not agree, in words; nothing if all does.
     pub fn differ(&self, added_up: &AddedUp, digest: &[u8; 32]) -> Option<String> {
         let mut words = Vec::new();

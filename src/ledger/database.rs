@@ -3,6 +3,8 @@
 //!
 //! It knows no table and no rule. An engine keeps its connection, its settings and its errors' words.
 
+use std::cell::{Cell, RefCell};
+
 use super::{LedgerError, LedgerResult};
 
 /// A statement by its name, with its text for each engine. Parameters are written `?1`, `?2`… in both
@@ -208,7 +210,42 @@ pub(in crate::ledger) trait Row {
     fn value(&self, column: usize) -> LedgerResult<Value<'_>>;
 
     /// Where the column of this name is.
-    fn column(&self, name: &str) -> LedgerResult<usize>;
+    fn column(&self, name: &'static str) -> LedgerResult<usize>;
+}
+
+/// Where a statement's columns are, as they are asked for by name: each is looked for once, whatever the
+/// rows, and each row is asked for the same names in the same order.
+#[derive(Default)]
+pub(in crate::ledger) struct Places {
+    found: RefCell<Vec<(&'static str, usize)>>,
+    next: Cell<usize>,
+}
+
+impl Places {
+    /// The place of a name; `look` finds it the first time.
+    pub(in crate::ledger) fn of(
+        &self,
+        name: &'static str,
+        look: impl FnOnce() -> LedgerResult<usize>,
+    ) -> LedgerResult<usize> {
+        let mut found = self.found.borrow_mut();
+        let next = self.next.get();
+        // One text in the program: its letters need not be compared.
+        let is_it = |(known, _): &(&'static str, usize)| std::ptr::eq(*known, name);
+        let at = match found.get(next).is_some_and(is_it) {
+            true => Some(next),
+            false => found.iter().position(is_it),
+        };
+        let at = match at {
+            Some(at) => at,
+            None => {
+                found.push((name, look()?));
+                found.len() - 1
+            }
+        };
+        self.next.set(at + 1);
+        Ok(found[at].1)
+    }
 }
 
 /// A column by its place or by its name.
@@ -228,7 +265,7 @@ impl Column for usize {
     }
 }
 
-impl Column for &str {
+impl Column for &'static str {
     fn place(self, row: &dyn Row) -> LedgerResult<usize> {
         row.column(self)
     }

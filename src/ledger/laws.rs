@@ -128,6 +128,7 @@ macro_rules! contract_suite {
             results:
                 l7_every_row_stands_in_the_result_once_in_input_order,
                 l7_rows_add_up_by_status_and_money_by_order,
+                l7_an_order_of_another_file_adds_up_once_however_many_rows_show_it,
                 l7_a_report_tells_every_order_row_and_request_once,
                 a_lane_has_the_open_orders_of_a_batchs_rows_and_its_own_unsent_ones,
                 alerts_reach_the_note,

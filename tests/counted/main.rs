@@ -69,6 +69,22 @@ fn a_row_that_is_staged_and_accepted_is_not_looked_at_one_by_one() {
 }
 
 #[test]
+fn a_row_of_a_result_is_read_without_looking_for_its_columns() {
+    let mut books = [1_000, 2_000].map(|rows| {
+        let mut books = Books::new();
+        books.take_in(&work::staged(rows));
+        books
+    });
+    at_most(
+        "a row of a result, and its share of the sums",
+        15.0,
+        each(1_000, |rows| {
+            assert_eq!(books[rows as usize / 1_000 - 1].show(), rows);
+        }),
+    );
+}
+
+#[test]
 fn an_order_is_claimed_sent_verified_and_settled() {
     let wire = Wire::new();
     let content = &wire.order.content;
@@ -104,7 +120,7 @@ fn an_order_is_claimed_sent_verified_and_settled() {
     };
     at_most(
         "an order, claimed and settled in a group",
-        87.0,
+        80.0,
         each(100, settled),
     );
 }

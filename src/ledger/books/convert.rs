@@ -83,22 +83,22 @@ pub(super) fn resolved(found: Option<&str>, order: i64) -> LedgerResult<Option<R
 /// A row of the view `job`. Its content must still have its digest.
 pub(super) fn job(row: &dyn Row) -> LedgerResult<Job> {
     let id: i64 = row.get(0)?;
-    let no: String = row.get(1)?;
+    let no: &str = row.get(1)?;
     let content = content(row, 2, id)?;
     let digest: [u8; 32] = row.get(10)?;
     if content.digest().0 != digest {
         return Err(strange("content's digest", id));
     }
-    let weak: String = row.get(12)?;
+    let weak: &str = row.get(12)?;
     Ok(Job {
         id: OrderId(id),
         order: Arc::new(Order {
-            no: parsed(&no, OrderNo::parse, "number", id)?,
+            no: parsed(no, OrderNo::parse, "number", id)?,
             content,
         }),
         standing: Standing {
-            state: state(&row.get::<String>(11)?, id)?,
-            weak: word(Weak::from_word(&weak), "doubt", id)?,
+            state: state(row.get(11)?, id)?,
+            weak: word(Weak::from_word(weak), "doubt", id)?,
             maybe_accepted: row.get(13)?,
             first_sent_at: row.get::<Option<i64>>(14)?.map(WallMs),
             proof_runs: row.get(15)?,

@@ -258,8 +258,8 @@ pub(super) fn unapproved(tx: &dyn Tx, batch: BatchId) -> LedgerResult<u64> {
 
 /// A row of the view `file_plan`.
 fn read_plan(row: &dyn Row) -> LedgerResult<FilePlan> {
-    let number = |column: &str| row.get::<i64>(column).map(|n| n as u64);
-    let sum = |orders: &str, fen: &str| -> LedgerResult<OrderSum> {
+    let number = |column: &'static str| row.get::<i64>(column).map(|n| n as u64);
+    let sum = |orders: &'static str, fen: &'static str| -> LedgerResult<OrderSum> {
         Ok(OrderSum {
             orders: number(orders)?,
             fen: number(fen)?,

@@ -20,13 +20,13 @@ pub(super) fn compared(
     tx.scan(statement, values![from, to, batch, after.0], &mut |row| {
         let job = convert::job(row)?;
         let id = job.id.0;
-        let attempt = |name: &str| row.get::<Option<i64>>(name);
-        let number = |name: &str| -> LedgerResult<Option<OrderNo>> {
+        let attempt = |name: &'static str| row.get::<Option<i64>>(name);
+        let number = |name: &'static str| -> LedgerResult<Option<OrderNo>> {
             let no: Option<String> = row.get(name)?;
             no.map(|no| convert::parsed(&no, OrderNo::parse, "number", id))
                 .transpose()
         };
-        let told = |name: &str| -> LedgerResult<Option<Told>> {
+        let told = |name: &'static str| -> LedgerResult<Option<Told>> {
             attempt(name)?.map(|at| told(tx, at, id)).transpose()
         };
         let shown = attempt("shown_attempt")?;

@@ -127,7 +127,7 @@ fn result_row(tx: &dyn Tx, row: &dyn Row) -> LedgerResult<ResultRow> {
         row.get("resolved_as")?,
     )?;
     let before = shown.look_before(tx, row.get("order_id")?, row.get("has_past")?)?;
-    let duplicate_of = match row.get::<Option<String>>("first_file")? {
+    let duplicate_of = match row.get::<Option<&str>>("first_file")? {
         Some(file) => Some(format!("{file}:{}", row.get::<i64>("repeat_of_line")?)),
         None => None,
     };
@@ -135,12 +135,12 @@ fn result_row(tx: &dyn Tx, row: &dyn Row) -> LedgerResult<ResultRow> {
         Shown::Invalid | Shown::Conflict => None,
         Shown::Order { state, .. } => Some(row_order(row, state)?),
     };
-    let cells: String = row.get("cells")?;
+    let cells: &str = row.get("cells")?;
     let amount: Option<i64> = row.get("amount_fen")?;
     Ok(ResultRow {
         ordinal: ordinal as u64,
         line: row.get::<i64>("line")? as u64,
-        cells: read::texts(&cells, &format!("text of row {ordinal}"))?,
+        cells: read::texts(cells, &format!("text of row {ordinal}"))?,
         amount: amount.map(|fen| convert::fen(fen, 0)).transpose()?,
         status: shown.status(),
         next_action: shown.next_action(),
@@ -160,8 +160,8 @@ fn result_row(tx: &dyn Tx, row: &dyn Row) -> LedgerResult<ResultRow> {
 }
 
 fn order_no(row: &dyn Row) -> LedgerResult<OrderNo> {
-    let no: String = row.get("out_request_no")?;
-    convert::parsed(&no, OrderNo::parse, "number", row.get("order_id")?)
+    let no: &str = row.get("out_request_no")?;
+    convert::parsed(no, OrderNo::parse, "number", row.get("order_id")?)
 }
 
 fn row_order(row: &dyn Row, state: State) -> LedgerResult<RowOrder> {
@@ -179,11 +179,11 @@ fn row_order(row: &dyn Row, state: State) -> LedgerResult<RowOrder> {
 
 /// A reply's columns, by their names.
 pub(super) fn reply(row: &dyn Row, order: i64) -> LedgerResult<Option<ReplyFacts>> {
-    let Some(trust) = row.get::<Option<String>>("trust")? else {
+    let Some(trust) = row.get::<Option<&str>>("trust")? else {
         return Ok(None);
     };
     Ok(Some(ReplyFacts {
-        trust: convert::trust(&trust, order)?,
+        trust: convert::trust(trust, order)?,
         http_status: row.get("http_status")?,
         code: row.get("code")?,
         message: row.get("message")?,
@@ -219,10 +219,22 @@ fn totals_of_rows(tx: &dyn Tx, batch: BatchId, totals: &mut Totals) -> LedgerRes
         shown.look_before(tx, row.get(7)?, row.get(8)?)?;
         let amount: Option<i64> = row.get(4)?;
         let fen = amount.map(|fen| convert::fen(fen, 0)).transpose()?;
+        let fen = fen.map(|fen| u128::from(fen.get()));
         totals.unreadable_amounts += u64::from(fen.is_none());
-        counts.add(shown, fen.map(|fen| u128::from(fen.get())));
+        counts.add(shown, fen);
         totals.rows += 1;
-        totals.repeats += u64::from(row.get::<bool>(5)?);
+        let repeats: bool = row.get(5)?;
+        totals.repeats += u64::from(repeats);
+        // A row that repeats nothing is the first that shows its order, whose amount is its own.
+        if let (
+            Shown::Order {
+                state, resolved, ..
+            },
+            false,
+        ) = (shown, repeats)
+        {
+            add_order(totals, state, resolved, row.get(9)?, fen.unwrap_or(0));
+        }
         Ok(Go::On)
     })?;
     counts.into_totals(totals);
@@ -241,17 +253,27 @@ fn total_of_order(
     row: &dyn Row,
     totals: &mut Totals,
 ) -> LedgerResult<(State, Option<Resolution>, u128)> {
-    let state = convert::state(&row.get::<String>(0)?, 0)?;
-    totals.orders += 1;
-    totals.attempts += u64::from(row.get::<u32>(1)?);
+    let state = convert::state(row.get(0)?, 0)?;
     let fen = u128::from(convert::fen(row.get(2)?, 0)?.get());
     let resolved = convert::resolved(row.get(3)?, 0)?;
+    add_order(totals, state, resolved, row.get(1)?, fen);
+    Ok((state, resolved, fen))
+}
+
+fn add_order(
+    totals: &mut Totals,
+    state: State,
+    resolved: Option<Resolution>,
+    attempts: u32,
+    fen: u128,
+) {
+    totals.orders += 1;
+    totals.attempts += u64::from(attempts);
     match Fate::of(state, resolved) {
         Fate::Deducted => totals.deducted_fen += fen,
         Fate::Open => totals.open_fen += fen,
         Fate::Dead => totals.dead_fen += fen,
     }
-    Ok((state, resolved, fen))
 }
 
 /// Sums of what was asked for after an attempt, and of what is open: orders, as if each were a row.

@@ -234,6 +234,35 @@ pub(in crate::ledger) fn a_close_that_no_run_could_prove_is_given_to_a_person(en
     );
 }
 
+pub(in crate::ledger) fn l7_an_order_of_another_file_adds_up_once_however_many_rows_show_it(
+    engine: &dyn Engine,
+) {
+    let mut desk = Desk::new(engine);
+    let (earlier, _) = desk.file(
+        "zero.csv",
+        vec![numbered("Z", "z", 1_000), numbered("Y", "y", 10_000)],
+    );
+    desk.bring(earlier, "Z", State::Success);
+    desk.bring(earlier, "Y", State::Failed);
+    // Y's newest order is this one, which waits.
+    assert_eq!(desk.rerun(earlier).len(), 1);
+    let rows = vec![
+        numbered("Z", "z", 1_000),
+        numbered("A", "a", 1),
+        numbered("A", "a", 1),
+        numbered("Z", "z", 1_000),
+        numbered("Y", "y", 10_000),
+        numbered("Y", "y", 10_000),
+    ];
+    let (batch, _) = desk.file("one.csv", rows);
+    desk.bring(batch, "A", State::Success);
+    let totals = desk.ledger.totals(batch).unwrap();
+    assert_eq!((totals.rows, totals.repeats, totals.orders), (6, 5, 3));
+    assert_eq!(totals.attempts, 2, "of A and Z; Y's newest was never sent");
+    let money = (totals.deducted_fen, totals.open_fen, totals.dead_fen);
+    assert_eq!(money, (1_001, 10_000, 0));
+}
+
 pub(in crate::ledger) fn l7_a_report_tells_every_order_row_and_request_once(engine: &dyn Engine) {
     let mut desk = Desk::new(engine);
     let (earlier, _) = desk.file("zero.csv", vec![numbered("Z", "z", 1_000)]);

@@ -9,7 +9,7 @@ use tokio_postgres::types::Type;
 use super::dialect;
 use super::fault::Trouble;
 use super::wire::{Fault, Piece, Wire};
-use crate::ledger::database::{EachRow, Go, Row, Statement, Tx, Value};
+use crate::ledger::database::{EachRow, Go, Places, Row, Statement, Tx, Value};
 use crate::ledger::{LedgerError, LedgerResult};
 
 /// Rows that a scan reads from its cursor at once.
@@ -96,13 +96,14 @@ impl<'c> Open<'c> {
         }
         let failed = |fault| self.failed(name, &fault);
         let pieces = self.wire.query(text, values).map_err(failed)?;
+        let places = Places::default();
         loop {
             match pieces.next().map_err(failed)? {
                 Piece::Done(rows) => return Ok(rows),
                 Piece::Rows(rows) => {
                     for found in &rows {
                         self.reading.set(true);
-                        let go = row(&Found(found));
+                        let go = row(&Found(found, &places));
                         self.reading.set(false);
                         if go? == Go::Enough {
                             return Ok(0);
@@ -186,10 +187,11 @@ impl Tx for Open<'_> {
         let open = format!("DECLARE scan_{cursor} NO SCROLL CURSOR FOR {text}");
         self.run(name, &open, values, &mut |_| Ok(Go::On))?;
         let fetch = format!("FETCH FORWARD {SCAN_ROWS} FROM scan_{cursor}");
+        let places = Places::default();
         loop {
             let page = self.page(name, &fetch)?;
             for found in &page {
-                if row(&Found(found))? == Go::Enough {
+                if row(&Found(found, &places))? == Go::Enough {
                     return Ok(());
                 }
             }
@@ -207,8 +209,8 @@ impl Tx for Open<'_> {
     }
 }
 
-/// A row.
-struct Found<'r>(&'r tokio_postgres::Row);
+/// A row, and where its statement's columns are.
+struct Found<'r>(&'r tokio_postgres::Row, &'r Places);
 
 impl Row for Found<'_> {
     fn value(&self, column: usize) -> LedgerResult<Value<'_>> {
@@ -234,9 +236,11 @@ impl Row for Found<'_> {
         value.map_err(|e| strange(&format!("not readable: {e}")))
     }
 
-    fn column(&self, name: &str) -> LedgerResult<usize> {
-        let columns = self.0.columns();
-        let found = columns.iter().position(|column| column.name() == name);
-        found.ok_or_else(|| LedgerError::Broken(format!("a row has no column {name}")))
+    fn column(&self, name: &'static str) -> LedgerResult<usize> {
+        self.1.of(name, || {
+            let columns = self.0.columns();
+            let found = columns.iter().position(|column| column.name() == name);
+            found.ok_or_else(|| LedgerError::Broken(format!("a row has no column {name}")))
+        })
     }
 }

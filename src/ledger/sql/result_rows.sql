@@ -11,8 +11,9 @@ SELECT r.ordinal, r.line, r.cells, r.amount_fen, r.kind, first.file AS first_fil
 FROM batch_row AS r
 LEFT JOIN batch AS first ON first.batch_id = r.repeat_of_batch
 LEFT JOIN deduction ON deduction.deduction_id = r.deduction_id
-LEFT JOIN orders AS o ON o.deduction_id = r.deduction_id AND o.generation = (
-    SELECT MAX(generation) FROM orders AS newer WHERE newer.deduction_id = r.deduction_id)
+LEFT JOIN orders AS o ON o.order_id = (
+    SELECT order_id FROM orders AS newer WHERE newer.deduction_id = r.deduction_id
+    ORDER BY generation DESC LIMIT 1)
 LEFT JOIN batch AS own ON own.batch_id = o.batch_id
 LEFT JOIN reply ON reply.attempt_id = o.shown_attempt
 WHERE r.batch_id = ?1

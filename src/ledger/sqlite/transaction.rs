@@ -3,7 +3,7 @@
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, Connection, Rows, params_from_iter};
 
-use crate::ledger::database::{EachRow, Go, Row, Statement, Tx, Value};
+use crate::ledger::database::{EachRow, Go, Places, Row, Statement, Tx, Value};
 use crate::ledger::{LedgerError, LedgerResult};
 
 /// What is open on a connection.
@@ -54,8 +54,13 @@ impl Tx for Sqlite<'_> {
 }
 
 fn go_through(mut rows: Rows<'_>, each: EachRow<'_>) -> LedgerResult<()> {
+    let places = Places::default();
     while let Some(row) = rows.next()? {
-        match each(row)? {
+        let found = Found {
+            row,
+            places: &places,
+        };
+        match each(&found)? {
             Go::On => {}
             Go::Enough => return Ok(()),
         }
@@ -74,9 +79,15 @@ impl ToSql for Value<'_> {
     }
 }
 
-impl Row for rusqlite::Row<'_> {
+/// A row, and where its statement's columns are.
+struct Found<'r> {
+    row: &'r rusqlite::Row<'r>,
+    places: &'r Places,
+}
+
+impl Row for Found<'_> {
     fn value(&self, column: usize) -> LedgerResult<Value<'_>> {
-        Ok(match self.get_ref(column)? {
+        Ok(match self.row.get_ref(column)? {
             ValueRef::Null => Value::Int(None),
             ValueRef::Integer(it) => Value::Int(Some(it)),
             ValueRef::Text(bytes) => match std::str::from_utf8(bytes) {
@@ -94,7 +105,8 @@ impl Row for rusqlite::Row<'_> {
         })
     }
 
-    fn column(&self, name: &str) -> LedgerResult<usize> {
-        Ok(self.as_ref().column_index(name)?)
+    fn column(&self, name: &'static str) -> LedgerResult<usize> {
+        self.places
+            .of(name, || Ok(self.row.as_ref().column_index(name)?))
     }
 }
