@@ -255,7 +255,6 @@ impl Books {
                 asked: Asked::Submission,
                 at: NOW,
                 run: self.run,
-                lease: None,
             })
         };
         let asks = jobs.into_iter().map(ask).collect();
