@@ -15,10 +15,10 @@ use super::proxy::{self, Seen, Way};
 use super::server::Server;
 
 /// Whatever takes longer than this hangs.
-pub const PATIENCE: Duration = Duration::from_secs(400);
+pub const PATIENCE: Duration = Duration::from_secs(600);
 /// Seconds that a request may take, and that a lease lasts.
-const TIMEOUT_SECONDS: u64 = 1;
-pub const LEASE_SECONDS: u64 = 4;
+const TIMEOUT_SECONDS: u64 = 2;
+pub const LEASE_SECONDS: u64 = 6;
 /// Where Debian puts it.
 const FAKETIME: &str = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1";
 
@@ -160,14 +160,8 @@ impl Host {
             .current_dir(self.dir.path())
             .args(arguments)
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(
-                File::options()
-                    .append(true)
-                    .create(true)
-                    .open(self.words())
-                    .unwrap(),
-            );
+            .stdout(self.paper())
+            .stderr(self.paper());
         if self.nature.clock {
             assert!(Path::new(FAKETIME).exists(), "libfaketime is missing");
             command
@@ -182,6 +176,20 @@ impl Host {
             words: self.words(),
             name: format!("{}: {}", self.name, arguments.join(" ")),
         }
+    }
+
+    fn paper(&self) -> File {
+        let mut options = File::options();
+        options
+            .append(true)
+            .create(true)
+            .open(self.words())
+            .unwrap()
+    }
+
+    /// What was said here.
+    pub fn said(&self) -> String {
+        fs::read_to_string(self.words()).unwrap_or_default()
     }
 
     fn words(&self) -> PathBuf {

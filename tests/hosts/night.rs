@@ -45,26 +45,29 @@ fn l1_l6_whatever_becomes_of_three_hosts_each_order_is_deducted_once_and_no_lane
     let cut = host(
         "cut",
         Nature {
-            cut_at_commit: Some(40),
+            cut_at_commit: Some(15),
             clock: true,
         },
     );
+    let all = [&finance, &killed, &stopped, &cut];
     fs::write(finance.path("night.csv"), batch(ROWS, MERCHANTS)).unwrap();
+    let mut init = finance.start(&["init"]);
+    assert_eq!(init.wait(), 0, "{}", init.said());
     let mut run = finance.start(&RUN);
     let mut one = killed.start(WORK);
     let mut two = stopped.start(WORK);
     let three = cut.start(WORK);
 
-    until(&gateway, 300, &mut run);
+    until(&gateway, 300, &mut run, &all);
     stopped.set_clock(290);
     cut.set_clock(-290);
-    until(&gateway, 700, &mut run);
+    until(&gateway, 700, &mut run, &all);
     one.signal("KILL");
     assert_eq!(one.wait(), -1);
     let one = killed.start(WORK);
-    until(&gateway, 1_400, &mut run);
+    until(&gateway, 1_400, &mut run, &all);
     server.restart();
-    until(&gateway, 2_200, &mut run);
+    until(&gateway, 2_200, &mut run, &all);
     two.signal("STOP");
     let first = run.wait();
     let mut exit = first;
@@ -105,25 +108,17 @@ fn l1_l6_whatever_becomes_of_three_hosts_each_order_is_deducted_once_and_no_lane
     }
 }
 
-const RUN: [&str; 7] = [
-    "run",
-    "night.csv",
-    "--create-ledger",
-    "--yes",
-    "--wait",
-    "5",
-    "--quiet",
-];
+const RUN: [&str; 5] = ["run", "night.csv", "--yes", "--wait", "5"];
 
 /// Waits until so many requests have come to the gateway.
-fn until(gateway: &Gateway, arrivals: usize, run: &mut Running) {
+fn until(gateway: &Gateway, arrivals: usize, run: &mut Running, hosts: &[&Host]) {
     let began = Instant::now();
     while gateway.arrivals().len() < arrivals {
-        assert!(
-            began.elapsed() < PATIENCE,
-            "nothing goes on: {}",
-            run.said()
-        );
+        if began.elapsed() > PATIENCE {
+            hosts[0].start(&["lanes"]).wait();
+            let said: Vec<String> = hosts.iter().map(|host| host.said()).collect();
+            panic!("nothing goes on: {}", said.join("\n----\n"));
+        }
         assert!(!run.is_over(), "it was over too soon: {}", run.said());
         std::thread::sleep(Duration::from_millis(50));
     }

@@ -16,6 +16,7 @@ pub struct Server {
 }
 
 impl Server {
+    #[allow(dead_code)]
     pub fn start() -> Self {
         Self::start_with("")
     }

@@ -164,7 +164,7 @@ async fn drive(
     connection: impl Future<Output = Result<(), Error>>,
     mut asked: UnboundedReceiver<Request>,
 ) {
-    let mut connection = std::pin::pin!(connection);
+    let mut connection = Box::pin(connection);
     let answers = async {
         while let Some(request) = asked.recv().await {
             match request {
@@ -184,8 +184,11 @@ async fn drive(
     let mut answers = std::pin::pin!(answers);
     tokio::select! {
         () = &mut answers => drop(connection.await),
-        // Lost: whoever asks is told so by the client.
-        _ = &mut connection => answers.await,
+        // Lost. Who waits for an answer is told so by its end, and that comes only with the connection's.
+        _ = &mut connection => {
+            drop(connection);
+            answers.await;
+        }
     }
 }
 
