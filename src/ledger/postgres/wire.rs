@@ -225,3 +225,37 @@ async fn query(
     let _ = reply.send(Ok(Piece::Done(rows.rows_affected().unwrap_or(0))));
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+    use std::sync::mpsc::channel;
+    use std::time::Duration;
+
+    use super::*;
+
+    /// As a server does whose power goes in the middle of a statement: it says nothing more.
+    #[test]
+    fn who_waits_for_an_answer_is_told_when_the_connection_is_lost() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut asked = [0; 1024];
+            assert!(stream.read(&mut asked).unwrap() > 0, "who it is");
+            // Welcome, and ready for a statement.
+            stream
+                .write_all(b"R\0\0\0\x08\0\0\0\0Z\0\0\0\x05I")
+                .unwrap();
+            assert!(stream.read(&mut asked).unwrap() > 0, "the statement");
+        });
+        let mut config = Config::new();
+        config.host("127.0.0.1").port(port).user("levy");
+        let wire = Wire::connect(Dial { config, tls: None });
+        let wire = wire.unwrap_or_else(|_| panic!("not connected"));
+        let (tell, told) = channel();
+        std::thread::spawn(move || tell.send(wire.script("SELECT 1".into()).is_err()));
+        assert_eq!(told.recv_timeout(Duration::from_secs(60)), Ok(true));
+    }
+}
