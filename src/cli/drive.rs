@@ -12,7 +12,9 @@ use super::args::{DriveArgs, FirstArgs};
 use super::failure::Failure;
 use super::session::Session;
 use crate::clock::{Clock, WallMs};
-use crate::ledger::{Environment, Expiring, Ledger, LedgerError, LedgerResult, OrderId, Scope};
+use crate::ledger::{
+    BatchId, Environment, Expiring, Ledger, LedgerError, LedgerResult, OrderId, Scope,
+};
 use crate::order::yuan;
 use crate::report::log::hushed;
 use crate::report::progress::{Screen, Voice, ask, say};
@@ -105,11 +107,25 @@ impl Driver<'_> {
         let Scope::Batch(batch) = scope else {
             return Ok(());
         };
-        if !session.is_shared() || self.limit.is_some() || self.until.is_some() {
+        if !session.is_shared() {
             return Ok(());
+        }
+        if self.limit.is_some() || self.until.is_some() {
+            return self.take_back(session, batch);
         }
         let now = session.clock.wall();
         Ok(at_hand(&mut session.ledger)?.hand_over(batch, now)?)
+    }
+
+    /// No other worker sends what was never sent of a batch: it is sent in part, or not at all.
+    pub fn take_back(&self, session: &mut Session, batch: BatchId) -> Result<(), Failure> {
+        if session.is_shared() && at_hand(&mut session.ledger)?.take_back(batch)? {
+            self.note(&format!(
+                "batch {batch} had been handed over to all workers, and was taken back: what they have in hand \
+                 comes to its end, and they begin nothing more of it"
+            ));
+        }
+        Ok(())
     }
 
     fn settings(&self, session: &mut Session, scope: Scope) -> Result<RunSettings, Failure> {

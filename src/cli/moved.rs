@@ -32,8 +32,9 @@ pub fn move_ledger(args: &MoveArgs) -> Result<Exit, Failure> {
     sound(&from_store.address, &before)?;
     let mut to = shelf(&to_store, true)?;
     let now = SystemClock::default().wall();
-    let standing = moved::standing(&mut from, &mut to)?;
     let names = (name(&from_store.address), name(&to_store.address));
+    moved::one_way(&mut from, &names.1)?;
+    let standing = moved::standing(&mut from, &mut to)?;
     match standing {
         Standing::Another => {
             return Err(Failure::Usage(format!(

@@ -127,6 +127,7 @@ fn batch(
         ))
     };
     if !driver.may_send(session, words)? {
+        driver.take_back(session, found.batch.id)?;
         say("nothing was sent");
         return approved;
     }

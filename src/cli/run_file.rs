@@ -192,7 +192,10 @@ impl Course<'_> {
             }
             Ok(()) => Scope::Batch(batch.id),
             // What was sent comes to its end whoever approved it.
-            Err(_) => Scope::OpenOf(batch.id, Unsent::Reissues),
+            Err(_) => {
+                self.driver.take_back(session, batch.id)?;
+                Scope::OpenOf(batch.id, Unsent::Reissues)
+            }
         };
         self.drive(session, batch, scope, ended)?;
         approved
@@ -219,6 +222,7 @@ impl Course<'_> {
             ))
         };
         if !self.driver.may_send(session, words)? {
+            self.driver.take_back(session, batch.id)?;
             say("nothing was sent; `levy cancel` withdraws the batch");
             return Ok(());
         }

@@ -290,6 +290,11 @@ impl Frozen {
         self.reason.starts_with(MOVED_TO)
     }
 
+    /// A move has closed it, and this is where it went.
+    pub fn is_moved_to(&self, to: &str) -> bool {
+        self.reason.strip_prefix(MOVED_TO) == Some(to)
+    }
+
     /// What whoever wants to go on with it is told.
     pub fn moved_words(&self) -> String {
         let to = self.reason.strip_prefix(MOVED_TO).unwrap_or_default();

@@ -694,6 +694,8 @@ pub trait Ledger: Send {
     /// Hands a batch over to whoever works on the ledger ([`Scope::Shared`]): its orders that were never
     /// sent, as many as there are now. `restored` takes all batches back.
     fn hand_over(&mut self, batch: BatchId, at: WallMs) -> LedgerResult<()>;
+    /// Takes back a batch that was handed over; whether it had been. What a worker has claimed goes on.
+    fn take_back(&mut self, batch: BatchId) -> LedgerResult<bool>;
     /// Notes that a run begins.
     fn begin_run(&mut self, at: WallMs) -> LedgerResult<RunId>;
     /// Lanes with something to do, by merchant.

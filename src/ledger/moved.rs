@@ -88,6 +88,17 @@ impl Shelf {
     }
 }
 
+/// What has moved goes nowhere else: two ledgers of one past would deduct twice. `to` is where it is to go.
+pub fn one_way(from: &mut Shelf, to: &str) -> LedgerResult<()> {
+    match from.ledger().frozen()? {
+        Some(by) if by.is_moved() && !by.is_moved_to(to) => {
+            let words = format!("{}; {to} is another", by.moved_words());
+            Err(LedgerError::Refused(words))
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
 /// Where the move from one to the other stands. Both were verified before, or will be.
 pub fn standing(from: &mut Shelf, to: &mut Shelf) -> LedgerResult<Standing> {
     if to.look(is_empty)? {

@@ -131,6 +131,7 @@ statements! {
     HANDED_CLEAR = "handed_clear",
     HANDED_SAVE = "handed_save",
     HANDED_SWEEP = "handed_sweep",
+    HANDED_TAKE_BACK = "handed_take_back",
     HELD_COUNT = "held_count",
     JOB_ALL = "job_all",
     JOB_BY_ID = "job_by_id",

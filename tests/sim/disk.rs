@@ -192,6 +192,10 @@ impl<L: Ledger> Ledger for Mortal<L> {
         self.fuse.operate(|| self.ledger.hand_over(batch, at))
     }
 
+    fn take_back(&mut self, batch: BatchId) -> LedgerResult<bool> {
+        self.fuse.operate(|| self.ledger.take_back(batch))
+    }
+
     fn begin_run(&mut self, at: WallMs) -> LedgerResult<RunId> {
         self.fuse.operate(|| self.ledger.begin_run(at))
     }

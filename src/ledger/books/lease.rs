@@ -72,6 +72,12 @@ pub(super) fn quiet(tx: &dyn Tx, lane: Option<&Merchant>) -> LedgerResult<()> {
     )))
 }
 
+/// Takes a batch back that was handed over: what was not sent waits for its own command again. Whether it was
+/// anybody's.
+pub(super) fn take_back(tx: &dyn Tx, batch: BatchId) -> LedgerResult<bool> {
+    Ok(tx.execute(sql::HANDED_TAKE_BACK, values![batch.0])? > 0)
+}
+
 /// Hands a batch over: its orders that were never sent are everybody's to send, those of now.
 pub(super) fn hand_over(tx: &dyn Tx, batch: BatchId, at: WallMs) -> LedgerResult<()> {
     let handed = tx.execute(sql::HANDED_SAVE, values![batch.0, at.0])?;

@@ -69,6 +69,7 @@ impl<D: Database> Ledger for D {
         admit: Admit,
     ) -> LedgerResult<(Batch, Accepted)> {
         let accepted = taken_in(self, |tx| {
+            moved::refuse(tx)?;
             let accepted = accept::accept(tx, head, at, hold_days, admit)?;
             Ok((accepted, End::Commit))
         })?;
@@ -111,7 +112,10 @@ impl<D: Database> Ledger for D {
         at: WallMs,
         hold_days: u32,
     ) -> LedgerResult<Imported> {
-        let imported = taken_in(self, |tx| accept::import(tx, head, by, at, hold_days))?;
+        let imported = taken_in(self, |tx| {
+            moved::refuse(tx)?;
+            accept::import(tx, head, by, at, hold_days)
+        })?;
         if !imported.known {
             let _ = self.stage_clear();
         }
@@ -119,15 +123,19 @@ impl<D: Database> Ledger for D {
     }
 
     fn restored(&mut self, since: WallMs, by: &dyn By, at: WallMs) -> LedgerResult<Restored> {
-        self.commit(|tx| past::restored(tx, since, by, at))
+        decided(self, |tx| past::restored(tx, since, by, at))
     }
 
     fn hand_over(&mut self, batch: BatchId, at: WallMs) -> LedgerResult<()> {
-        self.commit(|tx| lease::hand_over(tx, batch, at))
+        decided(self, |tx| lease::hand_over(tx, batch, at))
+    }
+
+    fn take_back(&mut self, batch: BatchId) -> LedgerResult<bool> {
+        decided(self, |tx| lease::take_back(tx, batch))
     }
 
     fn begin_run(&mut self, at: WallMs) -> LedgerResult<RunId> {
-        let run = self.commit(|tx| tx.insert(sql::RUN_INSERT, values![at.0]))?;
+        let run = decided(self, |tx| tx.insert(sql::RUN_INSERT, values![at.0]))?;
         Ok(RunId(run))
     }
 
@@ -196,7 +204,7 @@ impl<D: Database> Ledger for D {
         proofs: Vec<Proof>,
         at: WallMs,
     ) -> LedgerResult<Vec<Reissued>> {
-        self.commit(|tx| reissue::reissue(tx, batch, &proofs, at))
+        decided(self, |tx| reissue::reissue(tx, batch, &proofs, at))
     }
 
     fn try_out(
@@ -240,7 +248,7 @@ impl<D: Database> Ledger for D {
     }
 
     fn release(&mut self, numbers: &[OrderNo], by: &Person, at: WallMs) -> LedgerResult<Released> {
-        self.commit(|tx| reissue::release(tx, numbers, by, at))
+        decided(self, |tx| reissue::release(tx, numbers, by, at))
     }
 
     fn expiring(&mut self, before: WallMs, limit: u32) -> LedgerResult<Expiring> {
@@ -265,7 +273,7 @@ impl<D: Database> Ledger for D {
     }
 
     fn cancel(&mut self, target: &CancelTarget, at: WallMs) -> LedgerResult<Cancelled> {
-        self.commit(|tx| write::cancel(tx, target, at))
+        decided(self, |tx| write::cancel(tx, target, at))
     }
 
     fn content_of(&mut self, no: &OrderNo) -> LedgerResult<Option<ContentDigest>> {
@@ -273,7 +281,7 @@ impl<D: Database> Ledger for D {
     }
 
     fn decide(&mut self, decision: &Decision, at: WallMs) -> LedgerResult<Decided> {
-        self.commit(|tx| decision::decide(tx, decision, at))
+        decided(self, |tx| decision::decide(tx, decision, at))
     }
 
     fn frozen(&mut self) -> LedgerResult<Option<Frozen>> {
@@ -319,6 +327,17 @@ fn told_already() -> LedgerError {
     LedgerError::Broken(
         "another process wrote to it in between: give the same command again".into(),
     )
+}
+
+/// What is written only as long as the ledger has not moved.
+fn decided<T>(
+    database: &mut impl Database,
+    mut work: impl FnMut(&dyn Tx) -> LedgerResult<T>,
+) -> LedgerResult<T> {
+    database.commit(|tx| {
+        moved::refuse(tx)?;
+        work(tx)
+    })
 }
 
 /// A file is taken in, and what comes of it stays or was only tried.

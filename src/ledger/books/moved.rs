@@ -18,6 +18,15 @@ pub(in crate::ledger) fn leave(tx: &dyn Tx, by: &Person, to: &str, at: WallMs) -
     tx.execute(sql::META_FROZEN_BY, values![id]).map(drop)
 }
 
+/// Nothing is decided, taken in or begun in a ledger that has moved: asked in the very transaction, since it
+/// may have moved while that waited for its turn. What comes back from the gateway is recorded still.
+pub(in crate::ledger) fn refuse(tx: &dyn Tx) -> LedgerResult<()> {
+    match journal::frozen(tx)?.filter(|frozen| frozen.is_moved()) {
+        Some(frozen) => Err(LedgerError::Refused(frozen.moved_words())),
+        None => Ok(()),
+    }
+}
+
 /// Not frozen any more, where a move had frozen it.
 pub(in crate::ledger) fn thaw(
     tx: &dyn Tx,

@@ -90,6 +90,16 @@ pub(in crate::ledger) fn l5_what_a_rerun_issues_later_was_not_handed_over(engine
     assert_eq!(lanes(&mut desk), [(MERCHANT.into(), 0, 1)]);
 }
 
+pub(in crate::ledger) fn l7_what_was_handed_over_can_be_taken_back(engine: &dyn Engine) {
+    let mut desk = Desk::new(engine);
+    let (batch, _) = desk.file("one.csv", vec![numbered("A", "a", 1)]);
+    assert!(!desk.ledger.take_back(batch).unwrap());
+    desk.ledger.hand_over(batch, START).unwrap();
+    assert_eq!(lanes(&mut desk), [(MERCHANT.into(), 0, 1)]);
+    assert!(desk.ledger.take_back(batch).unwrap());
+    assert_eq!(lanes(&mut desk), []);
+}
+
 pub(in crate::ledger) fn l4_a_restore_takes_back_what_was_handed_over(engine: &dyn Engine) {
     let mut desk = Desk::new(engine);
     let (batch, _) = desk.file(

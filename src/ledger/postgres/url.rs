@@ -18,9 +18,14 @@ use crate::ledger::{LedgerError, LedgerResult};
 use crate::secret::Secret;
 
 /// Seconds in which a connection must come about, unless the URL names others.
-const CONNECT_S: u64 = 10;
+pub(super) const CONNECT_S: u64 = 10;
 /// Seconds of silence after which the network is asked whether the server is still there.
 const KEEPALIVE_IDLE_S: u64 = 30;
+/// Seconds between such questions, and how many may stay unanswered.
+const KEEPALIVE_EVERY_S: u64 = 10;
+const KEEPALIVES_MAX: u32 = 3;
+/// Seconds after which a connection is lost on which what was sent has not arrived.
+const SILENCE_S: u64 = 30;
 
 /// A URL that was understood. It prints itself without its password.
 #[derive(Clone)]
@@ -104,6 +109,10 @@ impl Url {
             config.connect_timeout(Duration::from_secs(CONNECT_S));
         }
         config.keepalives_idle(Duration::from_secs(KEEPALIVE_IDLE_S));
+        config.keepalives_interval(Duration::from_secs(KEEPALIVE_EVERY_S));
+        config.keepalives_retries(KEEPALIVES_MAX);
+        // What was sent and never arrived ends the connection as well.
+        config.tcp_user_timeout(Duration::from_secs(SILENCE_S));
         Ok((Self { config, tls: None }, asked))
     }
 

@@ -6,13 +6,16 @@
 
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use futures_util::TryStreamExt;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::time::timeout;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Config, Error, NoTls, Row, SimpleQueryMessage, SimpleQueryRow};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use super::url::CONNECT_S;
 use crate::ledger::database::Value;
 
 /// Rows that are handed over at once.
@@ -138,21 +141,26 @@ fn serve(
     let Ok(runtime) = runtime else {
         return;
     };
+    // Whoever asked is told by the end of this where nothing comes of it in time: the setting in the URL is
+    // for the socket alone, and a server may be silent behind it.
+    let in_time = Duration::from_secs(2 * CONNECT_S);
     runtime.block_on(async {
         match &dial.tls {
-            Some(tls) => match dial.config.connect(tls.clone()).await {
-                Ok((client, connection)) => {
+            Some(tls) => match timeout(in_time, dial.config.connect(tls.clone())).await {
+                Ok(Ok((client, connection))) => {
                     let _ = connected.send(Ok(()));
                     drive(client, connection, asked).await;
                 }
-                Err(e) => drop(connected.send(Err(e))),
+                Ok(Err(e)) => drop(connected.send(Err(e))),
+                Err(_) => {}
             },
-            None => match dial.config.connect(NoTls).await {
-                Ok((client, connection)) => {
+            None => match timeout(in_time, dial.config.connect(NoTls)).await {
+                Ok(Ok((client, connection))) => {
                     let _ = connected.send(Ok(()));
                     drive(client, connection, asked).await;
                 }
-                Err(e) => drop(connected.send(Err(e))),
+                Ok(Err(e)) => drop(connected.send(Err(e))),
+                Err(_) => {}
             },
         }
     });
@@ -231,7 +239,6 @@ mod tests {
     use std::io::{Read, Write};
     use std::net::TcpListener;
     use std::sync::mpsc::channel;
-    use std::time::Duration;
 
     use super::*;
 

@@ -53,6 +53,7 @@ impl Ledger for Told {
     fn import(&mut self, _: &BatchHead, _: &dyn By, _: WallMs, _: u32) -> LedgerResult<Imported> { unreachable!() }
     fn restored(&mut self, _: WallMs, _: &dyn By, _: WallMs) -> LedgerResult<Restored> { unreachable!() }
     fn hand_over(&mut self, _: BatchId, _: WallMs) -> LedgerResult<()> { unreachable!() }
+    fn take_back(&mut self, _: BatchId) -> LedgerResult<bool> { unreachable!() }
     fn begin_run(&mut self, _: WallMs) -> LedgerResult<RunId> { unreachable!() }
     fn lanes(&mut self, _: Scope) -> LedgerResult<Vec<LaneWork>> { unreachable!() }
     fn recent_sends(&mut self, _: WallMs) -> LedgerResult<Vec<RecentSend>> { unreachable!() }

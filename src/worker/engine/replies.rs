@@ -235,7 +235,9 @@ impl Engine {
             }
         };
         let active = self.jobs.get_mut(&id).expect("as above");
-        let again = again && moved && !active.refused;
+        // What another process had in hand and gives back unsent is for its own command to send.
+        let anothers = standing.state == State::Pending && !active.fresh;
+        let again = again && moved && !active.refused && !anothers;
         active.refused = true;
         if again && !self.stopping && !self.lanes[ix].stopped {
             let next = self.goal.first(standing.state, standing.weak);

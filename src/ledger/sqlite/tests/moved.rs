@@ -4,8 +4,8 @@ use super::Books;
 use super::tamper::told;
 use crate::ledger::laws::fixture::{Desk, numbered};
 use crate::ledger::laws::random;
-use crate::ledger::moved::{Shelf, Standing, arrive, copy, leave, standing, stay};
-use crate::ledger::{BatchId, Decision, LedgerError, Person, ResultRow, Words};
+use crate::ledger::moved::{Shelf, Standing, arrive, copy, leave, one_way, standing, stay};
+use crate::ledger::{BatchId, CancelTarget, Decision, LedgerError, Person, ResultRow, Words};
 
 fn person() -> Person {
     Person::parse("Li Wei").unwrap()
@@ -152,4 +152,37 @@ fn l7_whatever_came_in_moves_whole() {
     assert_eq!(other.wrong, Vec::<String>::new());
     assert_eq!((one.head, one.orders), (other.head, other.orders));
     assert_eq!(rows(&mut from), rows(&mut to));
+}
+
+/// Neither a second place nor a decision of who had opened it before.
+#[test]
+fn l5_what_has_moved_goes_nowhere_else_and_nothing_is_decided_in_it_any_more() {
+    let old = Books::new();
+    lived(&old);
+    let mut desk = Desk::new(&old);
+    let (at, there) = (desk.now, "postgres://db/levy");
+    let mut from = shelf(&old);
+    one_way(&mut from, there).unwrap();
+    leave(&mut from, &person(), there, at).unwrap();
+    one_way(&mut from, there).unwrap();
+    let words = one_way(&mut from, "postgres://db/other").unwrap_err();
+    assert!(
+        words
+            .to_string()
+            .contains("has moved to postgres://db/levy")
+    );
+    let batch = BatchId(2);
+    let ledger = &mut desk.ledger;
+    let said = [
+        ledger.cancel(&CancelTarget::Batch(batch), at).map(drop),
+        ledger.hand_over(batch, at),
+        ledger.take_back(batch).map(drop),
+        ledger.begin_run(at).map(drop),
+        ledger.release(&[], &person(), at).map(drop),
+        ledger.reissue(batch, Vec::new(), at).map(drop),
+        ledger.restored(at, &person(), at).map(drop),
+    ];
+    for said in said {
+        assert!(matches!(said, Err(LedgerError::Refused(_))), "{said:?}");
+    }
 }

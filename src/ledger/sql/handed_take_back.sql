@@ -1,0 +1,1 @@
+DELETE FROM handed WHERE batch_id = ?1
