@@ -166,3 +166,60 @@ fn l6_what_is_begun_anew_keeps_the_pace_and_forgets_the_rest() {
     assert_eq!(world.statuses(batch)["SUCCESS"], 20);
     assert_eq!(engine.into_report().stop, None);
 }
+
+/// A run with `--limit` claims an order and loses its lane before it is sent: its own command sends it, not who
+/// has met it meanwhile.
+#[test]
+fn l7_what_another_process_gives_back_unsent_is_left_to_its_own_command() {
+    let (mut world, _) = World::new(1, 1, Box::new(|_, _, _| Does::Right));
+    let run = world.settings().run;
+    let deck = world.ledger.deck(
+        Scope::Batch(BatchId(1)),
+        Phase::Pending,
+        &merchant(0),
+        OrderId(0),
+        1,
+    );
+    let claim = Write::Claim(crate::ledger::Ask {
+        job: deck.unwrap().remove(0),
+        asked: Asked::Submission,
+        at: world.now.wall,
+        run,
+        lease: None,
+    });
+    let Written::Claimed(other) = world.ledger.write(vec![claim]).unwrap().remove(0) else {
+        panic!("it is claimed")
+    };
+    let mut engine = empty(&mut world);
+    let mut wire = Vec::new();
+    assert!(engine.join(work(0, 1), Epoch(2), Duration::ZERO, world.now));
+    go(
+        &mut world,
+        &mut engine,
+        &mut wire,
+        Duration::from_millis(500),
+    );
+    let back = crate::ledger::Answer {
+        attempt: other.attempt(),
+        order: other.job().id,
+        asked: Asked::Submission,
+        at: world.now.wall,
+        latency_ms: 0,
+        facts: crate::ledger::ReplyFacts::bare(crate::ledger::Trust::NotSent, None),
+        meaning: "NOT_SENT",
+        event: crate::order::Event::NotSent {
+            before: State::Pending,
+        },
+        weak: other.job().standing.weak,
+        may_have_been_accepted: false,
+        alert: None,
+    };
+    let back = world.ledger.write(vec![Write::Record(Box::new(back))]);
+    assert!(matches!(
+        back.unwrap()[..],
+        [Written::Recorded(_, standing)] if standing.state == State::Pending
+    ));
+    go(&mut world, &mut engine, &mut wire, Duration::from_secs(5));
+    assert_eq!(world.sends, []);
+    assert!(engine.finished());
+}
