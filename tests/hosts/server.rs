@@ -16,7 +16,7 @@ pub struct Server {
 }
 
 impl Server {
-    #[allow(dead_code)]
+    #[allow(dead_code, reason = "a test's; the benchmark shares this file")]
     pub fn start() -> Self {
         Self::start_with("")
     }
@@ -55,7 +55,7 @@ impl Server {
     }
 
     /// Ended at once, as by a power cut, and started again; a test does.
-    #[allow(dead_code)]
+    #[allow(dead_code, reason = "a test's; the benchmark shares this file")]
     pub fn restart(&self) {
         self.control("restart -m immediate");
     }
@@ -65,7 +65,7 @@ impl Server {
     }
 
     /// The first value that a statement gives; the benchmark asks.
-    #[allow(dead_code)]
+    #[allow(dead_code, reason = "the benchmark's, which shares this file")]
     pub fn ask(&self, statement: &str) -> String {
         let out = Command::new(format!("{BIN}/psql"))
             .args([

@@ -49,6 +49,13 @@ fn l5_l7_there_and_back_it_is_the_same_ledger_and_only_one_sends() {
         &[&["ledger", "move", "levy.db", &server][..], &by].concat(),
     );
     assert!(said.err.contains("had moved here before"), "{said:?}");
+    // Nowhere else: that would be a second one that sends.
+    let elsewhere = Server::get().url(&Server::get().database());
+    let said = house.ends(
+        2,
+        &[&["ledger", "move", "levy.db", &elsewhere][..], &by].concat(),
+    );
+    assert!(said.err.contains("is another"), "{said:?}");
     // The new one goes on where the old one stood.
     house.ends(0, &["run", "night.csv", "--yes"]);
     assert_eq!(house.debited(), 30);

@@ -59,6 +59,28 @@ fn l9_what_a_killed_run_leaves_another_process_brings_to_its_end() {
     house.ends(0, &["ledger", "verify"]);
 }
 
+/// What an earlier run handed over to everybody is one run's alone again, once that run is to send a part of it.
+#[test]
+fn l7_a_limit_holds_for_what_was_handed_over_before() {
+    let house = House::new();
+    house.ends(0, &["init"]);
+    house.file("night.csv", &rows("N", 6, 2));
+    let part = ["run", "night.csv", "--yes", "--limit", "2"];
+    house.ends(4, &part);
+    let ask = |text: &str| Server::get().ask(&house.database, text);
+    ask("INSERT INTO levy.handed VALUES (1, 99, 0)");
+    house.ends(4, &part);
+    assert_eq!(
+        ask("SELECT count(*) FROM levy.handed").as_deref(),
+        Some("0")
+    );
+    house.ends(0, &["work", "--yes"]);
+    assert_eq!(house.debited(), 4, "two, two, and nothing by the worker");
+    // Without a limit it goes whole.
+    house.ends(0, &["run", "night.csv", "--yes"]);
+    assert_eq!(house.debited(), 6);
+}
+
 #[test]
 fn a_worker_is_for_a_shared_ledger() {
     let house = House::new();
