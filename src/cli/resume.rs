@@ -13,7 +13,7 @@ use super::run_file::{Ended, afterwards};
 use super::session::Session;
 use super::target::{self, Found};
 use crate::clock::Clock;
-use crate::ledger::{Ledger, Scope, Unsent};
+use crate::ledger::{AttemptId, Ledger, Scope, Unsent};
 use crate::report::progress::say;
 use crate::report::result::Place;
 use crate::report::summary::{grouped, table};
@@ -164,6 +164,15 @@ fn everything(
         done?;
         ended.take_alerts();
     }
+    summed_up(session, before, ended)
+}
+
+/// What became of all that was asked for after an attempt, or is open, whatever batch it is of.
+pub fn summed_up(
+    session: &mut Session,
+    before: AttemptId,
+    ended: &mut Ended,
+) -> Result<(), Failure> {
     let now = session.clock.wall();
     let ledger = at_hand(&mut session.ledger)?;
     let totals = ledger.totals_since(before)?;

@@ -1,10 +1,11 @@
 //! `levy work`: drives what was handed over on a shared ledger, beside other hosts.
 
 use super::args::WorkArgs;
-use super::drive::{Driver, at_hand, expiring};
+use super::drive::{Driver, at_hand};
 use super::export::sandbox_directory;
 use super::failure::{Exit, Failure};
 use super::herald::Herald;
+use super::resume::summed_up;
 use super::run::{Told, until};
 use super::run_file::Ended;
 use super::session::Session;
@@ -93,13 +94,5 @@ fn worked(
         ended.report = driver.go_on(session, Scope::Shared, term)?;
         ended.take_alerts();
     }
-    let now = session.clock.wall();
-    let ledger = at_hand(&mut session.ledger)?;
-    let totals = ledger.totals_since(before)?;
-    let exit = Exit::of_run(&totals, ended.report.as_ref(), ended.alerts.len());
-    ended.exit = ended.exit.worse(exit);
-    ended.totals = Some(totals);
-    ended.journal_head = Some(ledger.journal_head()?);
-    ended.expiring = Some(expiring(ledger, now)?);
-    Ok(())
+    summed_up(session, before, ended)
 }
