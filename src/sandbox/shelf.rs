@@ -11,6 +11,8 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -24,6 +26,10 @@ use super::script::{Becomes, FailReason};
 pub(super) const BOOKS_FILE: &str = "books.jsonl";
 /// The log of arrivals.
 pub(super) const ARRIVALS_FILE: &str = "arrivals.log";
+
+/// How often books that are held are asked for again, and how long after.
+const LOCK_TRIES_MAX: u32 = 25;
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
 /// One line of the books.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -386,10 +392,15 @@ impl Journal {
     pub(super) fn open(dir: &Path) -> Result<(Self, Shelf), SandboxFault> {
         let path = dir.join(BOOKS_FILE);
         let file = open_append(&path)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(SandboxFault::Busy(dir.to_owned())),
-            Err(TryLockError::Error(source)) => return Err(SandboxFault::file(path)(source)),
+        // Let go of, it is held a moment longer by a process that is just being started: until then
+        // that one has this one's open files.
+        let mut tries = 0..LOCK_TRIES_MAX;
+        while let Err(refused) = file.try_lock() {
+            match refused {
+                TryLockError::WouldBlock if tries.next().is_some() => thread::sleep(LOCK_PAUSE),
+                TryLockError::WouldBlock => return Err(SandboxFault::Busy(dir.to_owned())),
+                TryLockError::Error(source) => return Err(SandboxFault::file(path)(source)),
+            }
         }
         let mut shelf = Shelf::default();
         let bytes = read_lines(&path, |line| shelf.apply(&line))?;
