@@ -7,9 +7,12 @@
 //!    end of a move that was not made;
 //! 2. all of it is copied in one transaction, the freeze among the rest;
 //! 3. both are verified, and stand at one head;
-//! 4. the new one is thawed, by a decision in its journal that says where it came from.
+//! 4. the old one says by another decision that all of it is there, and at which head;
+//! 5. the new one is thawed, by a decision in its journal that says where it came from.
 //!
-//! Given again after a crash, the same move goes on from where it stands.
+//! Given again after a crash, the same move goes on from where it stands. Each step asks in its own transaction
+//! whether the one before still holds, so that two movers at once are never in two places. After step 4 a new
+//! one that is empty was lost with what it had sent: it gets the old past from nobody.
 
 mod tables;
 #[cfg(test)]
@@ -19,7 +22,7 @@ use self::tables::{Kind, Late, STATEMENTS, Statements};
 use super::books::{Audit, moved};
 use super::database::{Database, End, Go, Row, Statement, Tx, Value, values};
 use super::{
-    Environment, JournalHead, Ledger, LedgerError, LedgerResult, Person, PostgresLedger,
+    Environment, Frozen, JournalHead, Ledger, LedgerError, LedgerResult, Person, PostgresLedger,
     SqliteLedger, sql,
 };
 use crate::clock::WallMs;
@@ -41,6 +44,8 @@ pub enum Standing {
     Copied,
     /// It is done.
     Done,
+    /// It was done, and the new one is empty: what it had sent since nobody knows.
+    Lost,
     /// The new one has another past.
     Another,
 }
@@ -101,14 +106,21 @@ pub fn one_way(from: &mut Shelf, to: &str) -> LedgerResult<()> {
 
 /// Where the move from one to the other stands. Both were verified before, or will be.
 pub fn standing(from: &mut Shelf, to: &mut Shelf) -> LedgerResult<Standing> {
+    let left = from.ledger().frozen()?.filter(Frozen::is_moved);
+    let whole = left.as_ref().and_then(Frozen::moved_at);
     if to.look(is_empty)? {
-        return Ok(Standing::NotBegun);
+        return Ok(match whole {
+            Some(_) => Standing::Lost,
+            None => Standing::NotBegun,
+        });
     }
-    let left = from.ledger().frozen()?.is_some_and(|by| by.is_moved());
-    if !left {
+    if left.is_none() {
         return Ok(Standing::Another);
     }
-    let head = from.ledger().journal_head()?;
+    let head = match whole {
+        Some(head) => head,
+        None => from.ledger().journal_head()?,
+    };
     if to.ledger().journal_head()? == head {
         return Ok(Standing::Copied);
     }
@@ -143,19 +155,35 @@ pub fn senders(from: &mut Shelf) -> LedgerResult<Vec<String>> {
     Ok(who.collect())
 }
 
-/// Opens the old one again, of which nothing was copied.
-pub fn stay(from: &mut Shelf, by: &Person, at: WallMs) -> LedgerResult<()> {
-    from.commit(|tx| moved::thaw(tx, by, "levy ledger move: not made", at))
+/// Opens the old one again, of which nothing was copied to `to`.
+pub fn stay(from: &mut Shelf, by: &Person, to: &str, at: WallMs) -> LedgerResult<()> {
+    from.commit(|tx| moved::stay(tx, by, to, at))
 }
 
-/// Opens the new one. `from` says where it came from.
-pub fn arrive(to: &mut Shelf, by: &Person, from: &str, at: WallMs) -> LedgerResult<()> {
-    let words = format!("levy ledger move: from {from}");
-    to.commit(|tx| moved::thaw(tx, by, &words, at))
+/// Says in the old one that all of it is at `to`, up to this head. Before the new one is opened.
+pub fn whole(
+    from: &mut Shelf,
+    by: &Person,
+    to: &str,
+    head: JournalHead,
+    at: WallMs,
+) -> LedgerResult<()> {
+    from.commit(|tx| moved::whole(tx, by, to, head, at))
 }
 
-/// Copies all of it in one transaction, or nothing; how many rows.
-pub fn copy(from: &mut Shelf, to: &mut Shelf) -> LedgerResult<u64> {
+/// Opens the new one, which stands at this head. `names` say where it came from, and where it is.
+pub fn arrive(
+    to: &mut Shelf,
+    by: &Person,
+    names: (&str, &str),
+    head: JournalHead,
+    at: WallMs,
+) -> LedgerResult<()> {
+    to.commit(|tx| moved::arrive(tx, by, names, head, at))
+}
+
+/// Copies all of it in one transaction, or nothing; how many rows. `place` says where it goes.
+pub fn copy(from: &mut Shelf, to: &mut Shelf, place: &str) -> LedgerResult<u64> {
     // The rules that keep a history as it was written would not let one be written at once.
     if let Shelf::File(ledger) = to {
         ledger.guards(false)?;
@@ -167,7 +195,10 @@ pub fn copy(from: &mut Shelf, to: &mut Shelf) -> LedgerResult<u64> {
             ));
         }
         into.script(sql::script::GUARDS_OFF)?;
-        let rows = from.look(|tx| all_of(tx, into))?;
+        let rows = from.look(|tx| {
+            moved::left(tx, place)?;
+            all_of(tx, into)
+        })?;
         into.script(sql::script::GUARDS_ON)?;
         Ok(rows)
     });
