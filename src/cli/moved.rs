@@ -30,13 +30,22 @@ pub fn move_ledger(args: &MoveArgs) -> Result<Exit, Failure> {
     let mut from = shelf(&from_store, false)?;
     let before = from.audit(None)?;
     sound(&from_store.address, &before)?;
-    let mut to = shelf(&to_store, true)?;
     let now = SystemClock::default().wall();
     let names = (name(&from_store.address), name(&to_store.address));
     moved::one_way(&mut from, &names.1)?;
-    let standing = moved::standing(&mut from, &mut to)?;
+    let was_whole = from
+        .ledger()
+        .frozen()?
+        .is_some_and(|by| by.moved_at().is_some());
+    let mut to = match shelf(&to_store, !was_whole) {
+        Err(Failure::Ledger(LedgerError::Missing(_))) if was_whole => {
+            return Err(lost(&mut from, &names));
+        }
+        opened => opened?,
+    };
+    let standing = moved::standing(&mut from, &mut to, &names.1)?;
     match standing {
-        Standing::Another => return Err(another(&mut to, &names)),
+        Standing::Another => return Err(another(&mut from, &mut to, &names)),
         Standing::Lost => return Err(lost(&mut from, &names)),
         Standing::NotBegun => copied(args, &mut from, &mut to, &names, now)?,
         Standing::Copied | Standing::Done => {}
@@ -93,18 +102,20 @@ fn sound(address: &Address, audit: &Audit) -> Result<(), Failure> {
 }
 
 /// The new one is not empty, and has not this past.
-fn another(to: &mut Shelf, names: &(String, String)) -> Failure {
-    match to.ledger().frozen() {
+fn another(from: &mut Shelf, to: &mut Shelf, names: &(String, String)) -> Failure {
+    match (from.ledger().frozen(), to.ledger().frozen()) {
         // An earlier copy, that was never opened.
-        Ok(Some(frozen)) if frozen.is_moved_to(&names.1) => {
+        (Ok(_), Ok(Some(frozen))) if frozen.is_moved_to(&names.1) => {
             differs(names, "the old one was written to since it was copied")
         }
-        Ok(_) => Failure::Usage(format!(
+        // It goes nowhere else any more.
+        (Ok(Some(_)), Ok(_)) => differs(names, "it has a past of its own"),
+        (Ok(None), Ok(_)) => Failure::Usage(format!(
             "{}: is no empty ledger: it has a past of its own, and two pasts can't become one; name another \
              database or file",
             names.1
         )),
-        Err(e) => e.into(),
+        (Err(e), _) | (_, Err(e)) => e.into(),
     }
 }
 
@@ -115,7 +126,7 @@ fn lost(from: &mut Shelf, names: &(String, String)) -> Failure {
         Err(e) => return e.into(),
     };
     Failure::Ledger(LedgerError::Refused(format!(
-        "{1}: is empty, and {0} had moved there whole at {since}. What was sent there since is in neither, and \
+        "{1}: nothing is there, and {0} had moved there whole at {since}. What was sent there since is in neither, and \
          would be sent again; nothing was copied. If that is another server or database of the same name, name the \
          right one. If its ledger was lost, put it back from its backups (`levy ledger restored` comes \
          before anything is sent). If it has none, put back a backup of {0} from before the move, under another \
@@ -141,6 +152,7 @@ fn copied(
     names: &(String, String),
     now: WallMs,
 ) -> Result<(), Failure> {
+    moved::await_it(to, &args.by, &names.1, now)?;
     moved::leave(from, &args.by, &names.1, now)?;
     let senders = moved::senders(from)?;
     if !senders.is_empty() {
@@ -155,7 +167,7 @@ fn copied(
         return Ok(());
     };
     // Only where it is certain that nothing of it counts.
-    match moved::standing(from, to) {
+    match moved::standing(from, to, &names.1) {
         Ok(Standing::NotBegun) if moved::stay(from, &args.by, &names.1, now).is_ok() => {
             say(&format!(
                 "{}: nothing was copied; it is as it was, and may be used",

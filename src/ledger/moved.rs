@@ -3,9 +3,10 @@
 //!
 //! Two ledgers of one past that both send would deduct twice, so that every step leaves at most one that does:
 //!
+//! 0. the new one, which is empty, is frozen, so that nobody begins anew in it meanwhile;
 //! 1. the old one is frozen, by a decision in its journal that says where it goes; nothing thaws it but the
 //!    end of a move that was not made;
-//! 2. all of it is copied in one transaction, the freeze among the rest;
+//! 2. all of it is copied in one transaction, its freeze among the rest, in place of the new one's own;
 //! 3. both are verified, and stand at one head;
 //! 4. the old one says by another decision that all of it is there, and at which head;
 //! 5. the new one is thawed, by a decision in its journal that says where it came from.
@@ -96,7 +97,8 @@ impl Shelf {
 /// What has moved goes nowhere else: two ledgers of one past would deduct twice. `to` is where it is to go.
 pub fn one_way(from: &mut Shelf, to: &str) -> LedgerResult<()> {
     match from.ledger().frozen()? {
-        Some(by) if by.is_moved() && !by.is_moved_to(to) => {
+        Some(by) if !by.is_moved() => Err(moved::a_persons(&by)),
+        Some(by) if !by.is_moved_to(to) => {
             let words = format!("{}; {to} is another", by.moved_words());
             Err(LedgerError::Refused(words))
         }
@@ -105,39 +107,54 @@ pub fn one_way(from: &mut Shelf, to: &str) -> LedgerResult<()> {
 }
 
 /// Where the move from one to the other stands. Both were verified before, or will be.
-pub fn standing(from: &mut Shelf, to: &mut Shelf) -> LedgerResult<Standing> {
+pub fn standing(from: &mut Shelf, to: &mut Shelf, place: &str) -> LedgerResult<Standing> {
     let left = from.ledger().frozen()?.filter(Frozen::is_moved);
     let whole = left.as_ref().and_then(Frozen::moved_at);
-    if to.look(is_empty)? {
+    let head = match whole {
+        Some(head) => head,
+        None => from.ledger().journal_head()?,
+    };
+    if left.is_some() && to.ledger().journal_head()? == head {
+        return Ok(Standing::Copied);
+    }
+    if to.look(|tx| is_empty(tx, place))? {
         return Ok(match whole {
             Some(_) => Standing::Lost,
             None => Standing::NotBegun,
         });
     }
-    if left.is_none() {
-        return Ok(Standing::Another);
-    }
-    let head = match whole {
-        Some(head) => head,
-        None => from.ledger().journal_head()?,
-    };
-    if to.ledger().journal_head()? == head {
-        return Ok(Standing::Copied);
-    }
-    let has_it = to.audit(Some(head))?.wrong.is_empty();
+    let has_it = left.is_some() && to.audit(Some(head))?.wrong.is_empty();
     Ok(match has_it {
         true => Standing::Done,
         false => Standing::Another,
     })
 }
 
-fn is_empty(tx: &dyn Tx) -> LedgerResult<bool> {
+/// The tables that have a row where a ledger was closed before anything came.
+const CLOSED: [&str; 3] = ["decision", "decision_link", "lane_head"];
+
+/// Nothing is in it but, perhaps, that it waits for what is to come to this place.
+fn is_empty(tx: &dyn Tx, place: &str) -> LedgerResult<bool> {
+    let waits = moved::waits(tx, place)?;
     for statements in STATEMENTS.iter() {
-        if tx.exists(statements.any, &[])? {
+        let own = waits && CLOSED.contains(&statements.table.name);
+        if !own && tx.exists(statements.any, &[])? {
             return Ok(false);
         }
     }
     Ok(true)
+}
+
+/// Closes the new one, while it is empty, for what is to come.
+pub fn await_it(to: &mut Shelf, by: &Person, place: &str, at: WallMs) -> LedgerResult<()> {
+    to.commit(|tx| match is_empty(tx, place)? {
+        true => moved::leave(tx, by, place, at),
+        false => Err(not_empty()),
+    })
+}
+
+fn not_empty() -> LedgerError {
+    LedgerError::Refused("somebody else has written to the new ledger since".into())
 }
 
 /// Closes the old one for good. `to` says where it goes.
@@ -189,12 +206,16 @@ pub fn copy(from: &mut Shelf, to: &mut Shelf, place: &str) -> LedgerResult<u64> 
         ledger.guards(false)?;
     }
     let copied = to.commit(|into| {
-        if !is_empty(into)? {
-            return Err(LedgerError::Refused(
-                "somebody else has written to the new ledger since".into(),
-            ));
+        if !is_empty(into, place)? {
+            return Err(not_empty());
         }
         into.script(sql::script::GUARDS_OFF)?;
+        into.execute(sql::META_FROZEN_BY, values![None::<i64>])?;
+        for statements in STATEMENTS.iter().rev() {
+            if CLOSED.contains(&statements.table.name) {
+                into.execute(statements.clear, &[])?;
+            }
+        }
         let rows = from.look(|tx| {
             moved::left(tx, place)?;
             all_of(tx, into)

@@ -119,19 +119,22 @@ fn l5_a_ledger_that_was_lost_after_its_move_is_not_filled_with_the_old_past() {
     let name = &house.database;
     server.ask("postgres", &format!("DROP DATABASE {name} WITH (FORCE)"));
     server.ask("postgres", &format!("CREATE DATABASE {name}"));
-    for _ in 0..2 {
+    let refused = || {
         let said = house.ends(2, &to_server);
         assert!(
             said.err.contains("had moved there whole at")
                 && said.err.contains("levy ledger restored"),
             "{said:?}"
         );
-    }
-    // Nothing of the old past is there, and the old one sends no more.
-    assert_eq!(
-        server.ask(name, "SELECT count(*) FROM levy.orders"),
-        Some("0".into())
-    );
+    };
+    refused();
+    // Nothing was made there in which somebody could begin anew; where somebody did, it is no other.
+    let missing = house.ends(2, &["run", "night.csv", "--yes"]);
+    assert!(missing.err.contains("there is no ledger"), "{missing:?}");
+    house.ends(0, &["init"]);
+    refused();
+    let orders = server.ask(name, "SELECT count(*) FROM levy.orders");
+    assert_eq!(orders.as_deref(), Some("0"));
     house.ends(2, &["resume", "--yes", "--ledger", "levy.db"]);
 }
 

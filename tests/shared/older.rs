@@ -16,7 +16,8 @@ fn l5_l9_a_ledger_of_the_first_version_goes_on_after_an_upgrade() {
     house.ends(0, &["init"]);
     house.ends(4, &["run", "night.csv", "--yes", "--limit", "20"]);
     let older = server.database();
-    let tables = format!("BEGIN; CREATE SCHEMA levy; SET LOCAL search_path = levy, pg_temp; {FIRST} COMMIT");
+    let tables =
+        format!("BEGIN; CREATE SCHEMA levy; SET LOCAL search_path = levy, pg_temp; {FIRST} COMMIT");
     server.ask(&older, &tables).unwrap();
     server.fill(&older, &server.dump(&house.database, LATER));
     assert_eq!(

@@ -15,10 +15,22 @@ pub(in crate::ledger) fn leave(tx: &dyn Tx, by: &Person, to: &str, at: WallMs) -
         None => frozen(tx, by, moved_to(to), at),
         Some(frozen) if is_on_its_way(&frozen, to) => Ok(()),
         Some(frozen) if frozen.is_moved() => Err(LedgerError::Refused(frozen.moved_words())),
-        Some(frozen) => Err(LedgerError::Refused(format!(
-            "{frozen}. A move freezes it by itself: `levy unfreeze` comes first"
-        ))),
+        Some(frozen) => Err(a_persons(&frozen)),
     }
+}
+
+/// A freeze that a person decided stays where it is: the end of a move would lift it.
+pub(in crate::ledger) fn a_persons(frozen: &Frozen) -> LedgerError {
+    LedgerError::Refused(format!(
+        "{frozen}. A move freezes it by itself: `levy unfreeze` comes first"
+    ))
+}
+
+/// Whether all that was ever decided in it is that a ledger is to come to this place.
+pub(in crate::ledger) fn waits(tx: &dyn Tx, place: &str) -> LedgerResult<bool> {
+    let frozen = journal::frozen(tx)?;
+    let waits = frozen.is_some_and(|frozen| is_on_its_way(&frozen, place));
+    Ok(waits && journal::entries(tx)? == 1)
 }
 
 /// What is copied is a ledger that was left for that very place, and by then nobody may have opened it again.

@@ -4,7 +4,9 @@ use super::Books;
 use super::tamper::told;
 use crate::ledger::laws::fixture::{Desk, numbered};
 use crate::ledger::laws::random;
-use crate::ledger::moved::{Shelf, Standing, arrive, copy, leave, one_way, standing, stay, whole};
+use crate::ledger::moved::{
+    Shelf, Standing, arrive, await_it, copy, leave, one_way, standing, stay, whole,
+};
 use crate::ledger::{BatchId, CancelTarget, Decision, LedgerError, Person, ResultRow, Words};
 
 const THERE: &str = "postgres://db/levy";
@@ -51,7 +53,10 @@ fn l5_l9_a_moved_ledger_is_the_same_and_only_one_of_the_two_sends() {
     lived(&old);
     let at = Desk::new(&old).now;
     let (mut from, mut to) = (shelf(&old), shelf(&new));
-    assert_eq!(standing(&mut from, &mut to).unwrap(), Standing::NotBegun);
+    assert_eq!(
+        standing(&mut from, &mut to, THERE).unwrap(),
+        Standing::NotBegun
+    );
     let was = rows(&mut from);
     leave(&mut from, &person(), THERE, at).unwrap();
     let frozen = from.ledger().frozen().unwrap().unwrap();
@@ -62,7 +67,10 @@ fn l5_l9_a_moved_ledger_is_the_same_and_only_one_of_the_two_sends() {
     );
     assert!(copy(&mut from, &mut to, THERE).unwrap() > 30);
     // Killed here, the same move finds all of it.
-    assert_eq!(standing(&mut from, &mut to).unwrap(), Standing::Copied);
+    assert_eq!(
+        standing(&mut from, &mut to, THERE).unwrap(),
+        Standing::Copied
+    );
     let (one, other) = (from.audit(None).unwrap(), to.audit(None).unwrap());
     assert_eq!(other.wrong, Vec::<String>::new());
     assert_eq!(
@@ -81,10 +89,13 @@ fn l5_l9_a_moved_ledger_is_the_same_and_only_one_of_the_two_sends() {
             .moved_words()
             .contains("has moved to postgres://db/levy")
     );
-    assert_eq!(standing(&mut from, &mut to).unwrap(), Standing::Copied);
+    assert_eq!(
+        standing(&mut from, &mut to, THERE).unwrap(),
+        Standing::Copied
+    );
     assert_eq!(from.audit(None).unwrap().wrong, Vec::<String>::new());
     arrive(&mut to, &person(), ("levy.db", THERE), one.head, at).unwrap();
-    assert_eq!(standing(&mut from, &mut to).unwrap(), Standing::Done);
+    assert_eq!(standing(&mut from, &mut to, THERE).unwrap(), Standing::Done);
     assert!(to.ledger().frozen().unwrap().is_none());
     assert_eq!(
         to.audit(Some(one.head)).unwrap().wrong,
@@ -123,7 +134,10 @@ fn l9_a_move_that_was_not_made_leaves_the_old_ledger_as_it_was() {
     let at = Desk::new(&old).now;
     let (mut from, mut to) = (shelf(&old), shelf(&new));
     leave(&mut from, &person(), "elsewhere", at).unwrap();
-    assert_eq!(standing(&mut from, &mut to).unwrap(), Standing::NotBegun);
+    assert_eq!(
+        standing(&mut from, &mut to, THERE).unwrap(),
+        Standing::NotBegun
+    );
     assert!(stay(&mut from, &person(), "another place", at).is_err());
     stay(&mut from, &person(), "elsewhere", at).unwrap();
     assert!(from.ledger().frozen().unwrap().is_none());
@@ -148,9 +162,15 @@ fn a_ledger_with_a_past_of_its_own_is_no_place_to_move_to() {
     lived(&old);
     lived(&new);
     let (mut from, mut to) = (shelf(&old), shelf(&new));
-    assert_eq!(standing(&mut from, &mut to).unwrap(), Standing::Another);
+    assert_eq!(
+        standing(&mut from, &mut to, THERE).unwrap(),
+        Standing::Another
+    );
     leave(&mut from, &person(), "elsewhere", Desk::new(&old).now).unwrap();
-    assert_eq!(standing(&mut from, &mut to).unwrap(), Standing::Another);
+    assert_eq!(
+        standing(&mut from, &mut to, THERE).unwrap(),
+        Standing::Another
+    );
     assert!(copy(&mut from, &mut to, "elsewhere").is_err());
 }
 
@@ -214,10 +234,67 @@ fn l5_a_new_ledger_that_was_lost_after_the_move_does_not_get_the_old_past_again(
     whole(&mut from, &person(), THERE, head, at).unwrap();
     let anew = Books::new();
     let mut to = shelf(&anew);
-    assert_eq!(standing(&mut from, &mut to).unwrap(), Standing::Lost);
+    assert_eq!(standing(&mut from, &mut to, THERE).unwrap(), Standing::Lost);
     assert!(copy(&mut from, &mut to, THERE).is_err());
     assert!(stay(&mut from, &person(), THERE, at).is_err());
     assert!(leave(&mut from, &person(), THERE, at).is_err());
+}
+
+/// Who names the new ledger too early, while it is empty or after a move was killed, begins nothing in it.
+#[test]
+fn l5_nothing_is_begun_in_a_new_ledger_that_waits_for_the_old_past() {
+    let (old, new) = (Books::new(), Books::new());
+    lived(&old);
+    let at = Desk::new(&old).now;
+    let (mut from, mut to) = (shelf(&old), shelf(&new));
+    for _ in 0..2 {
+        await_it(&mut to, &person(), THERE, at).unwrap();
+        assert_eq!(to.ledger().journal_head().unwrap().entries, 1);
+    }
+    let begun = to.ledger().begin_run(at).unwrap_err().to_string();
+    assert!(begun.contains("`levy ledger move` again"), "{begun}");
+    assert!(await_it(&mut to, &person(), "another place", at).is_err());
+    assert_eq!(
+        standing(&mut from, &mut to, THERE).unwrap(),
+        Standing::NotBegun
+    );
+    assert_eq!(
+        standing(&mut from, &mut to, "another place").unwrap(),
+        Standing::Another
+    );
+    leave(&mut from, &person(), THERE, at).unwrap();
+    copy(&mut from, &mut to, THERE).unwrap();
+    assert_eq!(
+        standing(&mut from, &mut to, THERE).unwrap(),
+        Standing::Copied
+    );
+    let (one, other) = (from.audit(None).unwrap(), to.audit(None).unwrap());
+    assert_eq!(other.wrong, Vec::<String>::new());
+    assert_eq!((one.head, &one.lanes), (other.head, &other.lanes));
+    assert!(
+        await_it(&mut to, &person(), THERE, at).is_err(),
+        "nor is a past closed"
+    );
+}
+
+/// A ledger in which nothing ever was moves like any other, also where it is killed before the last step.
+#[test]
+fn l9_an_empty_ledger_moves_as_well() {
+    let (old, new) = (Books::new(), Books::new());
+    let at = Desk::new(&old).now;
+    let (mut from, mut to) = (shelf(&old), shelf(&new));
+    await_it(&mut to, &person(), THERE, at).unwrap();
+    leave(&mut from, &person(), THERE, at).unwrap();
+    copy(&mut from, &mut to, THERE).unwrap();
+    let head = from.ledger().journal_head().unwrap();
+    whole(&mut from, &person(), THERE, head, at).unwrap();
+    assert_eq!(
+        standing(&mut from, &mut to, THERE).unwrap(),
+        Standing::Copied
+    );
+    arrive(&mut to, &person(), ("old", THERE), head, at).unwrap();
+    assert_eq!(standing(&mut from, &mut to, THERE).unwrap(), Standing::Done);
+    assert_eq!(to.audit(None).unwrap().wrong, Vec::<String>::new());
 }
 
 /// Two who move one ledger at once: wherever each stands when the other goes on, one place at most is opened.
