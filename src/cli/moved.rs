@@ -30,19 +30,23 @@ pub fn move_ledger(args: &MoveArgs) -> Result<Exit, Failure> {
     let mut from = shelf(&from_store, false)?;
     let before = from.audit(None)?;
     sound(&from_store.address, &before)?;
-    let mut to = shelf(&to_store, true)?;
     let now = SystemClock::default().wall();
     let names = (name(&from_store.address), name(&to_store.address));
     moved::one_way(&mut from, &names.1)?;
-    let standing = moved::standing(&mut from, &mut to)?;
-    match standing {
-        Standing::Another => {
-            return Err(Failure::Usage(format!(
-                "{}: is no empty ledger: it has a past of its own, and two pasts can't become one; name \
-                 another database or file",
-                names.1
-            )));
+    let was_whole = from
+        .ledger()
+        .frozen()?
+        .is_some_and(|by| by.moved_at().is_some());
+    let mut to = match shelf(&to_store, !was_whole) {
+        Err(Failure::Ledger(LedgerError::Missing(_))) if was_whole => {
+            return Err(lost(&mut from, &names));
         }
+        opened => opened?,
+    };
+    let standing = moved::standing(&mut from, &mut to, &names.1)?;
+    match standing {
+        Standing::Another => return Err(another(&mut from, &mut to, &names)),
+        Standing::Lost => return Err(lost(&mut from, &names)),
         Standing::NotBegun => copied(args, &mut from, &mut to, &names, now)?,
         Standing::Copied | Standing::Done => {}
     }
@@ -97,6 +101,49 @@ fn sound(address: &Address, audit: &Audit) -> Result<(), Failure> {
     ))))
 }
 
+/// The new one is not empty, and has not this past.
+fn another(from: &mut Shelf, to: &mut Shelf, names: &(String, String)) -> Failure {
+    match (from.ledger().frozen(), to.ledger().frozen()) {
+        // An earlier copy, that was never opened.
+        (Ok(_), Ok(Some(frozen))) if frozen.is_moved_to(&names.1) => {
+            differs(names, "the old one was written to since it was copied")
+        }
+        // It goes nowhere else any more.
+        (Ok(Some(_)), Ok(_)) => differs(names, "it has a past of its own"),
+        (Ok(None), Ok(_)) => Failure::Usage(format!(
+            "{}: is no empty ledger: it has a past of its own, and two pasts can't become one; name another \
+             database or file",
+            names.1
+        )),
+        (Err(e), _) | (_, Err(e)) => e.into(),
+    }
+}
+
+/// The new one was there, may have sent, and is empty now: the old past is not the newest any more.
+fn lost(from: &mut Shelf, names: &(String, String)) -> Failure {
+    let since = match from.ledger().frozen() {
+        Ok(frozen) => frozen.map_or_else(|| "then".into(), |frozen| frozen.at.rfc3339()),
+        Err(e) => return e.into(),
+    };
+    Failure::Ledger(LedgerError::Refused(format!(
+        "{1}: nothing is there, and {0} had moved there whole at {since}. What was sent there since is in neither, and \
+         would be sent again; nothing was copied. If that is another server or database of the same name, name the \
+         right one. If its ledger was lost, put it back from its backups (`levy ledger restored` comes \
+         before anything is sent). If it has none, put back a backup of {0} from before the move, under another \
+         name; `levy ledger restored --since TIME --by NAME` in it, with the time of that backup; then move that one",
+        names.0, names.1
+    )))
+}
+
+/// Two that should be one are not.
+fn differs(names: &(String, String), wrong: &str) -> Failure {
+    Failure::Ledger(LedgerError::Broken(format!(
+        "{} is not what {} is, and was not opened: {wrong}. Empty it (on a server: DROP SCHEMA levy CASCADE; a \
+         file: remove it with its -wal), and give the same command again",
+        names.1, names.0
+    )))
+}
+
 /// Closes the old one and copies it. Where nothing was copied, the old one is opened again.
 fn copied(
     args: &MoveArgs,
@@ -105,9 +152,8 @@ fn copied(
     names: &(String, String),
     now: WallMs,
 ) -> Result<(), Failure> {
-    if !from.ledger().frozen()?.is_some_and(|by| by.is_moved()) {
-        moved::leave(from, &args.by, &names.1, now)?;
-    }
+    moved::await_it(to, &args.by, &names.1, now)?;
+    moved::leave(from, &args.by, &names.1, now)?;
     let senders = moved::senders(from)?;
     if !senders.is_empty() {
         return Err(Failure::Ledger(LedgerError::Held(format!(
@@ -117,21 +163,19 @@ fn copied(
             senders.join(", ")
         ))));
     }
-    let Err(e) = moved::copy(from, to) else {
+    let Err(e) = moved::copy(from, to, &names.1) else {
         return Ok(());
     };
     // Only where it is certain that nothing of it counts.
-    match moved::standing(from, to) {
-        Ok(Standing::NotBegun) => {
-            moved::stay(from, &args.by, now)?;
+    match moved::standing(from, to, &names.1) {
+        Ok(Standing::NotBegun) if moved::stay(from, &args.by, &names.1, now).is_ok() => {
             say(&format!(
                 "{}: nothing was copied; it is as it was, and may be used",
                 names.0
-            ));
+            ))
         }
-        Ok(Standing::Copied | Standing::Done | Standing::Another) | Err(_) => say(&format!(
-            "{}: whether it was copied is not known: neither ledger sends until the same command is \
-             given again",
+        Ok(_) | Err(_) => say(&format!(
+            "{}: whether it was copied is not known: give the same command again, it says where the move stands",
             names.0
         )),
     }
@@ -146,21 +190,25 @@ fn arrived(
     names: &(String, String),
     now: WallMs,
 ) -> Result<(), Failure> {
+    let whole = from.ledger().frozen()?.and_then(|by| by.moved_at());
     let (old, new) = (from.audit(None)?, to.audit(None)?);
-    let same = old.wrong.is_empty()
-        && new.wrong.is_empty()
-        && (old.head, old.orders, &old.lanes) == (new.head, new.orders, &new.lanes);
-    if !same {
-        let wrong: Vec<String> = old.wrong.into_iter().chain(new.wrong).collect();
-        return Err(Failure::Ledger(LedgerError::Broken(format!(
-            "{} is not what {} was, and neither sends: {}. Empty the new one (on a server: DROP SCHEMA \
-             levy CASCADE), and give the same command again",
-            names.1,
-            names.0,
-            wrong.join("; ")
-        ))));
+    // What is whole was compared before it said so, and has one entry more since.
+    let same = match whole {
+        Some(head) => new.head == head && old.orders == new.orders,
+        None => (old.head, old.orders, &old.lanes) == (new.head, new.orders, &new.lanes),
+    };
+    let wrong: Vec<String> = old.wrong.into_iter().chain(new.wrong).collect();
+    if !same || !wrong.is_empty() {
+        return Err(differs(names, &wrong.join("; ")));
     }
-    Ok(moved::arrive(to, &args.by, &names.0, now)?)
+    moved::whole(from, &args.by, &names.1, new.head, now)?;
+    Ok(moved::arrive(
+        to,
+        &args.by,
+        (&names.0, &names.1),
+        new.head,
+        now,
+    )?)
 }
 
 fn tell(args: &MoveArgs, names: &(String, String), standing: Standing, audit: &Audit) {
@@ -180,7 +228,9 @@ fn tell(args: &MoveArgs, names: &(String, String), standing: Standing, audit: &A
     }
     let what = match standing {
         Standing::Done => "had moved here before",
-        Standing::NotBegun | Standing::Copied | Standing::Another => "moved here, and verified",
+        Standing::NotBegun | Standing::Copied | Standing::Lost | Standing::Another => {
+            "moved here, and verified"
+        }
     };
     say(&format!(
         "{to}: {} orders, {} entries in the journal {what}\nhead: {}\n{from}: closed for good; it can be \

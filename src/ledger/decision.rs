@@ -6,7 +6,7 @@ use std::fmt;
 
 use unicode_normalization::UnicodeNormalization;
 
-use super::PlanId;
+use super::{JournalHead, PlanId};
 use crate::clock::WallMs;
 use crate::order::{OrderNo, Resolution, is_invisible, words};
 
@@ -281,29 +281,63 @@ pub struct Frozen {
     pub reason: String,
 }
 
-/// What the journal of a ledger that has moved says, before where it went.
-pub(in crate::ledger) const MOVED_TO: &str = "levy ledger move: to ";
+/// What begins everything that a move writes into a journal: a person's words never do.
+pub(in crate::ledger) const MOVE: &str = "levy ledger move: ";
+/// What the journal of a ledger that moves says, before where it goes.
+const MOVED_TO: &str = "levy ledger move: to ";
+/// What it says once all of it is there and verified: before the head that was copied, and where that is.
+const MOVED_WHOLE: &str = "levy ledger move: whole at ";
+
+/// What a move says of the ledger that it closes.
+pub(in crate::ledger) fn moved_to(to: &str) -> String {
+    format!("{MOVED_TO}{to}")
+}
+
+/// What it says of it once all of it has come there, up to this head.
+pub(in crate::ledger) fn moved_whole(head: JournalHead, to: &str) -> String {
+    format!("{MOVED_WHOLE}{head} to {to}")
+}
 
 impl Frozen {
-    /// A move has closed it for good.
+    /// A move has closed it.
     pub fn is_moved(&self) -> bool {
-        self.reason.starts_with(MOVED_TO)
+        [MOVED_TO, MOVED_WHOLE]
+            .iter()
+            .any(|words| self.reason.starts_with(words))
     }
 
-    /// A move has closed it, and this is where it went.
+    /// A move has closed it, and this is where it goes, or went.
     pub fn is_moved_to(&self, to: &str) -> bool {
-        self.reason.strip_prefix(MOVED_TO) == Some(to)
+        self.moved().is_some_and(|(place, _)| place == to)
+    }
+
+    /// The head that was copied, once the other ledger has all of it and may have been sending.
+    pub fn moved_at(&self) -> Option<JournalHead> {
+        self.moved().and_then(|(_, head)| head)
+    }
+
+    fn moved(&self) -> Option<(&str, Option<JournalHead>)> {
+        if let Some(to) = self.reason.strip_prefix(MOVED_TO) {
+            return Some((to, None));
+        }
+        let (head, to) = self.reason.strip_prefix(MOVED_WHOLE)?.split_once(" to ")?;
+        Some((to, Some(head.parse().ok()?)))
     }
 
     /// What whoever wants to go on with it is told.
     pub fn moved_words(&self) -> String {
-        let to = self.reason.strip_prefix(MOVED_TO).unwrap_or_default();
-        format!(
-            "this ledger has moved to {to} ({} at {}): name that one. Two ledgers of one past would deduct \
-             twice. If the move did not come to its end, give the same `levy ledger move` again",
-            self.by,
-            self.at.rfc3339()
-        )
+        let (by, at) = (&self.by, self.at.rfc3339());
+        match self.moved() {
+            Some((to, Some(_))) => format!(
+                "this ledger has moved to {to} ({by} at {at}): name that one. Two ledgers of one past would \
+                 deduct twice"
+            ),
+            Some((to, None)) => format!(
+                "a move of this ledger to {to} was begun ({by} at {at}) and has not come to its end: give the same \
+                 `levy ledger move` again, and it goes on. Until then nothing is sent, here or there"
+            ),
+            None => self.to_string(),
+        }
     }
 }
 
@@ -336,6 +370,31 @@ mod tests {
             let made = TwoPeople::new(person(first), person(second));
             assert_eq!(made.is_ok(), two, "{first} {second}");
         }
+    }
+
+    #[test]
+    fn what_a_move_says_is_read_back() {
+        let frozen = |reason: String| Frozen {
+            by: "Li Wei".into(),
+            at: WallMs(0),
+            reason,
+        };
+        let head: JournalHead = format!("12:{}", "ab".repeat(32)).parse().unwrap();
+        let there = "/a path/back to a.db";
+        for (reason, whole) in [
+            (moved_to(there), None),
+            (moved_whole(head, there), Some(head)),
+        ] {
+            let frozen = frozen(reason);
+            assert!(frozen.is_moved() && frozen.is_moved_to(there), "{frozen}");
+            assert!(!frozen.is_moved_to("a.db"));
+            assert_eq!(frozen.moved_at(), whole);
+            assert!(frozen.moved_words().contains(there));
+        }
+        // Whatever became of its words, nobody thaws it.
+        let broken = frozen(format!("{MOVED_WHOLE}nowhere"));
+        assert!(broken.is_moved() && !broken.is_moved_to(there) && broken.moved_at().is_none());
+        assert!(!frozen("a look".into()).is_moved());
     }
 
     #[test]

@@ -3,13 +3,17 @@
 //!
 //! Two ledgers of one past that both send would deduct twice, so that every step leaves at most one that does:
 //!
+//! 0. the new one, which is empty, is frozen, so that nobody begins anew in it meanwhile;
 //! 1. the old one is frozen, by a decision in its journal that says where it goes; nothing thaws it but the
 //!    end of a move that was not made;
-//! 2. all of it is copied in one transaction, the freeze among the rest;
+//! 2. all of it is copied in one transaction, its freeze among the rest, in place of the new one's own;
 //! 3. both are verified, and stand at one head;
-//! 4. the new one is thawed, by a decision in its journal that says where it came from.
+//! 4. the old one says by another decision that all of it is there, and at which head;
+//! 5. the new one is thawed, by a decision in its journal that says where it came from.
 //!
-//! Given again after a crash, the same move goes on from where it stands.
+//! Given again after a crash, the same move goes on from where it stands. Each step asks in its own transaction
+//! whether the one before still holds, so that two movers at once are never in two places. After step 4 a new
+//! one that is empty was lost with what it had sent: it gets the old past from nobody.
 
 mod tables;
 #[cfg(test)]
@@ -19,7 +23,7 @@ use self::tables::{Kind, Late, STATEMENTS, Statements};
 use super::books::{Audit, moved};
 use super::database::{Database, End, Go, Row, Statement, Tx, Value, values};
 use super::{
-    Environment, JournalHead, Ledger, LedgerError, LedgerResult, Person, PostgresLedger,
+    Environment, Frozen, JournalHead, Ledger, LedgerError, LedgerResult, Person, PostgresLedger,
     SqliteLedger, sql,
 };
 use crate::clock::WallMs;
@@ -41,6 +45,8 @@ pub enum Standing {
     Copied,
     /// It is done.
     Done,
+    /// It was done, and the new one is empty: what it had sent since nobody knows.
+    Lost,
     /// The new one has another past.
     Another,
 }
@@ -91,7 +97,8 @@ impl Shelf {
 /// What has moved goes nowhere else: two ledgers of one past would deduct twice. `to` is where it is to go.
 pub fn one_way(from: &mut Shelf, to: &str) -> LedgerResult<()> {
     match from.ledger().frozen()? {
-        Some(by) if by.is_moved() && !by.is_moved_to(to) => {
+        Some(by) if !by.is_moved() => Err(moved::a_persons(&by)),
+        Some(by) if !by.is_moved_to(to) => {
             let words = format!("{}; {to} is another", by.moved_words());
             Err(LedgerError::Refused(words))
         }
@@ -100,32 +107,54 @@ pub fn one_way(from: &mut Shelf, to: &str) -> LedgerResult<()> {
 }
 
 /// Where the move from one to the other stands. Both were verified before, or will be.
-pub fn standing(from: &mut Shelf, to: &mut Shelf) -> LedgerResult<Standing> {
-    if to.look(is_empty)? {
-        return Ok(Standing::NotBegun);
-    }
-    let left = from.ledger().frozen()?.is_some_and(|by| by.is_moved());
-    if !left {
-        return Ok(Standing::Another);
-    }
-    let head = from.ledger().journal_head()?;
-    if to.ledger().journal_head()? == head {
+pub fn standing(from: &mut Shelf, to: &mut Shelf, place: &str) -> LedgerResult<Standing> {
+    let left = from.ledger().frozen()?.filter(Frozen::is_moved);
+    let whole = left.as_ref().and_then(Frozen::moved_at);
+    let head = match whole {
+        Some(head) => head,
+        None => from.ledger().journal_head()?,
+    };
+    if left.is_some() && to.ledger().journal_head()? == head {
         return Ok(Standing::Copied);
     }
-    let has_it = to.audit(Some(head))?.wrong.is_empty();
+    if to.look(|tx| is_empty(tx, place))? {
+        return Ok(match whole {
+            Some(_) => Standing::Lost,
+            None => Standing::NotBegun,
+        });
+    }
+    let has_it = left.is_some() && to.audit(Some(head))?.wrong.is_empty();
     Ok(match has_it {
         true => Standing::Done,
         false => Standing::Another,
     })
 }
 
-fn is_empty(tx: &dyn Tx) -> LedgerResult<bool> {
+/// The tables that have a row where a ledger was closed before anything came.
+const CLOSED: [&str; 3] = ["decision", "decision_link", "lane_head"];
+
+/// Nothing is in it but, perhaps, that it waits for what is to come to this place.
+fn is_empty(tx: &dyn Tx, place: &str) -> LedgerResult<bool> {
+    let waits = moved::waits(tx, place)?;
     for statements in STATEMENTS.iter() {
-        if tx.exists(statements.any, &[])? {
+        let own = waits && CLOSED.contains(&statements.table.name);
+        if !own && tx.exists(statements.any, &[])? {
             return Ok(false);
         }
     }
     Ok(true)
+}
+
+/// Closes the new one, while it is empty, for what is to come.
+pub fn await_it(to: &mut Shelf, by: &Person, place: &str, at: WallMs) -> LedgerResult<()> {
+    to.commit(|tx| match is_empty(tx, place)? {
+        true => moved::leave(tx, by, place, at),
+        false => Err(not_empty()),
+    })
+}
+
+fn not_empty() -> LedgerError {
+    LedgerError::Refused("somebody else has written to the new ledger since".into())
 }
 
 /// Closes the old one for good. `to` says where it goes.
@@ -143,31 +172,54 @@ pub fn senders(from: &mut Shelf) -> LedgerResult<Vec<String>> {
     Ok(who.collect())
 }
 
-/// Opens the old one again, of which nothing was copied.
-pub fn stay(from: &mut Shelf, by: &Person, at: WallMs) -> LedgerResult<()> {
-    from.commit(|tx| moved::thaw(tx, by, "levy ledger move: not made", at))
+/// Opens the old one again, of which nothing was copied to `to`.
+pub fn stay(from: &mut Shelf, by: &Person, to: &str, at: WallMs) -> LedgerResult<()> {
+    from.commit(|tx| moved::stay(tx, by, to, at))
 }
 
-/// Opens the new one. `from` says where it came from.
-pub fn arrive(to: &mut Shelf, by: &Person, from: &str, at: WallMs) -> LedgerResult<()> {
-    let words = format!("levy ledger move: from {from}");
-    to.commit(|tx| moved::thaw(tx, by, &words, at))
+/// Says in the old one that all of it is at `to`, up to this head. Before the new one is opened.
+pub fn whole(
+    from: &mut Shelf,
+    by: &Person,
+    to: &str,
+    head: JournalHead,
+    at: WallMs,
+) -> LedgerResult<()> {
+    from.commit(|tx| moved::whole(tx, by, to, head, at))
 }
 
-/// Copies all of it in one transaction, or nothing; how many rows.
-pub fn copy(from: &mut Shelf, to: &mut Shelf) -> LedgerResult<u64> {
+/// Opens the new one, which stands at this head. `names` say where it came from, and where it is.
+pub fn arrive(
+    to: &mut Shelf,
+    by: &Person,
+    names: (&str, &str),
+    head: JournalHead,
+    at: WallMs,
+) -> LedgerResult<()> {
+    to.commit(|tx| moved::arrive(tx, by, names, head, at))
+}
+
+/// Copies all of it in one transaction, or nothing; how many rows. `place` says where it goes.
+pub fn copy(from: &mut Shelf, to: &mut Shelf, place: &str) -> LedgerResult<u64> {
     // The rules that keep a history as it was written would not let one be written at once.
     if let Shelf::File(ledger) = to {
         ledger.guards(false)?;
     }
     let copied = to.commit(|into| {
-        if !is_empty(into)? {
-            return Err(LedgerError::Refused(
-                "somebody else has written to the new ledger since".into(),
-            ));
+        if !is_empty(into, place)? {
+            return Err(not_empty());
         }
         into.script(sql::script::GUARDS_OFF)?;
-        let rows = from.look(|tx| all_of(tx, into))?;
+        into.execute(sql::META_FROZEN_BY, values![None::<i64>])?;
+        for statements in STATEMENTS.iter().rev() {
+            if CLOSED.contains(&statements.table.name) {
+                into.execute(statements.clear, &[])?;
+            }
+        }
+        let rows = from.look(|tx| {
+            moved::left(tx, place)?;
+            all_of(tx, into)
+        })?;
         into.script(sql::script::GUARDS_ON)?;
         Ok(rows)
     });

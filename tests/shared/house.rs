@@ -31,6 +31,8 @@ pub struct House {
     runtime: Runtime,
     gateway: Option<Running>,
     pub database: String,
+    /// How the settings name it.
+    pub url: String,
     /// Everything that any command has printed.
     heard: RefCell<String>,
 }
@@ -54,12 +56,27 @@ impl House {
         Self::with(Options::default())
     }
 
+    /// Whose ledger is reached by PgBouncer in transaction mode.
+    pub fn pooled() -> Self {
+        let database = Server::get().database();
+        let url = Server::get().pooled_url(&database);
+        Self::at(database, url, Options::default())
+    }
+
     pub fn with(options: Options) -> Self {
+        let database = Server::get().database();
+        let url = Server::get().url(&database);
+        Self::at(database, url, options)
+    }
+
+    /// On a ledger of this database.
+    pub fn at(database: String, url: String, options: Options) -> Self {
         let mut house = Self {
             dir: tempfile::tempdir().unwrap(),
             runtime: Runtime::new().unwrap(),
             gateway: None,
-            database: Server::get().database(),
+            database,
+            url,
             heard: RefCell::default(),
         };
         let password = house.path("ledger.password");
@@ -91,7 +108,7 @@ impl House {
             material.public_key_id,
             material.public_key.display(),
             gateway.base_url(),
-            Server::get().url(&self.database),
+            self.url,
         );
         fs::write(self.path("levy.toml"), config).unwrap();
         self.gateway = Some(gateway);

@@ -3,6 +3,12 @@
 
 mod flow;
 mod house;
+mod killed;
 mod moves;
+mod older;
+mod pooled;
 mod server;
 mod several;
+#[path = "../hosts/server.rs"]
+mod stopped;
+mod trusted;

@@ -96,3 +96,105 @@ fn a_ledger_that_is_used_is_no_place_to_move_to_and_a_held_one_stays() {
     house.ends(0, &[&["run", "other.csv", "--yes"][..], &file].concat());
     house.ends(0, &["ledger", "verify"]);
 }
+
+/// What the new ledger has sent since the move is in no other: an empty database of its name gets no old past.
+#[test]
+fn l5_a_ledger_that_was_lost_after_its_move_is_not_filled_with_the_old_past() {
+    let house = House::new();
+    let server = Server::get();
+    house.file("night.csv", &rows("N", 6, 2));
+    let first = [
+        "run",
+        "night.csv",
+        "--yes",
+        "--create-ledger",
+        "--limit",
+        "2",
+    ];
+    house.ends(4, &[&first[..], &["--ledger", "levy.db"]].concat());
+    let to_server = ["ledger", "move", "levy.db", &house.url, "--by", "Li Wei"];
+    house.ends(0, &to_server);
+    house.ends(0, &["run", "night.csv", "--yes"]);
+    assert_eq!(house.debited(), 6);
+    let name = &house.database;
+    server.ask("postgres", &format!("DROP DATABASE {name} WITH (FORCE)"));
+    server.ask("postgres", &format!("CREATE DATABASE {name}"));
+    let refused = || {
+        let said = house.ends(2, &to_server);
+        assert!(
+            said.err.contains("had moved there whole at")
+                && said.err.contains("levy ledger restored"),
+            "{said:?}"
+        );
+    };
+    refused();
+    // Nothing was made there in which somebody could begin anew; where somebody did, it is no other.
+    let missing = house.ends(2, &["run", "night.csv", "--yes"]);
+    assert!(missing.err.contains("there is no ledger"), "{missing:?}");
+    house.ends(0, &["init"]);
+    refused();
+    let orders = server.ask(name, "SELECT count(*) FROM levy.orders");
+    assert_eq!(orders.as_deref(), Some("0"));
+    house.ends(2, &["resume", "--yes", "--ledger", "levy.db"]);
+}
+
+#[test]
+fn l5_two_who_move_one_ledger_at_once_come_to_one_place() {
+    let house = House::new();
+    let server = Server::get();
+    house.file("night.csv", &rows("N", 40, 2));
+    house.ends(
+        4,
+        &[
+            "run",
+            "night.csv",
+            "--yes",
+            "--create-ledger",
+            "--limit",
+            "10",
+        ],
+    );
+    let there = server.url(&server.database());
+    let places = [&there, "back.db"];
+    let movers =
+        places.map(|to| house.spawn(&["ledger", "move", &house.url, to, "--by", "Li Wei"]));
+    let exits = movers.map(|mover| house.ended(mover).exit);
+    assert!(matches!(exits, [0, 2] | [2, 0]), "{exits:?}");
+    let (at, not) = match exits[0] {
+        0 => (places[0], places[1]),
+        _ => (places[1], places[0]),
+    };
+    let said = house.levy(&["status", "--json", "--ledger", not]);
+    assert!(
+        said.exit != 0 || said.out.contains("\"batches\":[]"),
+        "{said:?}"
+    );
+    house.ends(0, &["run", "night.csv", "--yes", "--ledger", at]);
+    assert_eq!(house.debited(), 40);
+    let posts: u32 = house.books().orders.values().map(|order| order.posts).sum();
+    assert_eq!(posts, 40);
+}
+
+#[test]
+fn a_worker_on_a_ledger_that_moves_away_ends_and_says_where_it_went() {
+    let house = House::new();
+    house.ends(0, &["init"]);
+    house.file("night.csv", &rows("N", 800, 2));
+    let worker = house.spawn(&["work", "--forever", "--yes"]);
+    let run = house.spawn(&["run", "night.csv", "--yes"]);
+    house.wait_for_arrivals(20);
+    let to_file = ["ledger", "move", &house.url, "back.db", "--by", "Li Wei"];
+    // Closed at once; once nobody has a lane, the same command goes on.
+    house.wait_until("it does not move", || house.levy(&to_file).exit == 0);
+    let said = house.ended(worker);
+    assert_eq!(said.exit, 2, "{said:?}");
+    assert!(
+        said.err.contains("has moved to") && said.err.contains("back.db"),
+        "{said:?}"
+    );
+    house.ended(run);
+    house.ends(0, &["run", "night.csv", "--yes", "--ledger", "back.db"]);
+    assert_eq!(house.debited(), 800);
+    assert!(house.most_in_a_second() <= 100);
+    house.ends(0, &["ledger", "verify", "--ledger", "back.db"]);
+}

@@ -132,8 +132,8 @@ fn told(overview: &Overview, findings: &mut Findings) {
         );
         let check = Check::fail(LEDGER, "frozen", found);
         findings.push(check.advise(match frozen.is_moved() {
-            true => "it was moved: name the new one under [ledger] url",
-            false => "no run begins until `levy unfreeze`: ask whoever froze it",
+            true => frozen.moved_words(),
+            false => "no run begins until `levy unfreeze`: ask whoever froze it".into(),
         }));
     }
     if overview.closing > 0 {

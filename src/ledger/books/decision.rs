@@ -5,7 +5,7 @@ use super::journal::{self, Journal};
 use super::{convert, lease, past, plan, sql};
 use crate::clock::WallMs;
 use crate::ledger::database::{Tx, values};
-use crate::ledger::decision::MOVED_TO;
+use crate::ledger::decision::MOVE;
 use crate::ledger::{
     Decided, Decision, DecisionKind, Job, LedgerError, LedgerResult, Person, TwoPeople, Words,
 };
@@ -30,7 +30,7 @@ fn freeze(tx: &dyn Tx, by: &Person, reason: &Words, at: WallMs) -> LedgerResult<
     if let Some(frozen) = journal::frozen(tx)? {
         return Err(LedgerError::Refused(format!("{frozen}; nothing to do")));
     }
-    if reason.as_str().starts_with(MOVED_TO) {
+    if reason.as_str().starts_with(MOVE) {
         return Err(LedgerError::Refused(
             "these words are a move\'s own; say it in others".into(),
         ));

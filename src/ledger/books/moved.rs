@@ -4,18 +4,92 @@ use super::journal::{self, Journal};
 use super::sql;
 use crate::clock::WallMs;
 use crate::ledger::database::{Tx, values};
-use crate::ledger::decision::MOVED_TO;
-use crate::ledger::{Decided, DecisionKind, LedgerError, LedgerResult, Person};
+use crate::ledger::decision::{MOVE, moved_to, moved_whole};
+use crate::ledger::{
+    Decided, DecisionKind, Frozen, JournalHead, LedgerError, LedgerResult, Person,
+};
 
-/// Frozen, for good.
+/// Frozen, for good. Frozen by the same move before, it stays so.
 pub(in crate::ledger) fn leave(tx: &dyn Tx, by: &Person, to: &str, at: WallMs) -> LedgerResult<()> {
-    if let Some(frozen) = journal::frozen(tx)? {
-        return Err(LedgerError::Refused(format!(
-            "{frozen}. A move freezes it by itself: `levy unfreeze` comes first"
-        )));
+    match journal::frozen(tx)? {
+        None => frozen(tx, by, moved_to(to), at),
+        Some(frozen) if is_on_its_way(&frozen, to) => Ok(()),
+        Some(frozen) if frozen.is_moved() => Err(LedgerError::Refused(frozen.moved_words())),
+        Some(frozen) => Err(a_persons(&frozen)),
     }
-    let id = decided(tx, DecisionKind::Freeze, by, format!("{MOVED_TO}{to}"), at)?;
-    tx.execute(sql::META_FROZEN_BY, values![id]).map(drop)
+}
+
+/// A freeze that a person decided stays where it is: the end of a move would lift it.
+pub(in crate::ledger) fn a_persons(frozen: &Frozen) -> LedgerError {
+    LedgerError::Refused(format!(
+        "{frozen}. A move freezes it by itself: `levy unfreeze` comes first"
+    ))
+}
+
+/// Whether all that was ever decided in it is that a ledger is to come to this place.
+pub(in crate::ledger) fn waits(tx: &dyn Tx, place: &str) -> LedgerResult<bool> {
+    let frozen = journal::frozen(tx)?;
+    let waits = frozen.is_some_and(|frozen| is_on_its_way(&frozen, place));
+    Ok(waits && journal::entries(tx)? == 1)
+}
+
+/// What is copied is a ledger that was left for that very place, and by then nobody may have opened it again.
+pub(in crate::ledger) fn left(tx: &dyn Tx, to: &str) -> LedgerResult<()> {
+    match journal::frozen(tx)? {
+        Some(frozen) if is_on_its_way(&frozen, to) => Ok(()),
+        Some(_) | None => Err(between()),
+    }
+}
+
+/// All of it is at its new place, up to this head: written before that one is opened. From here on an empty
+/// ledger there is one that was lost, and not one that waits for its rows.
+pub(in crate::ledger) fn whole(
+    tx: &dyn Tx,
+    by: &Person,
+    to: &str,
+    head: JournalHead,
+    at: WallMs,
+) -> LedgerResult<()> {
+    match journal::frozen(tx)? {
+        Some(is) if is.is_moved_to(to) && is.moved_at() == Some(head) => Ok(()),
+        Some(is) if is_on_its_way(&is, to) && journal::head(tx)? == head => {
+            frozen(tx, by, moved_whole(head, to), at)
+        }
+        Some(_) | None => Err(between()),
+    }
+}
+
+/// Opened again: nothing of it was copied.
+pub(in crate::ledger) fn stay(tx: &dyn Tx, by: &Person, to: &str, at: WallMs) -> LedgerResult<()> {
+    left(tx, to)?;
+    thaw(tx, by, format!("{MOVE}not made"), at)
+}
+
+/// Opened at its new place, where nothing was written since it came there.
+pub(in crate::ledger) fn arrive(
+    tx: &dyn Tx,
+    by: &Person,
+    (from, to): (&str, &str),
+    head: JournalHead,
+    at: WallMs,
+) -> LedgerResult<()> {
+    left(tx, to)?;
+    if journal::head(tx)? != head {
+        return Err(between());
+    }
+    thaw(tx, by, format!("{MOVE}from {from}"), at)
+}
+
+fn is_on_its_way(frozen: &Frozen, to: &str) -> bool {
+    frozen.is_moved_to(to) && frozen.moved_at().is_none()
+}
+
+fn between() -> LedgerError {
+    LedgerError::Refused(
+        "somebody else has moved one of the two ledgers, or written to it, at the same time: give the same \
+         `levy ledger move` again, it says where that stands"
+            .into(),
+    )
 }
 
 /// Nothing is decided, taken in or begun in a ledger that has moved: asked in the very transaction, since it
@@ -27,19 +101,13 @@ pub(in crate::ledger) fn refuse(tx: &dyn Tx) -> LedgerResult<()> {
     }
 }
 
-/// Not frozen any more, where a move had frozen it.
-pub(in crate::ledger) fn thaw(
-    tx: &dyn Tx,
-    by: &Person,
-    words: &str,
-    at: WallMs,
-) -> LedgerResult<()> {
-    if !journal::frozen(tx)?.is_some_and(|frozen| frozen.is_moved()) {
-        return Err(LedgerError::Refused(
-            "somebody has decided about it since: it was not frozen by a move".into(),
-        ));
-    }
-    decided(tx, DecisionKind::Unfreeze, by, words.into(), at)?;
+fn frozen(tx: &dyn Tx, by: &Person, words: String, at: WallMs) -> LedgerResult<()> {
+    let id = decided(tx, DecisionKind::Freeze, by, words, at)?;
+    tx.execute(sql::META_FROZEN_BY, values![id]).map(drop)
+}
+
+fn thaw(tx: &dyn Tx, by: &Person, words: String, at: WallMs) -> LedgerResult<()> {
+    decided(tx, DecisionKind::Unfreeze, by, words, at)?;
     tx.execute(sql::META_FROZEN_BY, values![None::<i64>])
         .map(drop)
 }

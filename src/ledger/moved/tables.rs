@@ -239,6 +239,8 @@ pub(super) struct Statements {
     pub read: &'static Statement,
     /// Whether it has a row.
     pub any: &'static Statement,
+    /// Takes all its rows away.
+    pub clear: &'static Statement,
     /// Rows that are inserted at once.
     pub rows_at_once: usize,
     pub insert_many: &'static Statement,
@@ -304,6 +306,7 @@ fn statements(table: &'static Table) -> Statements {
             format!("move_{name}_any"),
             format!("SELECT 1 FROM {name} LIMIT 1"),
         ),
+        clear: made(format!("move_{name}_clear"), format!("DELETE FROM {name}")),
         rows_at_once,
         insert_many: insert(rows_at_once),
         insert_one: insert(1),

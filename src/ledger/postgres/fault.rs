@@ -2,6 +2,7 @@
 
 use std::error::Error as _;
 
+use tokio_postgres::Error;
 use tokio_postgres::error::{DbError, Severity, SqlState};
 
 use super::wire::Fault;
@@ -33,6 +34,8 @@ impl Trouble {
     pub(super) fn of(fault: &Fault) -> Self {
         let error = match fault {
             Fault::Said(error) => error,
+            Fault::Unreached(Some(error)) => return Self::unreached(error),
+            Fault::Unreached(None) => return Self::no_way("it did not answer in time"),
             Fault::Gone => return Self::lost("its thread has ended"),
         };
         match error.as_db_error() {
@@ -47,6 +50,44 @@ impl Trouble {
                 Some(source) => Self::lost(&source.to_string()),
                 None => Self::lost(&error.to_string()),
             },
+        }
+    }
+
+    /// Before there was any connection.
+    fn unreached(error: &Error) -> Self {
+        if let Some(said) = error.as_db_error() {
+            return Self::said(said);
+        }
+        let Some(source) = error.source() else {
+            return Self::no_way(&error.to_string());
+        };
+        let io = source.downcast_ref::<std::io::Error>();
+        // Its kind can't be asked for.
+        if !error.to_string().contains("TLS") {
+            return match io {
+                Some(io) => Self::no_way(&io.to_string()),
+                None => Self::no_way(&format!("{error}: {source}")),
+            };
+        }
+        let words = format!(
+            "no encrypted way to PostgreSQL that can be trusted ({source}): its ssl must be on, and its certificate \
+             one for the host that the URL names, by an authority that this system knows or that \
+             sslrootcert=FILE in the URL holds"
+        );
+        let cause = match io {
+            Some(_) => Cause::Lost,
+            None => Cause::Other,
+        };
+        Self { cause, words }
+    }
+
+    fn no_way(why: &str) -> Self {
+        Self {
+            cause: Cause::Lost,
+            words: format!(
+                "PostgreSQL can't be reached ({why}); see whether the server and the way to it are up, and whether \
+                 the URL names the right host and port, then {AGAIN}"
+            ),
         }
     }
 
@@ -87,6 +128,15 @@ impl Trouble {
                 "another levy, or whoever administers the database, has held it for longer than {} s; wait for \
                  that one, then {AGAIN}",
                 u64::from(super::LOCK_WAIT_MS) * u64::from(super::BUSY_TRIES_MAX) / 1000
+            ),
+            "3D000" => format!(
+                "{message}: name another in the URL, or have it made: `createdb -E UTF8 -O ROLE NAME` on the server, \
+                 or CREATE DATABASE name OWNER role ENCODING 'UTF8'"
+            ),
+            "28P01" | "28000" => format!(
+                "{message}: the password is the URL's own, else that in [ledger] password_file, else PGPASSWORD; \
+                 whom the server lets in, and how, is in its pg_hba.conf (SQLSTATE {})",
+                code.code()
             ),
             "53100" => format!("the server's disk is full; free some of it, then {AGAIN}"),
             "42501" => format!(

@@ -51,6 +51,8 @@ pub(super) struct Dial {
 pub(super) enum Fault {
     /// The database, or the way to it, says why.
     Said(Error),
+    /// No connection came about; why, or none where nobody answered in time.
+    Unreached(Option<Error>),
     /// The connection's thread is gone.
     Gone,
 }
@@ -77,8 +79,8 @@ impl Wire {
         };
         match answer.recv() {
             Ok(Ok(())) => Ok(wire),
-            Ok(Err(e)) => Err(Fault::Said(e)),
-            Err(_) => Err(Fault::Gone),
+            Ok(Err(e)) => Err(Fault::Unreached(Some(e))),
+            Err(_) => Err(Fault::Unreached(None)),
         }
     }
 
@@ -142,8 +144,11 @@ fn serve(
         return;
     };
     // Whoever asked is told by the end of this where nothing comes of it in time: the setting in the URL is
-    // for the socket alone, and a server may be silent behind it.
-    let in_time = Duration::from_secs(2 * CONNECT_S);
+    // for one host's socket alone, and a server may be silent behind it.
+    let one = dial.config.get_connect_timeout().copied();
+    let one = one.unwrap_or(Duration::from_secs(CONNECT_S));
+    let hosts = u32::try_from(dial.config.get_hosts().len()).unwrap_or(1);
+    let in_time = one * (hosts + 1);
     runtime.block_on(async {
         match &dial.tls {
             Some(tls) => match timeout(in_time, dial.config.connect(tls.clone())).await {
@@ -241,6 +246,7 @@ mod tests {
     use std::sync::mpsc::channel;
 
     use super::*;
+    use crate::ledger::postgres::fault::Trouble;
 
     /// As a server does whose power goes in the middle of a statement: it says nothing more.
     #[test]
@@ -264,5 +270,30 @@ mod tests {
         let (tell, told) = channel();
         std::thread::spawn(move || tell.send(wire.script("SELECT 1".into()).is_err()));
         assert_eq!(told.recv_timeout(Duration::from_secs(60)), Ok(true));
+    }
+
+    /// Connects, and says nothing whatever it is asked.
+    #[test]
+    fn a_server_that_never_answers_is_given_up_and_said_to_be_silent() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let (tell, told) = channel();
+        std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut asked = Vec::new();
+            // Until whoever waits for an answer goes away.
+            let _ = stream.read_to_end(&mut asked);
+            tell.send(asked.len()).unwrap();
+        });
+        let mut config = Config::new();
+        config.host("127.0.0.1").port(port).user("levy");
+        config.connect_timeout(Duration::from_millis(50));
+        let Err(fault) = Wire::connect(Dial { config, tls: None }) else {
+            panic!("connected");
+        };
+        assert!(matches!(fault, Fault::Unreached(None)));
+        let words = Trouble::of(&fault).words;
+        assert!(words.contains("did not answer"), "{words}");
+        assert!(told.recv().unwrap() > 0, "who it is, and nothing more");
     }
 }

@@ -12,7 +12,7 @@ use super::{Lanes, Loop, now, with_lanes};
 use crate::clock::{Clock, Mono};
 use crate::gateway::Client;
 use crate::ledger::writer::Writer;
-use crate::ledger::{Ledger, LedgerError, LedgerResult, RunId, Scope};
+use crate::ledger::{Frozen, Ledger, LedgerError, LedgerResult, RunId, Scope};
 use crate::worker::deadline::with_margin;
 use crate::worker::engine::Clear;
 use crate::worker::keeper::{Desk, Say, Term};
@@ -91,6 +91,23 @@ fn too_short(lease: Duration, timeout: Duration) -> LedgerError {
         "a lease of {:?} is too short where a request may take {timeout:?}: nothing would ever be sent; set \
          [ledger] lease to three times [gateway] timeout_seconds or more",
         lease
+    ))
+}
+
+/// What is said while a frozen ledger is waited for; one that has moved is not waited for.
+fn frozen_words(frozen: LedgerResult<Option<Frozen>>, lease: Duration) -> LedgerResult<String> {
+    let why = match frozen {
+        Ok(Some(frozen)) if frozen.moved_at().is_some() => {
+            return Err(LedgerError::Refused(frozen.moved_words()));
+        }
+        Ok(Some(frozen)) if frozen.is_moved() => frozen.moved_words(),
+        Ok(Some(frozen)) => format!("{frozen}; `levy unfreeze` lets it send again"),
+        // It is asked again.
+        Ok(None) | Err(_) => "the ledger is frozen (`levy unfreeze`)".into(),
+    };
+    Ok(format!(
+        "{why}. All lanes are let go; looking every {} s whether it still is",
+        lease.as_secs()
     ))
 }
 
@@ -190,11 +207,7 @@ impl Rounds {
         self.lanes.desk.rest().await;
         let lease = self.lease;
         observer.notice(&match &pause {
-            Pause::Frozen => format!(
-                "the ledger is frozen: all lanes are let go; looking every {} s whether it still is \
-                 (`levy unfreeze`)",
-                lease.as_secs()
-            ),
+            Pause::Frozen => frozen_words(ledger.frozen(), lease)?,
             Pause::Outage(words) => {
                 format!("no answer from the gateway ({words}): all lanes are let go, trying again")
             }
@@ -228,9 +241,12 @@ impl Rounds {
         }
     }
 
-    /// Another run in the ledger; none while it is frozen.
+    /// Another run in the ledger; none while it is frozen. One that has moved is never thawed.
     fn begin(&self, ledger: &mut dyn Ledger) -> LedgerResult<Option<RunId>> {
         match ledger.frozen()? {
+            Some(frozen) if frozen.moved_at().is_some() => {
+                Err(LedgerError::Refused(frozen.moved_words()))
+            }
             Some(_) => Ok(None),
             None => ledger.begin_run(self.adapter.clock.wall()).map(Some),
         }

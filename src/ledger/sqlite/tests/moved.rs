@@ -4,8 +4,12 @@ use super::Books;
 use super::tamper::told;
 use crate::ledger::laws::fixture::{Desk, numbered};
 use crate::ledger::laws::random;
-use crate::ledger::moved::{Shelf, Standing, arrive, copy, leave, one_way, standing, stay};
+use crate::ledger::moved::{
+    Shelf, Standing, arrive, await_it, copy, leave, one_way, standing, stay, whole,
+};
 use crate::ledger::{BatchId, CancelTarget, Decision, LedgerError, Person, ResultRow, Words};
+
+const THERE: &str = "postgres://db/levy";
 
 fn person() -> Person {
     Person::parse("Li Wei").unwrap()
@@ -49,19 +53,24 @@ fn l5_l9_a_moved_ledger_is_the_same_and_only_one_of_the_two_sends() {
     lived(&old);
     let at = Desk::new(&old).now;
     let (mut from, mut to) = (shelf(&old), shelf(&new));
-    assert_eq!(standing(&mut from, &mut to).unwrap(), Standing::NotBegun);
-    let was = rows(&mut from);
-    leave(&mut from, &person(), "postgres://db/levy", at).unwrap();
-    let frozen = from.ledger().frozen().unwrap().unwrap();
-    assert!(
-        frozen.is_moved()
-            && frozen
-                .moved_words()
-                .contains("has moved to postgres://db/levy")
+    assert_eq!(
+        standing(&mut from, &mut to, THERE).unwrap(),
+        Standing::NotBegun
     );
-    assert!(copy(&mut from, &mut to).unwrap() > 30);
+    let was = rows(&mut from);
+    leave(&mut from, &person(), THERE, at).unwrap();
+    let frozen = from.ledger().frozen().unwrap().unwrap();
+    let words = frozen.moved_words();
+    assert!(
+        frozen.is_moved() && words.contains("to postgres://db/levy was begun"),
+        "{words}"
+    );
+    assert!(copy(&mut from, &mut to, THERE).unwrap() > 30);
     // Killed here, the same move finds all of it.
-    assert_eq!(standing(&mut from, &mut to).unwrap(), Standing::Copied);
+    assert_eq!(
+        standing(&mut from, &mut to, THERE).unwrap(),
+        Standing::Copied
+    );
     let (one, other) = (from.audit(None).unwrap(), to.audit(None).unwrap());
     assert_eq!(other.wrong, Vec::<String>::new());
     assert_eq!(
@@ -70,8 +79,23 @@ fn l5_l9_a_moved_ledger_is_the_same_and_only_one_of_the_two_sends() {
     );
     assert_eq!(rows(&mut to), was);
     assert!(to.ledger().frozen().unwrap().is_some());
-    arrive(&mut to, &person(), "levy.db", at).unwrap();
-    assert_eq!(standing(&mut from, &mut to).unwrap(), Standing::Done);
+    // Not before the old one has said that it is whole; and killed there, it finds it so.
+    whole(&mut from, &person(), THERE, one.head, at).unwrap();
+    whole(&mut from, &person(), THERE, one.head, at).unwrap();
+    let frozen = from.ledger().frozen().unwrap().unwrap();
+    assert_eq!(frozen.moved_at(), Some(one.head));
+    assert!(
+        frozen
+            .moved_words()
+            .contains("has moved to postgres://db/levy")
+    );
+    assert_eq!(
+        standing(&mut from, &mut to, THERE).unwrap(),
+        Standing::Copied
+    );
+    assert_eq!(from.audit(None).unwrap().wrong, Vec::<String>::new());
+    arrive(&mut to, &person(), ("levy.db", THERE), one.head, at).unwrap();
+    assert_eq!(standing(&mut from, &mut to, THERE).unwrap(), Standing::Done);
     assert!(to.ledger().frozen().unwrap().is_none());
     assert_eq!(
         to.audit(Some(one.head)).unwrap().wrong,
@@ -100,7 +124,7 @@ fn l5_l9_a_moved_ledger_is_the_same_and_only_one_of_the_two_sends() {
         gone.unwrap_err().to_string().contains("append"),
         "the triggers"
     );
-    assert!(copy(&mut from, &mut to).is_err(), "never twice");
+    assert!(copy(&mut from, &mut to, THERE).is_err(), "never twice");
 }
 
 #[test]
@@ -110,8 +134,12 @@ fn l9_a_move_that_was_not_made_leaves_the_old_ledger_as_it_was() {
     let at = Desk::new(&old).now;
     let (mut from, mut to) = (shelf(&old), shelf(&new));
     leave(&mut from, &person(), "elsewhere", at).unwrap();
-    assert_eq!(standing(&mut from, &mut to).unwrap(), Standing::NotBegun);
-    stay(&mut from, &person(), at).unwrap();
+    assert_eq!(
+        standing(&mut from, &mut to, THERE).unwrap(),
+        Standing::NotBegun
+    );
+    assert!(stay(&mut from, &person(), "another place", at).is_err());
+    stay(&mut from, &person(), "elsewhere", at).unwrap();
     assert!(from.ledger().frozen().unwrap().is_none());
     assert_eq!(from.audit(None).unwrap().wrong, Vec::<String>::new());
     // Frozen by a person, it stays where it is: that freeze would come along.
@@ -123,7 +151,7 @@ fn l9_a_move_that_was_not_made_leaves_the_old_ledger_as_it_was() {
     from.ledger().decide(&freeze, at).unwrap();
     assert!(leave(&mut from, &person(), "elsewhere", at).is_err());
     assert!(
-        stay(&mut from, &person(), at).is_err(),
+        stay(&mut from, &person(), "elsewhere", at).is_err(),
         "a person's is a person's"
     );
 }
@@ -134,10 +162,16 @@ fn a_ledger_with_a_past_of_its_own_is_no_place_to_move_to() {
     lived(&old);
     lived(&new);
     let (mut from, mut to) = (shelf(&old), shelf(&new));
-    assert_eq!(standing(&mut from, &mut to).unwrap(), Standing::Another);
+    assert_eq!(
+        standing(&mut from, &mut to, THERE).unwrap(),
+        Standing::Another
+    );
     leave(&mut from, &person(), "elsewhere", Desk::new(&old).now).unwrap();
-    assert_eq!(standing(&mut from, &mut to).unwrap(), Standing::Another);
-    assert!(copy(&mut from, &mut to).is_err());
+    assert_eq!(
+        standing(&mut from, &mut to, THERE).unwrap(),
+        Standing::Another
+    );
+    assert!(copy(&mut from, &mut to, "elsewhere").is_err());
 }
 
 #[test]
@@ -147,7 +181,7 @@ fn l7_whatever_came_in_moves_whole() {
     let (mut from, mut to) = (shelf(&old), shelf(&new));
     let at = Desk::new(&old).now;
     leave(&mut from, &person(), "elsewhere", at).unwrap();
-    copy(&mut from, &mut to).unwrap();
+    copy(&mut from, &mut to, "elsewhere").unwrap();
     let (one, other) = (from.audit(None).unwrap(), to.audit(None).unwrap());
     assert_eq!(other.wrong, Vec::<String>::new());
     assert_eq!((one.head, one.orders), (other.head, other.orders));
@@ -160,7 +194,7 @@ fn l5_what_has_moved_goes_nowhere_else_and_nothing_is_decided_in_it_any_more() {
     let old = Books::new();
     lived(&old);
     let mut desk = Desk::new(&old);
-    let (at, there) = (desk.now, "postgres://db/levy");
+    let (at, there) = (desk.now, THERE);
     let mut from = shelf(&old);
     one_way(&mut from, there).unwrap();
     leave(&mut from, &person(), there, at).unwrap();
@@ -169,7 +203,7 @@ fn l5_what_has_moved_goes_nowhere_else_and_nothing_is_decided_in_it_any_more() {
     assert!(
         words
             .to_string()
-            .contains("has moved to postgres://db/levy")
+            .contains("to postgres://db/levy was begun")
     );
     let batch = BatchId(2);
     let ledger = &mut desk.ledger;
@@ -185,4 +219,120 @@ fn l5_what_has_moved_goes_nowhere_else_and_nothing_is_decided_in_it_any_more() {
     for said in said {
         assert!(matches!(said, Err(LedgerError::Refused(_))), "{said:?}");
     }
+}
+
+/// What the new ledger has sent since is in no ledger any more: the old past is not given to another.
+#[test]
+fn l5_a_new_ledger_that_was_lost_after_the_move_does_not_get_the_old_past_again() {
+    let (old, new) = (Books::new(), Books::new());
+    lived(&old);
+    let at = Desk::new(&old).now;
+    let (mut from, mut to) = (shelf(&old), shelf(&new));
+    leave(&mut from, &person(), THERE, at).unwrap();
+    copy(&mut from, &mut to, THERE).unwrap();
+    let head = from.ledger().journal_head().unwrap();
+    whole(&mut from, &person(), THERE, head, at).unwrap();
+    let anew = Books::new();
+    let mut to = shelf(&anew);
+    assert_eq!(standing(&mut from, &mut to, THERE).unwrap(), Standing::Lost);
+    assert!(copy(&mut from, &mut to, THERE).is_err());
+    assert!(stay(&mut from, &person(), THERE, at).is_err());
+    assert!(leave(&mut from, &person(), THERE, at).is_err());
+}
+
+/// Who names the new ledger too early, while it is empty or after a move was killed, begins nothing in it.
+#[test]
+fn l5_nothing_is_begun_in_a_new_ledger_that_waits_for_the_old_past() {
+    let (old, new) = (Books::new(), Books::new());
+    lived(&old);
+    let at = Desk::new(&old).now;
+    let (mut from, mut to) = (shelf(&old), shelf(&new));
+    for _ in 0..2 {
+        await_it(&mut to, &person(), THERE, at).unwrap();
+        assert_eq!(to.ledger().journal_head().unwrap().entries, 1);
+    }
+    let begun = to.ledger().begin_run(at).unwrap_err().to_string();
+    assert!(begun.contains("`levy ledger move` again"), "{begun}");
+    assert!(await_it(&mut to, &person(), "another place", at).is_err());
+    assert_eq!(
+        standing(&mut from, &mut to, THERE).unwrap(),
+        Standing::NotBegun
+    );
+    assert_eq!(
+        standing(&mut from, &mut to, "another place").unwrap(),
+        Standing::Another
+    );
+    leave(&mut from, &person(), THERE, at).unwrap();
+    copy(&mut from, &mut to, THERE).unwrap();
+    assert_eq!(
+        standing(&mut from, &mut to, THERE).unwrap(),
+        Standing::Copied
+    );
+    let (one, other) = (from.audit(None).unwrap(), to.audit(None).unwrap());
+    assert_eq!(other.wrong, Vec::<String>::new());
+    assert_eq!((one.head, &one.lanes), (other.head, &other.lanes));
+    assert!(
+        await_it(&mut to, &person(), THERE, at).is_err(),
+        "nor is a past closed"
+    );
+}
+
+/// A ledger in which nothing ever was moves like any other, also where it is killed before the last step.
+#[test]
+fn l9_an_empty_ledger_moves_as_well() {
+    let (old, new) = (Books::new(), Books::new());
+    let at = Desk::new(&old).now;
+    let (mut from, mut to) = (shelf(&old), shelf(&new));
+    await_it(&mut to, &person(), THERE, at).unwrap();
+    leave(&mut from, &person(), THERE, at).unwrap();
+    copy(&mut from, &mut to, THERE).unwrap();
+    let head = from.ledger().journal_head().unwrap();
+    whole(&mut from, &person(), THERE, head, at).unwrap();
+    assert_eq!(
+        standing(&mut from, &mut to, THERE).unwrap(),
+        Standing::Copied
+    );
+    arrive(&mut to, &person(), ("old", THERE), head, at).unwrap();
+    assert_eq!(standing(&mut from, &mut to, THERE).unwrap(), Standing::Done);
+    assert_eq!(to.audit(None).unwrap().wrong, Vec::<String>::new());
+}
+
+/// Two who move one ledger at once: wherever each stands when the other goes on, one place at most is opened.
+#[test]
+fn l5_two_movers_at_once_never_leave_two_ledgers_that_send() {
+    let old = Books::new();
+    lived(&old);
+    let at = Desk::new(&old).now;
+    let mut from = shelf(&old);
+    let (one, two) = (Books::new(), Books::new());
+    let (mut here, mut there) = (shelf(&one), shelf(&two));
+    // To two places: the second one to leave is refused, and copies nothing.
+    leave(&mut from, &person(), "here", at).unwrap();
+    assert!(leave(&mut from, &person(), "there", at).is_err());
+    assert!(copy(&mut from, &mut there, "there").is_err());
+    // To one: one is through with its copy when the other gives up, and opens the old one again.
+    leave(&mut from, &person(), "here", at).unwrap();
+    copy(&mut from, &mut here, "here").unwrap();
+    let head = from.ledger().journal_head().unwrap();
+    stay(&mut from, &person(), "here", at).unwrap();
+    assert!(whole(&mut from, &person(), "here", head, at).is_err());
+    assert!(here.ledger().frozen().unwrap().is_some());
+    // Nor is what is open again copied as one that sends.
+    assert!(copy(&mut from, &mut there, "here").is_err());
+    // It goes on, and elsewhere; who was late opens nothing.
+    leave(&mut from, &person(), "there", at).unwrap();
+    copy(&mut from, &mut there, "there").unwrap();
+    let head = from.ledger().journal_head().unwrap();
+    assert!(stay(&mut from, &person(), "here", at).is_err());
+    whole(&mut from, &person(), "there", head, at).unwrap();
+    assert!(stay(&mut from, &person(), "there", at).is_err());
+    arrive(&mut there, &person(), ("old", "there"), head, at).unwrap();
+    // Once it has itself moved on, who opened it late thaws nothing.
+    leave(&mut there, &person(), "third", at).unwrap();
+    assert!(arrive(&mut there, &person(), ("old", "there"), head, at).is_err());
+    let frozen = [&mut from, &mut here, &mut there].map(|it| it.ledger().frozen().unwrap());
+    assert!(
+        frozen.iter().all(Option::is_some),
+        "none sends but the third"
+    );
 }
