@@ -132,6 +132,7 @@ statements! {
     HANDED_SAVE = "handed_save",
     HANDED_SWEEP = "handed_sweep",
     HANDED_TAKE_BACK = "handed_take_back",
+    HANDED_UNAPPROVED = "handed_unapproved",
     HELD_COUNT = "held_count",
     JOB_ALL = "job_all",
     JOB_BY_ID = "job_by_id",

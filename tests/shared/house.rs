@@ -97,6 +97,12 @@ impl House {
         self.gateway = Some(gateway);
     }
 
+    /// Other settings beside the first.
+    pub fn config(&self, name: &str, more: &str) {
+        let text = format!("{}{more}", self.read("levy.toml"));
+        fs::write(self.path(name), text).unwrap();
+    }
+
     fn close(&mut self) {
         if let Some(gateway) = self.gateway.take() {
             self.runtime.block_on(gateway.shutdown());

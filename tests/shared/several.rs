@@ -2,7 +2,7 @@
 
 use levy::sandbox::Options;
 
-use super::house::{House, rows};
+use super::house::{House, row, rows};
 use super::server::Server;
 
 fn slow() -> Options {
@@ -79,6 +79,47 @@ fn l7_a_limit_holds_for_what_was_handed_over_before() {
     // Without a limit it goes whole.
     house.ends(0, &["run", "night.csv", "--yes"]);
     assert_eq!(house.debited(), 6);
+}
+
+/// A host that requires no approval has taken a file in and handed it over.
+#[test]
+fn a_worker_that_requires_approval_leaves_what_nobody_approved_and_says_so() {
+    let house = House::new();
+    house.config("strict.toml", "[batch]\nrequire_approval = true\n");
+    let strict = ["--config", "strict.toml"];
+    house.ends(0, &["init"]);
+    house.file("night.csv", &rows("N", 6, 2));
+    house.ends(4, &["run", "night.csv", "--yes", "--limit", "2"]);
+    let good: Vec<String> = (1..=3)
+        .map(|n| row(&format!("G{n}"), 1, 50 + n, 9))
+        .collect();
+    house.file("good.csv", &good);
+    house.ends(3, &["plan", "good.csv", "--by", "Li Wei"]);
+    house.ends(0, &["approve", "1", "--by", "Wang Fang"]);
+    house.ends(4, &["run", "good.csv", "--yes", "--limit", "1"]);
+    let ask = |text: &str| Server::get().ask(&house.database, text);
+    ask("INSERT INTO levy.handed VALUES (1, 99, 0), (2, 99, 0)").unwrap();
+    // It sends what was approved, and tells of the rest.
+    let said = house.ends(2, &[&["work", "--yes", "--quiet"][..], &strict].concat());
+    assert_eq!(house.debited(), 2 + 3);
+    for words in ["4 orders that were handed over are not sent", "batch 1: 4"] {
+        assert!(said.err.contains(words), "{said:?}");
+    }
+    // One for ever says so before it begins, and when it ends.
+    let worker = house.spawn(&[&["work", "--forever", "--yes"][..], &strict].concat());
+    house.wait_until("nobody works", || {
+        ask("SELECT count(*) FROM levy.worker").as_deref() == Some("1")
+    });
+    let said = house.stopped(worker);
+    assert_eq!(said.exit, 2, "{said:?}");
+    assert_eq!(said.err.matches("are not sent from here").count(), 2);
+    assert_eq!(house.debited(), 2 + 3);
+    house.ends(0, &["resume", "--yes", "--config", "strict.toml"]);
+    assert_eq!(house.debited(), 2 + 3);
+    // Withdrawn, nothing is left to be told.
+    house.ends(0, &["cancel", "1"]);
+    house.ends(0, &[&["work", "--yes"][..], &strict].concat());
+    assert_eq!(house.debited(), 2 + 3);
 }
 
 #[test]

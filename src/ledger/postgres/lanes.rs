@@ -15,7 +15,8 @@ use crate::ledger::books::{lane_work, merchant_in};
 use crate::ledger::database::{Database, End, Go, Row, Work, values};
 use crate::ledger::sql::lane as sql;
 use crate::ledger::{
-    Epoch, Held, LaneLine, LaneWork, Lanes, LedgerResult, Offer, Returned, Scope, Taken, Whose,
+    Epoch, Handed, Held, LaneLine, LaneWork, Lanes, LedgerResult, Offer, Returned, Scope, Taken,
+    Whose,
 };
 use crate::order::Merchant;
 use crate::pace::AFTER_GIVING_UP;
@@ -131,7 +132,7 @@ impl PostgresLedger {
                 Ok(Go::On)
             })?;
             let mut found = Vec::new();
-            for work in lane_work(tx, Scope::Shared)? {
+            for work in lane_work(tx, Scope::Shared(Handed::All))? {
                 let line = lines.remove(&work.merchant);
                 found.push(with_work(line, work));
             }

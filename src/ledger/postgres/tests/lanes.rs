@@ -4,8 +4,8 @@ use super::{Books, LEASE_MS, Route, Server};
 use crate::ledger::laws::fixture::{Came, Desk, MERCHANT, START, no, numbered};
 use crate::ledger::postgres::{Isolation, Lose, PostgresLedger};
 use crate::ledger::{
-    Ask, BatchId, Decision, Epoch, Held, Lanes, LedgerError, LedgerResult, Person, Resolution,
-    Returned, Scope, Taken, TwoPeople, Whose, Words, Write, Written,
+    Ask, BatchId, Decision, Epoch, Handed, Held, Lanes, LedgerError, LedgerResult, Person,
+    Resolution, Returned, Scope, Taken, TwoPeople, Whose, Words, Write, Written,
 };
 use crate::order::{Asked, Merchant, State};
 use crate::pace::AFTER_GIVING_UP;
@@ -266,7 +266,7 @@ fn a_shared_deck_is_dealt_by_its_index() {
         .unwrap()
         .script(format!(
             "SET search_path = levy; SET enable_seqscan = off; SET enable_bitmapscan = off; PREPARE it (TEXT, \
-             BIGINT, BIGINT) AS {text}; EXPLAIN EXECUTE it ('{MERCHANT}', 0, 10)"
+             BIGINT, BIGINT, BIGINT) AS {text}; EXPLAIN EXECUTE it ('{MERCHANT}', 0, 10, 1)"
         ))
         .ok()
         .unwrap();
@@ -328,10 +328,13 @@ fn what_there_is_to_do_is_offered_with_whose_it_is() {
     let books = Books::new(Route::Direct, Isolation::ReadCommitted);
     let (mut desk, batch) = desk(&books);
     let mut one = books.postgres();
-    assert_eq!(one.offers(Scope::Shared).unwrap(), []);
+    assert_eq!(one.offers(Scope::Shared(Handed::All)).unwrap(), []);
     desk.ledger.hand_over(batch, START).unwrap();
     let whose = |ledger: &mut PostgresLedger| -> Vec<(u64, Whose)> {
-        let offers = ledger.offers(Scope::Shared).unwrap().into_iter();
+        let offers = ledger
+            .offers(Scope::Shared(Handed::All))
+            .unwrap()
+            .into_iter();
         offers
             .map(|offer| (offer.work.pending, offer.whose))
             .collect()
