@@ -445,9 +445,9 @@ impl Keeper {
 
     /// The run is over: what is clear is let go, the rest runs out by itself.
     pub(super) fn end(mut self) -> Box<dyn Lanes> {
-        // Nobody is there to be told of a failure, and nothing is lost by it but a lease's time.
-        let _ = self.let_go();
-        if !self.left {
+        // Nobody is there to be told of a failure, and nothing is lost by it but a lease's time. A database
+        // that does not answer is not waited for twice.
+        if self.let_go().is_ok() && !self.left {
             let _ = self.lanes.leave();
         }
         self.lanes

@@ -30,6 +30,7 @@ pub struct House {
     dir: tempfile::TempDir,
     runtime: Runtime,
     gateway: Option<Running>,
+    server: &'static Server,
     pub database: String,
     /// Everything that any command has printed.
     heard: RefCell<String>,
@@ -55,11 +56,16 @@ impl House {
     }
 
     pub fn with(options: Options) -> Self {
+        Self::on(Server::get(), options)
+    }
+
+    pub fn on(server: &'static Server, options: Options) -> Self {
         let mut house = Self {
+            server,
             dir: tempfile::tempdir().unwrap(),
             runtime: Runtime::new().unwrap(),
             gateway: None,
-            database: Server::get().database(),
+            database: server.database(),
             heard: RefCell::default(),
         };
         let password = house.path("ledger.password");
@@ -91,7 +97,7 @@ impl House {
             material.public_key_id,
             material.public_key.display(),
             gateway.base_url(),
-            Server::get().url(&self.database),
+            self.server.url(&self.database),
         );
         fs::write(self.path("levy.toml"), config).unwrap();
         self.gateway = Some(gateway);
@@ -158,9 +164,26 @@ impl House {
 
     /// Sends it SIGTERM and waits for its end.
     pub fn stopped(&self, levy: Child) -> Said {
+        self.signal(&levy, "TERM");
+        self.ended(levy)
+    }
+
+    pub fn signal(&self, levy: &Child, signal: &str) {
         let pid = levy.id().to_string();
-        let kill = Command::new("kill").args(["-s", "TERM", &pid]).status();
+        let kill = Command::new("kill").args(["-s", signal, &pid]).status();
         assert!(kill.unwrap().success());
+    }
+
+    /// Waits for its end, and not for ever.
+    pub fn ends_by_itself(&self, mut levy: Child) -> Said {
+        let began = Instant::now();
+        while levy.try_wait().unwrap().is_none() {
+            if began.elapsed() > PATIENCE {
+                levy.kill().unwrap();
+                panic!("it does not end: {:?}", self.ended(levy));
+            }
+            std::thread::yield_now();
+        }
         self.ended(levy)
     }
 

@@ -81,6 +81,44 @@ fn l7_a_limit_holds_for_what_was_handed_over_before() {
     assert_eq!(house.debited(), 6);
 }
 
+/// Stopped as a whole, its connections stand: nobody is told that nothing will come.
+#[test]
+fn l6_l9_a_server_that_is_stopped_keeps_no_process_from_ending_at_a_signal() {
+    let server = Server::own();
+    let houses = [(); 2].map(|()| House::on(server, slow()));
+    let runs = houses.each_ref().map(|house| {
+        house.ends(0, &["init"]);
+        house.file("night.csv", &rows("N", 300, 3));
+        house.spawn(&["run", "night.csv", "--yes"])
+    });
+    for house in &houses {
+        house.wait_for_arrivals(20);
+    }
+    server.signal("STOP");
+    let [one, two] = &houses;
+    let [twice, once] = runs;
+    // Two signals end it at once, whatever it waits for.
+    one.signal(&twice, "INT");
+    one.signal(&twice, "TERM");
+    let said = one.ends_by_itself(twice);
+    assert_eq!(said.exit, 4, "{said:?}");
+    // One ends it as well, once what was on the wire has come and the ledger was waited for.
+    two.signal(&once, "TERM");
+    let said = two.ends_by_itself(once);
+    assert_eq!(said.exit, 1, "{said:?}");
+    for words in ["can't be renewed", "it has said nothing for 30 s"] {
+        assert!(said.err.contains(words), "{said:?}");
+    }
+    server.signal("CONT");
+    // What had come to be committed is read, and the rest asked for again.
+    for house in &houses {
+        house.ends(0, &["run", "night.csv", "--yes"]);
+        assert_eq!(house.debited(), 300);
+        assert!(house.most_in_a_second() <= 100);
+        house.ends(0, &["ledger", "verify"]);
+    }
+}
+
 /// A host that requires no approval has taken a file in and handed it over.
 #[test]
 fn a_worker_that_requires_approval_leaves_what_nobody_approved_and_says_so() {
@@ -94,7 +132,7 @@ fn a_worker_that_requires_approval_leaves_what_nobody_approved_and_says_so() {
         .map(|n| row(&format!("G{n}"), 1, 50 + n, 9))
         .collect();
     house.file("good.csv", &good);
-    house.ends(3, &["plan", "good.csv", "--by", "Li Wei"]);
+    house.ends(0, &["plan", "good.csv", "--by", "Li Wei"]);
     house.ends(0, &["approve", "1", "--by", "Wang Fang"]);
     house.ends(4, &["run", "good.csv", "--yes", "--limit", "1"]);
     let ask = |text: &str| Server::get().ask(&house.database, text);
