@@ -25,8 +25,8 @@ pub struct Held {
 pub struct Taken {
     /// The lane and the holding of it.
     pub held: Held,
-    /// Milliseconds in which nothing may be sent yet: what another holder sent may still count at the
-    /// gateway. 0 where this process held it last, or nobody ever did.
+    /// Milliseconds in which nothing may be sent yet: what was sent before may still count at the gateway.
+    /// Counted from the end of the last holding, whoever had it; 0 where nobody ever did.
     pub rest_ms: u64,
 }
 

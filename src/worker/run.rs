@@ -256,7 +256,8 @@ impl Loop {
                 if self.engine.join(work, epoch, rest, now) {
                     self.deadlines.insert(merchant, deadline);
                 } else if let Some(lanes) = lanes {
-                    lanes.desk.give_back(Held { merchant, epoch });
+                    let rested_at = now.mono + rest;
+                    lanes.desk.give_back(Held { merchant, epoch }, rested_at);
                 }
             }
             Some(Told::Leave(merchant)) => self.engine.leave(&merchant, now),

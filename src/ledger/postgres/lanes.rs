@@ -158,7 +158,7 @@ impl PostgresLedger {
         let done = try_again(|| {
             let tried = self.try_write(&mut |tx| {
                 let values = values![asked, owner, who, lease_ms];
-                found = tx.all(sql::TAKE, values, |row| taken(row, owner))?;
+                found = tx.all(sql::TAKE, values, taken)?;
                 Ok(End::Commit)
             });
             match tried {
@@ -234,17 +234,12 @@ fn holding(row: &dyn Row) -> LedgerResult<Held> {
     })
 }
 
-/// One that was taken, with how long it must rest yet: what another holder sent may still count.
-fn taken(row: &dyn Row, owner: i64) -> LedgerResult<Taken> {
-    let before: Option<i64> = row.get(2)?;
-    let rest_ms = match before {
-        Some(before) if before != owner => {
-            let over_ms: i64 = row.get(3)?;
-            let whole = AFTER_GIVING_UP.as_millis() as i64;
-            whole.saturating_sub(over_ms).clamp(0, whole) as u64
-        }
-        Some(_) | None => 0,
-    };
+/// One that was taken, with how long it must rest yet: what was sent before may still count. Of this very
+/// process too: what an earlier run of it had still to rest, it alone knew.
+fn taken(row: &dyn Row) -> LedgerResult<Taken> {
+    let over_ms: Option<i64> = row.get(2)?;
+    let whole = AFTER_GIVING_UP.as_millis() as i64;
+    let rest_ms = over_ms.map_or(0, |over| whole.saturating_sub(over).clamp(0, whole) as u64);
     Ok(Taken {
         held: holding(row)?,
         rest_ms,

@@ -79,7 +79,8 @@ pub async fn run_shared(
         pause: TROUBLE_PAUSE,
     };
     let (ledger, result) = rounds.all(ledger, observer).await;
-    rounds.lanes.desk.rest().await;
+    let clock = Arc::clone(&rounds.adapter.clock);
+    rounds.lanes.desk.rest(clock.as_ref()).await;
     shared.lanes = rounds.lanes.desk.stop();
     let result = result.map(|()| rounds.adapter.engine.into_report());
     (ledger, result)
@@ -188,7 +189,7 @@ impl Rounds {
         for clear in self.adapter.engine.begin_anew() {
             self.give_back(clear);
         }
-        self.lanes.desk.rest().await;
+        self.lanes.desk.rest(self.adapter.clock.as_ref()).await;
         let lease = self.lease;
         observer.notice(&match &pause {
             Pause::Frozen => format!(

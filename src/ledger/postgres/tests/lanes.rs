@@ -117,11 +117,38 @@ fn l6_a_lease_that_is_over_is_anothers_who_rests_for_what_is_left() {
         assert!(new.rest_ms <= whole - 10_000, "{new:?}");
         assert!(new.rest_ms > 0, "{new:?}");
         assert_eq!(one.renew(&old).unwrap(), old);
-        // Its own, it has back without rest; and so has everybody once nothing can count any more.
-        time_goes_by(&books, LEASE_MS);
+        // Once nothing can count any more, nobody rests.
+        time_goes_by(&books, LEASE_MS + whole);
         assert_eq!(take(&mut two, MERCHANT).rest_ms, 0);
         time_goes_by(&books, LEASE_MS + whole);
         assert_eq!(take(&mut one, MERCHANT).rest_ms, 0);
+    }
+}
+
+/// One run takes a lane from another host and ends before it has sent anything; the next one of the same
+/// process knows nothing of the first.
+#[test]
+fn l6_a_lane_that_the_same_process_takes_again_has_still_to_rest() {
+    for (route, isolation) in WAYS {
+        let books = Books::new(route, isolation);
+        let (mut one, mut two) = (books.postgres(), books.postgres());
+        let taken = held(&[take(&mut two, MERCHANT)]);
+        two.let_go(&back(&taken, 20_000)).unwrap();
+        let first = take(&mut one, MERCHANT);
+        assert!(first.rest_ms > 0 && first.rest_ms <= 20_000, "{first:?}");
+        one.let_go(&back(&[first.held], first.rest_ms)).unwrap();
+        let again = take(&mut one, MERCHANT);
+        assert!(again.rest_ms > 0, "{again:?}");
+        assert!(again.rest_ms <= first.rest_ms, "{again:?}");
+        // The same where its lease ran out.
+        time_goes_by(&books, LEASE_MS + 1_000);
+        let whole = AFTER_GIVING_UP.as_millis() as u64;
+        let last = take(&mut one, MERCHANT).rest_ms;
+        assert!(last > 0 && last <= whole - 1_000, "{last}");
+        // What was let go with nothing to rest, rests for nobody.
+        let held = held(&[take(&mut one, OTHER)]);
+        one.let_go(&back(&held, 0)).unwrap();
+        assert_eq!(take(&mut one, OTHER).rest_ms, 0);
     }
 }
 

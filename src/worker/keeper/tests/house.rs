@@ -116,12 +116,9 @@ impl Lanes for Port {
             if row.as_ref().is_some_and(|row| row.until > now) {
                 continue;
             }
-            let rest = match &row {
-                Some(row) if row.owner != me => {
-                    AFTER_GIVING_UP.saturating_sub(now.saturating_sub(row.until))
-                }
-                Some(_) | None => Duration::ZERO,
-            };
+            let rest = row.as_ref().map_or(Duration::ZERO, |row| {
+                AFTER_GIVING_UP.saturating_sub(now.saturating_sub(row.until))
+            });
             let epoch = row.map_or(0, |row| row.epoch) + 1;
             let until = now + LEASE;
             let owner = me;
