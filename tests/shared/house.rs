@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
@@ -160,6 +161,28 @@ impl House {
         let mut command = self.command(args);
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         command.spawn().unwrap()
+    }
+
+    /// A command on a terminal of its own, which `script` (util-linux) lends it; its exit, and what it shows.
+    pub fn on_a_terminal(&self, args: &str, typed: &str) -> (i32, String) {
+        let command = format!("exec '{}' {args}", env!("CARGO_BIN_EXE_levy"));
+        let mut script = Command::new("script")
+            .args(["-qec", &command, "/dev/null"])
+            .current_dir(self.dir.path())
+            .env("LEVY_LOG_LEVEL", "info")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("script, of util-linux, lends a terminal");
+        let mut keyboard = script.stdin.take().unwrap();
+        keyboard.write_all(typed.as_bytes()).unwrap();
+        let mut screen = String::new();
+        let mut out = script.stdout.take().unwrap();
+        out.read_to_string(&mut screen).unwrap();
+        // Held until here: a keyboard that goes away is an answer too.
+        drop(keyboard);
+        self.heard.borrow_mut().push_str(&screen);
+        (script.wait().unwrap().code().unwrap_or(-1), screen)
     }
 
     /// Sends it SIGTERM and waits for its end.

@@ -81,6 +81,36 @@ fn l7_a_limit_holds_for_what_was_handed_over_before() {
     assert_eq!(house.debited(), 6);
 }
 
+/// Whoever says that a batch is not sent says so for all workers.
+#[test]
+fn l7_a_no_and_a_missing_approval_take_back_what_was_handed_over() {
+    let house = House::new();
+    house.config("strict.toml", "[batch]\nrequire_approval = true\n");
+    house.ends(0, &["init"]);
+    house.file("night.csv", &rows("N", 6, 2));
+    house.ends(4, &["run", "night.csv", "--yes", "--limit", "2"]);
+    let ask = |text: &str| Server::get().ask(&house.database, text);
+    house.file("more.csv", &[row("M1", 1, 50, 9)]);
+    let taken_back = |command: &str, exit: i32, said: (i32, String)| {
+        assert_eq!(said.0, exit, "{command}: {}", said.1);
+        assert!(said.1.contains("was taken back"), "{command}: {}", said.1);
+        let left = ask("SELECT count(*) FROM levy.handed");
+        assert_eq!(left.as_deref(), Some("0"), "{command}");
+    };
+    for (command, exit) in [
+        ("run night.csv", 4),
+        ("resume --batch 1", 4),
+        ("run more.csv night.csv --yes --limit 1", 4),
+        ("run night.csv --yes --config strict.toml", 2),
+        ("resume --batch 1 --yes --config strict.toml", 2),
+    ] {
+        ask("INSERT INTO levy.handed VALUES (1, 99, 0)").unwrap();
+        taken_back(command, exit, house.on_a_terminal(command, "no\n"));
+    }
+    house.ends(0, &["work", "--yes"]);
+    assert_eq!(house.debited(), 2 + 1, "nobody has sent the rest");
+}
+
 /// Stopped as a whole, its connections stand: nobody is told that nothing will come.
 #[test]
 fn l6_l9_a_server_that_is_stopped_keeps_no_process_from_ending_at_a_signal() {
@@ -134,7 +164,8 @@ fn a_worker_that_requires_approval_leaves_what_nobody_approved_and_says_so() {
     house.file("good.csv", &good);
     house.ends(0, &["plan", "good.csv", "--by", "Li Wei"]);
     house.ends(0, &["approve", "1", "--by", "Wang Fang"]);
-    house.ends(4, &["run", "good.csv", "--yes", "--limit", "1"]);
+    let part = ["run", "good.csv", "--yes", "--limit", "1"];
+    house.ends(4, &[&part[..], &strict].concat());
     let ask = |text: &str| Server::get().ask(&house.database, text);
     ask("INSERT INTO levy.handed VALUES (1, 99, 0), (2, 99, 0)").unwrap();
     // It sends what was approved, and tells of the rest.
