@@ -84,8 +84,9 @@ pub struct LaneLine {
 pub trait Lanes: Send {
     /// Milliseconds that a lease lasts.
     fn lease_ms(&self) -> u64;
-    /// Says that this process lives, for as long as a lease; how many do, this one among them.
-    fn alive(&mut self) -> LedgerResult<u32>;
+    /// Says that this process lives, for as long as a lease, and how many lanes it could drive, those that
+    /// it holds among them; the same of all who live, this one among them.
+    fn alive(&mut self, lanes: u32) -> LedgerResult<Vec<u32>>;
     /// Lanes with something to do in a scope, by merchant.
     fn offers(&mut self, scope: Scope) -> LedgerResult<Vec<Offer>>;
     /// Takes those of the lanes that are nobody's, for as long as a lease; which.

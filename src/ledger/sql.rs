@@ -46,7 +46,7 @@ pub(in crate::ledger) mod lane {
         TAKE = "lane_take" / alone,
         WHOSE = "lane_whose" / alone,
         WORKER_ALIVE = "worker_alive" / alone,
-        WORKER_COUNT = "worker_count" / alone,
+        WORKER_LANES = "worker_lanes" / alone,
         WORKER_LEAVE = "worker_leave" / alone,
         WORKER_SWEEP = "worker_sweep" / alone,
         WORKERS_LIVING = "workers_living" / alone,

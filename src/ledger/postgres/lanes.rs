@@ -29,13 +29,13 @@ impl Lanes for PostgresLedger {
         self.lease_ms
     }
 
-    fn alive(&mut self) -> LedgerResult<u32> {
+    fn alive(&mut self, lanes: u32) -> LedgerResult<Vec<u32>> {
         let (owner, who, lease_ms) = (self.writer, self.who.clone(), self.lease_ms as i64);
-        let mut living = 0;
+        let mut living = Vec::new();
         self.beside(&mut |tx| {
             tx.execute(sql::WORKER_SWEEP, &[])?;
-            tx.execute(sql::WORKER_ALIVE, values![owner, who, lease_ms])?;
-            living = tx.one(sql::WORKER_COUNT, &[], |row| row.get(0))?;
+            tx.execute(sql::WORKER_ALIVE, values![owner, who, lease_ms, lanes])?;
+            living = tx.all(sql::WORKER_LANES, &[], |row| row.get(0))?;
             Ok(End::Commit)
         })?;
         Ok(living)

@@ -9,7 +9,6 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use super::{Keeper, Say, Term, Told};
 use crate::clock::{Clock, Mono};
 use crate::ledger::{Held, Lanes, Scope};
-use crate::worker::engine::{Clear, LaneEnd};
 
 /// A keeper on a thread of its own.
 pub(in crate::worker) struct Desk {
@@ -43,11 +42,7 @@ impl Desk {
 
     /// A lane that the run never drove: until then what was sent before it was taken may still count.
     pub(in crate::worker) fn give_back(&self, held: Held, rested_at: Mono) {
-        self.say(Say::Clear(Clear {
-            held,
-            end: LaneEnd::Left,
-            rested_at,
-        }));
+        self.say(Say::Unused(held, rested_at));
     }
 
     /// What comes next; nothing once the thread has ended.
