@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::args::{FileArgs, RunArgs};
 use super::config::Config;
-use super::drive::at_hand;
+use super::drive::{at_hand, orders};
 use super::failure::Failure;
 use super::freeze::person;
 use super::session::Session;
@@ -16,11 +16,14 @@ use super::store::{SANDBOX_DIR, Store};
 use crate::batch::{Encoding, digest_of};
 use crate::clock::Clock;
 use crate::ledger::{
-    Admit, Batch, By, Decision, FilePlan, Ledger, LedgerError, LedgerResult, Person, PlanId,
-    PlanKey, TwoPeople,
+    Admit, Batch, BatchId, By, Decision, FilePlan, Ledger, LedgerError, LedgerResult, Person,
+    PlanId, PlanKey, TwoPeople,
 };
 use crate::order::OrderNo;
 use crate::report::progress::say;
+
+/// Batches that are named where what no plan allows is left.
+const LEFT_NAMED_MAX: usize = 5;
 
 /// Which files a run takes: those that were named, or that of the plan.
 pub fn files(args: &RunArgs) -> Result<Vec<PathBuf>, Failure> {
@@ -287,6 +290,33 @@ pub fn may_go_on(session: &mut Session, batch: &Batch) -> Result<(), Failure> {
             id = batch.id
         ))),
     }
+}
+
+/// Whether a worker may send all that was handed over: a host whose settings require no approval may have
+/// handed over what nobody has approved.
+pub fn nothing_left(session: &mut Session) -> Result<(), Failure> {
+    if !session.config.require_approval {
+        return Ok(());
+    }
+    let left = at_hand(&mut session.ledger)?.handed_unapproved()?;
+    if left.is_empty() {
+        return Ok(());
+    }
+    let all = left.iter().map(|(_, orders)| orders).sum();
+    let of = |(batch, left): &(BatchId, u64)| format!("batch {batch}: {}", orders(*left));
+    let named: Vec<String> = left.iter().take(LEFT_NAMED_MAX).map(of).collect();
+    let more = match left.len() > LEFT_NAMED_MAX {
+        true => ", …",
+        false => "",
+    };
+    Err(Failure::Unapproved(format!(
+        "{} that were handed over are not sent from here, since no approved plan allows them ({}{more}): they \
+         came in on a host without `[batch] require_approval`, and workers there send them. Set it on every \
+         host. `levy cancel BATCH` withdraws them (what is to be deducted after all goes into a planned file, \
+         under numbers of its own)",
+        orders(all),
+        named.join(", ")
+    )))
 }
 
 /// Whether this person may release these orders: who planned to hold them may not.

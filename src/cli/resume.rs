@@ -111,7 +111,10 @@ fn batch(
     let scope = match &approved {
         Ok(()) => Scope::Batch(found.batch.id),
         // What was sent comes to its end whoever approved it.
-        Err(_) => Scope::OpenOf(found.batch.id, Unsent::Reissues),
+        Err(_) => {
+            driver.take_back(session, found.batch.id)?;
+            Scope::OpenOf(found.batch.id, Unsent::Reissues)
+        }
     };
     let work = driver.work(session, scope)?;
     if driver.idle(work) {

@@ -210,6 +210,10 @@ impl Course<'_> {
     ) -> Result<(), Failure> {
         let work = self.driver.work(session, scope)?;
         if self.driver.idle(work) {
+            // The files before it have used up the limit.
+            if work.pending > 0 {
+                self.driver.take_back(session, batch.id)?;
+            }
             return Ok(());
         }
         let words = |ledger: &mut dyn Ledger| {

@@ -155,12 +155,17 @@ impl Store {
         Ok(PostgresLedger::open(&self.on_server(url, false)?)?)
     }
 
-    /// The lanes of a ledger on a server, on a connection of their own; a file has none.
+    /// The lanes of a ledger on a server, on a connection of their own; a file has none. What is not
+    /// answered until the next renewal is due comes too late: it is asked anew, on another connection.
     pub fn lanes(&self) -> Result<Option<Box<dyn Lanes>>, Failure> {
-        Ok(match &self.address {
-            Address::File(_) => None,
-            Address::Postgres(url) => Some(Box::new(self.look_at_server(url)?)),
-        })
+        let Address::Postgres(url) = &self.address else {
+            return Ok(None);
+        };
+        let lanes = PostgresLedger::open(&PostgresOptions {
+            patience: Some(self.config.lease / 3),
+            ..self.on_server(url, false)?
+        })?;
+        Ok(Some(Box::new(lanes)))
     }
 
     /// How the ledger is opened.
@@ -187,6 +192,7 @@ impl Store {
             create,
             who: format!("{} pid {}", host(), std::process::id()),
             lease_ms: self.config.lease.as_millis() as u64,
+            patience: None,
             isolation: self.config.isolation,
         })
     }

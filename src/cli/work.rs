@@ -1,5 +1,6 @@
 //! `levy work`: drives what was handed over on a shared ledger, beside other hosts.
 
+use super::approval;
 use super::args::WorkArgs;
 use super::drive::{Driver, at_hand};
 use super::export::sandbox_directory;
@@ -10,7 +11,7 @@ use super::run::{Told, until};
 use super::run_file::Ended;
 use super::session::Session;
 use crate::clock::Clock;
-use crate::ledger::{Ledger, Scope};
+use crate::ledger::{Handed, Ledger, Scope};
 use crate::report::progress::say;
 use crate::report::summary::grouped;
 use crate::worker::Term;
@@ -69,7 +70,11 @@ fn worked(
         true => Term::ForEver,
         false => Term::Once,
     };
-    let work = driver.work(session, Scope::Shared)?;
+    let scope = Scope::Shared(match session.config.require_approval {
+        true => Handed::Approved,
+        false => Handed::All,
+    });
+    let work = driver.work(session, scope)?;
     let asks = term == Term::ForEver || !driver.idle(work);
     let words = |_: &mut dyn Ledger| {
         let more = match term {
@@ -86,13 +91,17 @@ fn worked(
         say("nothing was sent");
     } else {
         if term == Term::ForEver {
+            if let Err(left) = approval::nothing_left(session) {
+                say(&left.to_string());
+            }
             driver.note(&format!(
                 "{}: works until a signal comes (Ctrl-C)",
                 session.address
             ));
         }
-        ended.report = driver.go_on(session, Scope::Shared, term)?;
+        ended.report = driver.go_on(session, scope, term)?;
         ended.take_alerts();
     }
-    summed_up(session, before, ended)
+    summed_up(session, before, ended)?;
+    approval::nothing_left(session)
 }

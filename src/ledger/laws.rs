@@ -217,6 +217,7 @@ macro_rules! contract_suite {
                 l7_workers_drive_what_is_open_and_what_was_handed_over,
                 l5_what_a_rerun_issues_later_was_not_handed_over,
                 l4_a_restore_takes_back_what_was_handed_over,
+                where_approval_is_required_what_no_plan_allows_stays,
                 l7_what_was_handed_over_can_be_taken_back,
                 a_batch_stays_handed_over_while_anything_of_it_waits,
                 l2_a_released_order_of_a_batch_that_was_handed_over_goes_with_it,

@@ -25,8 +25,8 @@ pub struct Held {
 pub struct Taken {
     /// The lane and the holding of it.
     pub held: Held,
-    /// Milliseconds in which nothing may be sent yet: what another holder sent may still count at the
-    /// gateway. 0 where this process held it last, or nobody ever did.
+    /// Milliseconds in which nothing may be sent yet: what was sent before may still count at the gateway.
+    /// Counted from the end of the last holding, whoever had it; 0 where nobody ever did.
     pub rest_ms: u64,
 }
 
@@ -84,8 +84,9 @@ pub struct LaneLine {
 pub trait Lanes: Send {
     /// Milliseconds that a lease lasts.
     fn lease_ms(&self) -> u64;
-    /// Says that this process lives, for as long as a lease; how many do, this one among them.
-    fn alive(&mut self) -> LedgerResult<u32>;
+    /// Says that this process lives, for as long as a lease, and how many lanes it could drive, those that
+    /// it holds among them; the same of all who live, this one among them.
+    fn alive(&mut self, lanes: u32) -> LedgerResult<Vec<u32>>;
     /// Lanes with something to do in a scope, by merchant.
     fn offers(&mut self, scope: Scope) -> LedgerResult<Vec<Offer>>;
     /// Takes those of the lanes that are nobody's, for as long as a lease; which.

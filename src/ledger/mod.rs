@@ -442,7 +442,7 @@ pub enum Scope {
     Open,
     /// What workers drive: every open order of the ledger, and those that were never sent of batches that
     /// were handed over, in input order.
-    Shared,
+    Shared(Handed),
     /// The open orders of the ledger that were first sent at or after the one moment and before the
     /// other; nothing that was never sent.
     FirstSent(WallMs, WallMs),
@@ -458,6 +458,15 @@ pub enum Scope {
     /// Before it: orders that people called dead and whose reissue, of the reach, is open. Each is to be
     /// queried once, before the reissue is submitted again.
     Replaced(Reach),
+}
+
+/// What a worker sends of what was handed over and was never sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Handed {
+    /// All of it.
+    All,
+    /// What an approved plan allows, and reissues: what [`Ledger::unapproved`] counts stays.
+    Approved,
 }
 
 /// The two parts of a lane's work.
@@ -694,6 +703,9 @@ pub trait Ledger: Send {
     /// Hands a batch over to whoever works on the ledger ([`Scope::Shared`]): its orders that were never
     /// sent, as many as there are now. `restored` takes all batches back.
     fn hand_over(&mut self, batch: BatchId, at: WallMs) -> LedgerResult<()>;
+    /// Batches that were handed over with orders that were never sent, are no reissues, and that no approved
+    /// plan allows; how many each.
+    fn handed_unapproved(&mut self) -> LedgerResult<Vec<(BatchId, u64)>>;
     /// Takes back a batch that was handed over; whether it had been. What a worker has claimed goes on.
     fn take_back(&mut self, batch: BatchId) -> LedgerResult<bool>;
     /// Notes that a run begins.

@@ -113,6 +113,12 @@ impl Writer {
         }
     }
 
+    /// Waits no longer for what is queued. The thread ends when the ledger answers it, and closes it then;
+    /// what it was asked may be done by that time, or not.
+    pub fn leave(self) {
+        drop(self.thread);
+    }
+
     /// Commits made so far.
     pub fn groups(&self) -> u64 {
         self.groups.load(Ordering::SeqCst)

@@ -7,12 +7,14 @@
 //! ([`Say::Clear`]), however it came to that: driven, asked back ([`Told::Leave`]), or lost.
 
 mod desk;
+mod share;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 pub(super) use desk::Desk;
+use share::fair_share;
 
 use super::deadline::Deadline;
 use super::engine::{Clear, LaneEnd};
@@ -70,6 +72,8 @@ pub(super) enum Told {
 pub(super) enum Say {
     /// A lane may be let go.
     Clear(Clear),
+    /// The same of one that the run never drove, and until when what was sent before may still count.
+    Unused(Held, Mono),
     /// Nothing more is to be taken.
     Rest,
     /// Lanes may be taken again.
@@ -115,7 +119,9 @@ pub(super) struct Keeper {
     lease: Duration,
     mine: BTreeMap<Merchant, Mine>,
     through: HashMap<Merchant, Through>,
-    alive: u32,
+    /// The newest holding by which this run has driven a lane: what it still has to rest, it knows better than
+    /// the database does.
+    driven: HashMap<Merchant, Epoch>,
     renew_at: Mono,
     look_at: Mono,
     looked_at: Option<Mono>,
@@ -143,7 +149,7 @@ impl Keeper {
             term,
             mine: BTreeMap::new(),
             through: HashMap::new(),
-            alive: 1,
+            driven: HashMap::new(),
             renew_at: now,
             look_at: now,
             looked_at: None,
@@ -160,6 +166,16 @@ impl Keeper {
         let now = self.clock.monotonic();
         match say {
             Say::Clear(clear) => self.cleared(clear, now),
+            Say::Unused(held, rested_at) => {
+                self.driven.remove(&held.merchant);
+                let end = LaneEnd::Left;
+                let clear = Clear {
+                    held,
+                    end,
+                    rested_at,
+                };
+                self.cleared(clear, now);
+            }
             Say::Rest => {
                 self.resting = true;
                 self.out.push(Told::Resting);
@@ -256,8 +272,6 @@ impl Keeper {
         }
         if self.renew_at <= now {
             self.renew(now)?;
-            self.alive = self.lanes.alive()?.max(1);
-            self.left = false;
             self.renew_at = now + self.third();
         }
         if self.look_at <= now {
@@ -322,8 +336,12 @@ impl Keeper {
         self.look_at = now + self.third();
         let known: HashSet<&Merchant> = offers.iter().map(|offer| &offer.work.merchant).collect();
         self.through.retain(|merchant, _| known.contains(merchant));
-        let living = usize::try_from(self.alive).unwrap_or(usize::MAX);
-        let share = offers.len().div_ceil(living).min(LANES_HELD_MAX);
+        let mine = offers.iter().filter(|offer| self.could_drive(offer));
+        let living = self
+            .lanes
+            .alive(u32::try_from(mine.count()).unwrap_or(u32::MAX))?;
+        self.left = false;
+        let share = fair_share(&living).min(LANES_HELD_MAX);
         self.give_back(share, &known);
         let room = share.saturating_sub(self.mine.len());
         let mut wanted: Vec<&Offer> = offers
@@ -361,6 +379,14 @@ impl Keeper {
         }
     }
 
+    /// Whether it is this run's, or may be some day: one that ends drives each lane once.
+    fn could_drive(&self, offer: &Offer) -> bool {
+        let merchant = &offer.work.merchant;
+        self.term == Term::ForEver
+            || self.mine.contains_key(merchant)
+            || !self.through.contains_key(merchant)
+    }
+
     fn may_take(&self, offer: &Offer, now: Mono) -> bool {
         let merchant = &offer.work.merchant;
         if offer.whose != Whose::Nobodys || self.mine.contains_key(merchant) {
@@ -393,6 +419,12 @@ impl Keeper {
             let Some(offer) = offer else { continue };
             let deadline = Deadline::at(before + self.lease);
             self.through.remove(&merchant);
+            let before = self.driven.insert(merchant.clone(), epoch);
+            let rest_ms = match before {
+                // Nobody else had it meanwhile.
+                Some(Epoch(before)) if before + 1 == epoch.0 => 0,
+                Some(_) | None => taken.rest_ms,
+            };
             let mine = Mine {
                 epoch,
                 deadline: deadline.clone(),
@@ -403,7 +435,7 @@ impl Keeper {
             self.out.push(Told::Joined {
                 work: offer.work.clone(),
                 epoch,
-                rest: Duration::from_millis(taken.rest_ms),
+                rest: Duration::from_millis(rest_ms),
                 deadline,
             });
         }
@@ -445,9 +477,9 @@ impl Keeper {
 
     /// The run is over: what is clear is let go, the rest runs out by itself.
     pub(super) fn end(mut self) -> Box<dyn Lanes> {
-        // Nobody is there to be told of a failure, and nothing is lost by it but a lease's time.
-        let _ = self.let_go();
-        if !self.left {
+        // Nobody is there to be told of a failure, and nothing is lost by it but a lease's time. A database
+        // that does not answer is not waited for twice.
+        if self.let_go().is_ok() && !self.left {
             let _ = self.lanes.leave();
         }
         self.lanes

@@ -74,6 +74,9 @@ pub const TROUBLE_PAUSE: Duration = Duration::from_secs(1);
 pub const TROUBLE_PAUSE_MAX: Duration = Duration::from_secs(60);
 /// A run that goes on for ever drives again after this time what it could not bring to an end.
 pub const LEFTOVERS_AGAIN: Duration = Duration::from_secs(300);
+/// Once it was told to stop, a run waits so long for a ledger that says nothing; what was not recorded by
+/// then is asked again by the next.
+pub const LEDGER_AWAITED_MAX: Duration = Duration::from_secs(30);
 /// Those who wait for other processes' lanes are told this often.
 pub const WAITING_TOLD_EVERY: Duration = Duration::from_secs(60);
 

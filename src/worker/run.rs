@@ -14,10 +14,10 @@ pub use shared::{Shared, run_shared};
 use super::deadline::{Deadline, Permission};
 use super::engine::{Action, Engine, Event, Now, Reply, Sent};
 use super::keeper::{Desk, Say, Told};
-use super::limits::CLAIM_WAIT_MAX;
+use super::limits::{CLAIM_WAIT_MAX, LEDGER_AWAITED_MAX};
 use super::send::send;
 use super::{Observer, RunReport, RunSettings, Stop};
-use crate::clock::Clock;
+use crate::clock::{Clock, Mono};
 use crate::gateway::Client;
 use crate::gateway::reply::{Checked, Lost};
 use crate::ledger::writer::{Command, Done, Writer};
@@ -57,8 +57,8 @@ pub async fn run(
     let (done, answers) = mpsc::unbounded_channel();
     let writer = Writer::start(ledger, done);
     let result = adapter.drive(&writer, answers, None, observer).await;
-    let result = result.map(|()| adapter.engine.into_report());
-    (Some(writer.stop()), result)
+    let ledger = adapter.back_from(writer);
+    (ledger, result.map(|()| adapter.engine.into_report()))
 }
 
 /// An engine for the orders of a scope, with what the ledger knows of earlier runs.
@@ -104,6 +104,10 @@ struct Loop {
     ends: mpsc::UnboundedSender<Event>,
     came: mpsc::UnboundedReceiver<Event>,
     shown_at: Option<Duration>,
+    /// When it was told to stop, or heard of the ledger or the network last since then.
+    heard_at: Option<Mono>,
+    /// The ledger says nothing, and is not waited for any more.
+    left: bool,
     /// Until when lanes are held, where they are.
     deadlines: HashMap<Merchant, Deadline>,
 }
@@ -137,6 +141,8 @@ impl Loop {
             ends,
             came,
             shown_at: None,
+            heard_at: None,
+            left: false,
             deadlines: HashMap::new(),
         }
     }
@@ -153,6 +159,7 @@ impl Loop {
             if !stop_told && *self.stop.borrow() {
                 stop_told = true;
                 let now = now(self.clock.as_ref());
+                self.heard_at = Some(now.mono);
                 self.engine.stop(Stop::Asked, now);
             }
             let now = now(self.clock.as_ref());
@@ -167,6 +174,7 @@ impl Loop {
                 observer.progress(&self.engine.progress());
                 return Ok(());
             }
+            self.waits_still(now)?;
             let wake = self.engine.wake_at(now);
             let pause = wake.map_or(PROGRESS_EVERY, |at| at.saturating_sub(now.mono));
             tokio::select! {
@@ -195,6 +203,35 @@ impl Loop {
         }
     }
 
+    /// A run that was told to stop does not wait for ever for a ledger that says nothing: what it was asked
+    /// to write is done or not, and the next run reads which.
+    fn waits_still(&mut self, now: Now) -> LedgerResult<()> {
+        let silent = |at: Mono| now.mono.saturating_sub(at) >= LEDGER_AWAITED_MAX;
+        if self.engine.flying() > 0 || !self.heard_at.is_some_and(silent) {
+            return Ok(());
+        }
+        self.left = true;
+        Err(LedgerError::Broken(format!(
+            "it has said nothing for {} s since the run was told to stop; what is not recorded stays \
+             UNKNOWN, and the next run asks for it under its own number",
+            LEDGER_AWAITED_MAX.as_secs()
+        )))
+    }
+
+    /// The ledger, once it has carried out what it was asked; none where it is not waited for.
+    fn back_from(&self, writer: Writer) -> Option<Box<dyn Ledger>> {
+        if self.left {
+            writer.leave();
+            return None;
+        }
+        Some(writer.stop())
+    }
+
+    /// Something came of the ledger or the network.
+    fn hears(&mut self, now: Now) {
+        self.heard_at = self.heard_at.map(|_| now.mono);
+    }
+
     /// Whether an engine that has nothing to do will get nothing any more.
     fn is_over(&self, lanes: Option<&Lanes>) -> bool {
         self.engine.is_stopping() || lanes.is_none_or(|lanes| lanes.done)
@@ -219,7 +256,8 @@ impl Loop {
                 if self.engine.join(work, epoch, rest, now) {
                     self.deadlines.insert(merchant, deadline);
                 } else if let Some(lanes) = lanes {
-                    lanes.desk.give_back(Held { merchant, epoch });
+                    let rested_at = now.mono + rest;
+                    lanes.desk.give_back(Held { merchant, epoch }, rested_at);
                 }
             }
             Some(Told::Leave(merchant)) => self.engine.leave(&merchant, now),
@@ -257,12 +295,14 @@ impl Loop {
             Event::Deck { .. } | Event::Written(_) => {}
         }
         let now = now(self.clock.as_ref());
+        self.hears(now);
         self.engine.on(end, now);
     }
 
     /// An answer of the ledger's thread. Once the ledger has failed nothing is sent any more.
     fn take(&mut self, answer: Option<Done>) -> LedgerResult<()> {
         let now = now(self.clock.as_ref());
+        self.hears(now);
         match answer {
             Some(Done::Written { written, .. }) => self.engine.on(Event::Written(written), now),
             Some(Done::Deck { tag, jobs }) => {

@@ -50,8 +50,8 @@ impl Goal {
     pub fn of(scope: Scope) -> Self {
         match scope {
             Scope::Sent(..) | Scope::Replaced(_) => Self::Compare,
-            Scope::Batch(_) | Scope::Open | Scope::Shared | Scope::FirstSent(..) => Self::Settle,
-            Scope::OpenOf(..) | Scope::Rerun(..) => Self::Settle,
+            Scope::Batch(_) | Scope::Open | Scope::Shared(_) => Self::Settle,
+            Scope::FirstSent(..) | Scope::OpenOf(..) | Scope::Rerun(..) => Self::Settle,
         }
     }
 

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
@@ -64,8 +65,13 @@ impl House {
     }
 
     pub fn with(options: Options) -> Self {
-        let database = Server::get().database();
-        let url = Server::get().url(&database);
+        Self::on(Server::get(), options)
+    }
+
+    /// On a server of its own.
+    pub fn on(server: &'static Server, options: Options) -> Self {
+        let database = server.database();
+        let url = server.url(&database);
         Self::at(database, url, options)
     }
 
@@ -112,6 +118,12 @@ impl House {
         );
         fs::write(self.path("levy.toml"), config).unwrap();
         self.gateway = Some(gateway);
+    }
+
+    /// Other settings beside the first.
+    pub fn config(&self, name: &str, more: &str) {
+        let text = format!("{}{more}", self.read("levy.toml"));
+        fs::write(self.path(name), text).unwrap();
     }
 
     fn close(&mut self) {
@@ -167,11 +179,50 @@ impl House {
         command.spawn().unwrap()
     }
 
+    /// A command on a terminal of its own, which `script` (util-linux) lends it; its exit, and what it shows.
+    pub fn on_a_terminal(&self, args: &str, typed: &str) -> (i32, String) {
+        let command = format!("exec '{}' {args}", env!("CARGO_BIN_EXE_levy"));
+        let mut script = Command::new("script")
+            .args(["-qec", &command, "/dev/null"])
+            .current_dir(self.dir.path())
+            .env("LEVY_LOG_LEVEL", "info")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("script, of util-linux, lends a terminal");
+        let mut keyboard = script.stdin.take().unwrap();
+        keyboard.write_all(typed.as_bytes()).unwrap();
+        let mut screen = String::new();
+        let mut out = script.stdout.take().unwrap();
+        out.read_to_string(&mut screen).unwrap();
+        // Held until here: a keyboard that goes away is an answer too.
+        drop(keyboard);
+        self.heard.borrow_mut().push_str(&screen);
+        (script.wait().unwrap().code().unwrap_or(-1), screen)
+    }
+
     /// Sends it SIGTERM and waits for its end.
     pub fn stopped(&self, levy: Child) -> Said {
+        self.signal(&levy, "TERM");
+        self.ended(levy)
+    }
+
+    pub fn signal(&self, levy: &Child, signal: &str) {
         let pid = levy.id().to_string();
-        let kill = Command::new("kill").args(["-s", "TERM", &pid]).status();
+        let kill = Command::new("kill").args(["-s", signal, &pid]).status();
         assert!(kill.unwrap().success());
+    }
+
+    /// Waits for its end, and not for ever.
+    pub fn ends_by_itself(&self, mut levy: Child) -> Said {
+        let began = Instant::now();
+        while levy.try_wait().unwrap().is_none() {
+            if began.elapsed() > PATIENCE {
+                levy.kill().unwrap();
+                panic!("it does not end: {:?}", self.ended(levy));
+            }
+            std::thread::yield_now();
+        }
         self.ended(levy)
     }
 

@@ -36,6 +36,24 @@ impl Server {
         SERVER.get_or_init(Self::start)
     }
 
+    /// One of its own, for who stops it.
+    pub fn own() -> &'static Self {
+        Box::leak(Box::new(Self::start()))
+    }
+
+    /// Stops all of its processes, or lets them go on: connections stand meanwhile.
+    pub fn signal(&self, signal: &str) {
+        let pids = std::fs::read_to_string(self.dir.join("data/postmaster.pid")).unwrap();
+        let first = pids.lines().next().unwrap().trim();
+        run(&format!("kill -s {signal} {first}"));
+        let children = format!("/proc/{first}/task/{first}/children");
+        let children = std::fs::read_to_string(children).unwrap();
+        // One of them may have ended by now.
+        run(&format!(
+            "for child in {children}; do kill -s {signal} $child || true; done"
+        ));
+    }
+
     fn start() -> Self {
         let dir = tempfile::Builder::new()
             .prefix("levy-shared")

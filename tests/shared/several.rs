@@ -2,7 +2,7 @@
 
 use levy::sandbox::Options;
 
-use super::house::{House, rows};
+use super::house::{House, row, rows};
 use super::server::Server;
 
 fn slow() -> Options {
@@ -79,6 +79,116 @@ fn l7_a_limit_holds_for_what_was_handed_over_before() {
     // Without a limit it goes whole.
     house.ends(0, &["run", "night.csv", "--yes"]);
     assert_eq!(house.debited(), 6);
+}
+
+/// Whoever says that a batch is not sent says so for all workers.
+#[test]
+fn l7_a_no_and_a_missing_approval_take_back_what_was_handed_over() {
+    let house = House::new();
+    house.config("strict.toml", "[batch]\nrequire_approval = true\n");
+    house.ends(0, &["init"]);
+    house.file("night.csv", &rows("N", 6, 2));
+    house.ends(4, &["run", "night.csv", "--yes", "--limit", "2"]);
+    let ask = |text: &str| Server::get().ask(&house.database, text);
+    house.file("more.csv", &[row("M1", 1, 50, 9)]);
+    let taken_back = |command: &str, exit: i32, said: (i32, String)| {
+        assert_eq!(said.0, exit, "{command}: {}", said.1);
+        assert!(said.1.contains("was taken back"), "{command}: {}", said.1);
+        let left = ask("SELECT count(*) FROM levy.handed");
+        assert_eq!(left.as_deref(), Some("0"), "{command}");
+    };
+    for (command, exit) in [
+        ("run night.csv", 4),
+        ("resume --batch 1", 4),
+        ("run more.csv night.csv --yes --limit 1", 4),
+        ("run night.csv --yes --config strict.toml", 2),
+        ("resume --batch 1 --yes --config strict.toml", 2),
+    ] {
+        ask("INSERT INTO levy.handed VALUES (1, 99, 0)").unwrap();
+        taken_back(command, exit, house.on_a_terminal(command, "no\n"));
+    }
+    house.ends(0, &["work", "--yes"]);
+    assert_eq!(house.debited(), 2 + 1, "nobody has sent the rest");
+}
+
+/// Stopped as a whole, its connections stand: nobody is told that nothing will come.
+#[test]
+fn l6_l9_a_server_that_is_stopped_keeps_no_process_from_ending_at_a_signal() {
+    let server = Server::own();
+    let houses = [(); 2].map(|()| House::on(server, slow()));
+    let runs = houses.each_ref().map(|house| {
+        house.ends(0, &["init"]);
+        house.file("night.csv", &rows("N", 300, 3));
+        house.spawn(&["run", "night.csv", "--yes"])
+    });
+    for house in &houses {
+        house.wait_for_arrivals(20);
+    }
+    server.signal("STOP");
+    let [one, two] = &houses;
+    let [twice, once] = runs;
+    // Two signals end it at once, whatever it waits for.
+    one.signal(&twice, "INT");
+    one.signal(&twice, "TERM");
+    let said = one.ends_by_itself(twice);
+    assert_eq!(said.exit, 4, "{said:?}");
+    // One ends it as well, once what was on the wire has come and the ledger was waited for.
+    two.signal(&once, "TERM");
+    let said = two.ends_by_itself(once);
+    assert_eq!(said.exit, 1, "{said:?}");
+    for words in ["can't be renewed", "it has said nothing for 30 s"] {
+        assert!(said.err.contains(words), "{said:?}");
+    }
+    server.signal("CONT");
+    // What had come to be committed is read, and the rest asked for again.
+    for house in &houses {
+        house.ends(0, &["run", "night.csv", "--yes"]);
+        assert_eq!(house.debited(), 300);
+        assert!(house.most_in_a_second() <= 100);
+        house.ends(0, &["ledger", "verify"]);
+    }
+}
+
+/// A host that requires no approval has taken a file in and handed it over.
+#[test]
+fn a_worker_that_requires_approval_leaves_what_nobody_approved_and_says_so() {
+    let house = House::new();
+    house.config("strict.toml", "[batch]\nrequire_approval = true\n");
+    let strict = ["--config", "strict.toml"];
+    house.ends(0, &["init"]);
+    house.file("night.csv", &rows("N", 6, 2));
+    house.ends(4, &["run", "night.csv", "--yes", "--limit", "2"]);
+    let good: Vec<String> = (1..=3)
+        .map(|n| row(&format!("G{n}"), 1, 50 + n, 9))
+        .collect();
+    house.file("good.csv", &good);
+    house.ends(0, &["plan", "good.csv", "--by", "Li Wei"]);
+    house.ends(0, &["approve", "1", "--by", "Wang Fang"]);
+    let part = ["run", "good.csv", "--yes", "--limit", "1"];
+    house.ends(4, &[&part[..], &strict].concat());
+    let ask = |text: &str| Server::get().ask(&house.database, text);
+    ask("INSERT INTO levy.handed VALUES (1, 99, 0), (2, 99, 0)").unwrap();
+    // It sends what was approved, and tells of the rest.
+    let said = house.ends(2, &[&["work", "--yes", "--quiet"][..], &strict].concat());
+    assert_eq!(house.debited(), 2 + 3);
+    for words in ["4 orders that were handed over are not sent", "batch 1: 4"] {
+        assert!(said.err.contains(words), "{said:?}");
+    }
+    // One for ever says so before it begins, and when it ends.
+    let worker = house.spawn(&[&["work", "--forever", "--yes"][..], &strict].concat());
+    house.wait_until("nobody works", || {
+        ask("SELECT count(*) FROM levy.worker").as_deref() == Some("1")
+    });
+    let said = house.stopped(worker);
+    assert_eq!(said.exit, 2, "{said:?}");
+    assert_eq!(said.err.matches("are not sent from here").count(), 2);
+    assert_eq!(house.debited(), 2 + 3);
+    house.ends(0, &["resume", "--yes", "--config", "strict.toml"]);
+    assert_eq!(house.debited(), 2 + 3);
+    // Withdrawn, nothing is left to be told.
+    house.ends(0, &["cancel", "1"]);
+    house.ends(0, &[&["work", "--yes"][..], &strict].concat());
+    assert_eq!(house.debited(), 2 + 3);
 }
 
 #[test]

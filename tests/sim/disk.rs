@@ -161,6 +161,10 @@ impl<L: Ledger> Ledger for Mortal<L> {
         self.fuse.operate(|| self.ledger.plans_waiting())
     }
 
+    fn handed_unapproved(&mut self) -> LedgerResult<Vec<(BatchId, u64)>> {
+        self.fuse.operate(|| self.ledger.handed_unapproved())
+    }
+
     fn unapproved(&mut self, batch: BatchId) -> LedgerResult<u64> {
         self.fuse.operate(|| self.ledger.unapproved(batch))
     }

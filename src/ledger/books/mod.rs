@@ -90,6 +90,10 @@ impl<D: Database> Ledger for D {
         self.look(plan::waiting)
     }
 
+    fn handed_unapproved(&mut self) -> LedgerResult<Vec<(BatchId, u64)>> {
+        self.look(plan::handed_unapproved)
+    }
+
     fn unapproved(&mut self, batch: BatchId) -> LedgerResult<u64> {
         self.look(|tx| plan::unapproved(tx, batch))
     }

@@ -256,6 +256,13 @@ pub(super) fn unapproved(tx: &dyn Tx, batch: BatchId) -> LedgerResult<u64> {
     Ok(count as u64)
 }
 
+/// The same of every batch that was handed over.
+pub(super) fn handed_unapproved(tx: &dyn Tx) -> LedgerResult<Vec<(BatchId, u64)>> {
+    tx.all(sql::HANDED_UNAPPROVED, &[], |row| {
+        Ok((BatchId(row.get(0)?), row.get::<i64>(1)? as u64))
+    })
+}
+
 /// A row of the view `file_plan`.
 fn read_plan(row: &dyn Row) -> LedgerResult<FilePlan> {
     let number = |column: &'static str| row.get::<i64>(column).map(|n| n as u64);

@@ -6,8 +6,8 @@ use super::{before, convert, sql};
 use crate::clock::WallMs;
 use crate::ledger::database::{Go, Row, Statement, Tx, Value, values};
 use crate::ledger::{
-    AttemptId, Batch, BatchHead, BatchId, Expiring, Job, LaneWork, LedgerError, LedgerResult,
-    OrderId, Phase, Reach, RecentSend, Scope, Unsent,
+    AttemptId, Batch, BatchHead, BatchId, Expiring, Handed, Job, LaneWork, LedgerError,
+    LedgerResult, OrderId, Phase, Reach, RecentSend, Scope, Unsent,
 };
 use crate::order::{ContentDigest, Merchant, OrderNo};
 
@@ -101,11 +101,13 @@ pub(in crate::ledger) fn lanes(tx: &dyn Tx, scope: Scope) -> LedgerResult<Vec<La
                 },
             )?;
         }
-        Scope::Shared => {
+        Scope::Shared(handed) => {
             count(tx, sql::LANES_SHARED_OPEN, &[], |m, n| {
                 lanes.entry(m).or_default().0 = n;
             })?;
-            count(tx, sql::LANES_SHARED_PENDING, &[], |m, n| {
+            let only = only_approved(handed);
+            let values = values![only];
+            count(tx, sql::LANES_SHARED_PENDING, values, |m, n| {
                 lanes.entry(m).or_default().1 = n;
             })?;
         }
@@ -126,11 +128,21 @@ pub(in crate::ledger) fn lanes(tx: &dyn Tx, scope: Scope) -> LedgerResult<Vec<La
         .collect())
 }
 
+/// Whether what no approved plan allows stays, as the statements take it.
+fn only_approved(handed: Handed) -> i64 {
+    match handed {
+        Handed::All => 0,
+        Handed::Approved => 1,
+    }
+}
+
 /// The range of first sends that an open scope is about.
 fn first_sent(scope: Scope) -> (i64, i64) {
     match scope {
         Scope::FirstSent(WallMs(from), WallMs(to)) => (from, to),
-        Scope::Open | Scope::Batch(_) | Scope::OpenOf(..) | Scope::Shared => (i64::MIN, i64::MAX),
+        Scope::Open | Scope::Batch(_) | Scope::OpenOf(..) | Scope::Shared(_) => {
+            (i64::MIN, i64::MAX)
+        }
         Scope::Rerun(..) | Scope::Sent(..) | Scope::Replaced(_) => (i64::MIN, i64::MAX),
     }
 }
@@ -204,12 +216,14 @@ pub(super) fn deck(
             let params = values![batch.0, merchant, after.0, limit, past.0];
             jobs(tx, sql::DECK_SENT_OF_BATCH, params)
         }
-        (Scope::Shared, phase) => {
-            let deck = match phase {
-                Phase::Open => sql::DECK_SHARED_OPEN,
-                Phase::Pending => sql::DECK_SHARED_PENDING,
-            };
-            jobs(tx, deck, values![merchant, after.0, limit])
+        (Scope::Shared(_), Phase::Open) => {
+            let params = values![merchant, after.0, limit];
+            jobs(tx, sql::DECK_SHARED_OPEN, params)
+        }
+        (Scope::Shared(handed), Phase::Pending) => {
+            let only = only_approved(handed);
+            let params = values![merchant, after.0, limit, only];
+            jobs(tx, sql::DECK_SHARED_PENDING, params)
         }
         // What was never sent goes only with its own file.
         (Scope::Open | Scope::FirstSent(..) | Scope::OpenOf(..), Phase::Pending) => Ok(Vec::new()),
@@ -257,7 +271,7 @@ pub(super) fn nth_unsent(
         Scope::Rerun(batch, rerun) => (batch, rerun.unsent()),
         // What is handed over is never cut short.
         Scope::Open
-        | Scope::Shared
+        | Scope::Shared(_)
         | Scope::FirstSent(..)
         | Scope::OpenOf(..)
         | Scope::Sent(..)

@@ -22,7 +22,12 @@ fn stage(desk: &mut Desk, rows: &[StagedOrder]) {
     desk.ledger.stage(&staged(rows)).unwrap();
 }
 
-fn plan(desk: &mut Desk, file: &str, rows: &[StagedOrder], by: &str) -> LedgerResult<FilePlan> {
+pub(super) fn plan(
+    desk: &mut Desk,
+    file: &str,
+    rows: &[StagedOrder],
+    by: &str,
+) -> LedgerResult<FilePlan> {
     stage(desk, rows);
     let new = NewPlan {
         head: &Desk::head(file),
@@ -34,7 +39,7 @@ fn plan(desk: &mut Desk, file: &str, rows: &[StagedOrder], by: &str) -> LedgerRe
     desk.ledger.plan(&new, desk.now, HOLD_DAYS_DEFAULT)
 }
 
-fn accept(
+pub(super) fn accept(
     desk: &mut Desk,
     file: &str,
     rows: &[StagedOrder],
@@ -46,7 +51,7 @@ fn accept(
         .accept_if(&head, desk.now, HOLD_DAYS_DEFAULT, admit)
 }
 
-fn approve(desk: &mut Desk, plan: PlanId, by: &str) -> LedgerResult<Decided> {
+pub(super) fn approve(desk: &mut Desk, plan: PlanId, by: &str) -> LedgerResult<Decided> {
     let by = person(by);
     desk.ledger
         .decide(&Decision::Approve { plan, by }, desk.now)

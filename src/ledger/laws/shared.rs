@@ -1,13 +1,18 @@
 //! What several workers on one ledger drive: open orders, and what was handed over.
 
 use super::fixture::{Came, DAY_MS, Desk, Engine, MERCHANT, START, no, numbered};
-use crate::ledger::{Ask, Epoch, OrderId, Person, Phase, Scope, Write, Written};
+use super::plans::{accept, approve, plan};
+use crate::ledger::{Admit, Ask, Epoch, Handed, OrderId, Person, Phase, Scope, Write, Written};
 use crate::order::{Asked, Merchant, State};
 
 const OTHER: &str = "1900016682";
 
 /// Numbers of a lane's deck.
 fn deck(desk: &mut Desk, phase: Phase, merchant: &str) -> Vec<String> {
+    deck_of(desk, Handed::All, phase, merchant)
+}
+
+fn deck_of(desk: &mut Desk, handed: Handed, phase: Phase, merchant: &str) -> Vec<String> {
     let merchant = Merchant::parse(merchant).unwrap();
     let mut numbers = Vec::new();
     let mut after = OrderId(0);
@@ -15,7 +20,7 @@ fn deck(desk: &mut Desk, phase: Phase, merchant: &str) -> Vec<String> {
     loop {
         let jobs = desk
             .ledger
-            .deck(Scope::Shared, phase, &merchant, after, 2)
+            .deck(Scope::Shared(handed), phase, &merchant, after, 2)
             .unwrap();
         let Some(last) = jobs.last() else {
             return numbers;
@@ -26,7 +31,11 @@ fn deck(desk: &mut Desk, phase: Phase, merchant: &str) -> Vec<String> {
 }
 
 fn lanes(desk: &mut Desk) -> Vec<(String, u64, u64)> {
-    let lanes = desk.ledger.lanes(Scope::Shared).unwrap();
+    lanes_of(desk, Handed::All)
+}
+
+fn lanes_of(desk: &mut Desk, handed: Handed) -> Vec<(String, u64, u64)> {
+    let lanes = desk.ledger.lanes(Scope::Shared(handed)).unwrap();
     let lane = |lane: crate::ledger::LaneWork| {
         (lane.merchant.as_str().to_owned(), lane.open, lane.pending)
     };
@@ -70,7 +79,9 @@ pub(in crate::ledger) fn l7_workers_drive_what_is_open_and_what_was_handed_over(
             .is_err()
     );
     assert_eq!(
-        desk.ledger.nth_unsent(Scope::Shared, 1, START).unwrap(),
+        desk.ledger
+            .nth_unsent(Scope::Shared(Handed::All), 1, START)
+            .unwrap(),
         None
     );
 }
@@ -88,6 +99,68 @@ pub(in crate::ledger) fn l5_what_a_rerun_issues_later_was_not_handed_over(engine
     // Handed over again, it is.
     desk.ledger.hand_over(batch, START).unwrap();
     assert_eq!(lanes(&mut desk), [(MERCHANT.into(), 0, 1)]);
+}
+
+/// A host that requires no approval took it in and handed it over.
+pub(in crate::ledger) fn where_approval_is_required_what_no_plan_allows_stays(engine: &dyn Engine) {
+    let mut desk = Desk::new(engine);
+    let (bare, _) = desk.file(
+        "bare.csv",
+        vec![
+            numbered("A", "a", 1),
+            numbered("B", "b", 2),
+            numbered("C", "c", 3),
+            numbered("X", "x", 4).merchant(OTHER),
+        ],
+    );
+    let mut planned = Vec::new();
+    for (file, row, approver) in [
+        ("planned.csv", numbered("D", "d", 1), None),
+        ("approved.csv", numbered("E", "e", 1), Some("Wang Fang")),
+    ] {
+        let rows = [row];
+        let made = plan(&mut desk, file, &rows, "Li Wei").unwrap();
+        if let Some(by) = approver {
+            approve(&mut desk, made.id, by).unwrap();
+        }
+        let (batch, _) = accept(&mut desk, file, &rows, Admit::Planned(made.id)).unwrap();
+        planned.push(batch.id);
+    }
+    // Nothing is told of what nobody but its own file sends.
+    assert_eq!(desk.ledger.handed_unapproved().unwrap(), []);
+    for batch in planned.iter().chain([&bare]) {
+        desk.ledger.hand_over(*batch, START).unwrap();
+    }
+    // What was sent once comes to its end, and a reissue moves what was allowed before.
+    desk.bring(bare, "B", State::Unknown);
+    desk.bring(bare, "C", State::Failed);
+    let only = crate::ledger::Only::Failed;
+    let proofs = desk.ledger.proofs(bare, only, 0, 9, START).unwrap();
+    let proofs = proofs.into_iter().map(|(_, proof)| proof).collect();
+    desk.ledger.reissue(bare, proofs, START).unwrap();
+    desk.ledger.hand_over(bare, START).unwrap();
+    assert_eq!(
+        lanes(&mut desk),
+        [(MERCHANT.into(), 1, 4), (OTHER.into(), 0, 1)]
+    );
+    assert_eq!(
+        lanes_of(&mut desk, Handed::Approved),
+        [(MERCHANT.into(), 1, 2)]
+    );
+    let sent = deck_of(&mut desk, Handed::Approved, Phase::Pending, MERCHANT);
+    let all = deck(&mut desk, Phase::Pending, MERCHANT);
+    let stay = |no: &&String| !sent.contains(no);
+    assert_eq!(all.iter().filter(stay).collect::<Vec<_>>(), ["A", "D"]);
+    assert_eq!((all.len(), sent.len(), &sent[0][..]), (4, 2, "E"));
+    let none = deck_of(&mut desk, Handed::Approved, Phase::Pending, OTHER);
+    assert_eq!(none, [""; 0]);
+    let open = deck_of(&mut desk, Handed::Approved, Phase::Open, MERCHANT);
+    assert_eq!(open, ["B"]);
+    let left = desk.ledger.handed_unapproved().unwrap();
+    assert_eq!(left, [(bare, 2), (planned[0], 1)]);
+    for (batch, orders) in left {
+        assert_eq!(desk.ledger.unapproved(batch).unwrap(), orders);
+    }
 }
 
 pub(in crate::ledger) fn l7_what_was_handed_over_can_be_taken_back(engine: &dyn Engine) {

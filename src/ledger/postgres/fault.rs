@@ -19,6 +19,8 @@ pub(super) enum Cause {
     Busy,
     /// The connection is lost, or will be: what was not committed is undone.
     Lost,
+    /// No answer in time, on a connection that stands: what became of it is not known.
+    Silent,
     /// Anything else.
     Other,
 }
@@ -37,6 +39,14 @@ impl Trouble {
             Fault::Unreached(Some(error)) => return Self::unreached(error),
             Fault::Unreached(None) => return Self::no_way("it did not answer in time"),
             Fault::Gone => return Self::lost("its thread has ended"),
+            Fault::Silent => {
+                let words = "PostgreSQL does not answer, though the connection stands: see whether the server is \
+                     stopped, or its disk";
+                return Self {
+                    cause: Cause::Silent,
+                    words: words.into(),
+                };
+            }
         };
         match error.as_db_error() {
             Some(said) => Self::said(said),

@@ -15,7 +15,8 @@ use crate::ledger::books::{lane_work, merchant_in};
 use crate::ledger::database::{Database, End, Go, Row, Work, values};
 use crate::ledger::sql::lane as sql;
 use crate::ledger::{
-    Epoch, Held, LaneLine, LaneWork, Lanes, LedgerResult, Offer, Returned, Scope, Taken, Whose,
+    Epoch, Handed, Held, LaneLine, LaneWork, Lanes, LedgerResult, Offer, Returned, Scope, Taken,
+    Whose,
 };
 use crate::order::Merchant;
 use crate::pace::AFTER_GIVING_UP;
@@ -28,13 +29,13 @@ impl Lanes for PostgresLedger {
         self.lease_ms
     }
 
-    fn alive(&mut self) -> LedgerResult<u32> {
+    fn alive(&mut self, lanes: u32) -> LedgerResult<Vec<u32>> {
         let (owner, who, lease_ms) = (self.writer, self.who.clone(), self.lease_ms as i64);
-        let mut living = 0;
+        let mut living = Vec::new();
         self.beside(&mut |tx| {
             tx.execute(sql::WORKER_SWEEP, &[])?;
-            tx.execute(sql::WORKER_ALIVE, values![owner, who, lease_ms])?;
-            living = tx.one(sql::WORKER_COUNT, &[], |row| row.get(0))?;
+            tx.execute(sql::WORKER_ALIVE, values![owner, who, lease_ms, lanes])?;
+            living = tx.all(sql::WORKER_LANES, &[], |row| row.get(0))?;
             Ok(End::Commit)
         })?;
         Ok(living)
@@ -131,7 +132,7 @@ impl PostgresLedger {
                 Ok(Go::On)
             })?;
             let mut found = Vec::new();
-            for work in lane_work(tx, Scope::Shared)? {
+            for work in lane_work(tx, Scope::Shared(Handed::All))? {
                 let line = lines.remove(&work.merchant);
                 found.push(with_work(line, work));
             }
@@ -157,7 +158,7 @@ impl PostgresLedger {
         let done = try_again(|| {
             let tried = self.try_write(&mut |tx| {
                 let values = values![asked, owner, who, lease_ms];
-                found = tx.all(sql::TAKE, values, |row| taken(row, owner))?;
+                found = tx.all(sql::TAKE, values, taken)?;
                 Ok(End::Commit)
             });
             match tried {
@@ -233,17 +234,12 @@ fn holding(row: &dyn Row) -> LedgerResult<Held> {
     })
 }
 
-/// One that was taken, with how long it must rest yet: what another holder sent may still count.
-fn taken(row: &dyn Row, owner: i64) -> LedgerResult<Taken> {
-    let before: Option<i64> = row.get(2)?;
-    let rest_ms = match before {
-        Some(before) if before != owner => {
-            let over_ms: i64 = row.get(3)?;
-            let whole = AFTER_GIVING_UP.as_millis() as i64;
-            whole.saturating_sub(over_ms).clamp(0, whole) as u64
-        }
-        Some(_) | None => 0,
-    };
+/// One that was taken, with how long it must rest yet: what was sent before may still count. Of this very
+/// process too: what an earlier run of it had still to rest, it alone knew.
+fn taken(row: &dyn Row) -> LedgerResult<Taken> {
+    let over_ms: Option<i64> = row.get(2)?;
+    let whole = AFTER_GIVING_UP.as_millis() as i64;
+    let rest_ms = over_ms.map_or(0, |over| whole.saturating_sub(over).clamp(0, whole) as u64);
     Ok(Taken {
         held: holding(row)?,
         rest_ms,

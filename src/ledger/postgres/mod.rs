@@ -85,6 +85,8 @@ pub struct PostgresLedger {
     who: String,
     /// Milliseconds that a lease of a lane lasts.
     lease_ms: u64,
+    /// How long each answer is waited for.
+    patience: Option<Duration>,
     /// Milliseconds that it waits for a lock, each time.
     lock_wait_ms: u32,
     /// The newest transaction that wrote, or tried to.
@@ -174,7 +176,7 @@ impl PostgresLedger {
 
     fn wire(&mut self) -> Result<&Wire, Trouble> {
         if self.wire.is_none() {
-            let wire = Wire::connect(self.url.dial());
+            let wire = Wire::connect(self.url.dial(self.patience));
             self.wire = Some(wire.map_err(|fault| Trouble::of(&fault))?);
         }
         Ok(self.wire.as_ref().expect("connected"))
@@ -397,7 +399,8 @@ impl Trouble {
     fn tried(self) -> Tried {
         match self.cause {
             Cause::Conflict | Cause::Busy | Cause::Lost => Tried::Again(self),
-            Cause::Other => Tried::Failed(self.broken()),
+            // Whoever has no more time has none for another try.
+            Cause::Silent | Cause::Other => Tried::Failed(self.broken()),
         }
     }
 

@@ -1,6 +1,8 @@
 //! Opening a ledger: everything by which a server could break a promise is found here, before anything
 //! is trusted or changed.
 
+use std::time::Duration;
+
 use tokio_postgres::SimpleQueryRow;
 
 use super::fault::Trouble;
@@ -36,6 +38,8 @@ pub struct PostgresOptions {
     pub who: String,
     /// Milliseconds that a lease of a lane lasts.
     pub lease_ms: u64,
+    /// How long each answer is waited for; none: for as long as the connection stands.
+    pub patience: Option<Duration>,
     /// How transactions that write are kept apart.
     pub isolation: Isolation,
 }
@@ -62,7 +66,7 @@ const INSPECT: &str = "BEGIN READ ONLY; \
 
 pub(super) fn open(options: &PostgresOptions) -> LedgerResult<PostgresLedger> {
     let url = Url::parse(&options.url)?;
-    let (wire, found, at) = reach(&url)?;
+    let (wire, found, at) = reach(&url, options.patience)?;
     let unreachable = |fault: Fault| unreachable(&url, &fault);
     let refused = |what: String| refused(&url, &what);
     match (
@@ -99,6 +103,7 @@ pub(super) fn open(options: &PostgresOptions) -> LedgerResult<PostgresLedger> {
         writer,
         who: options.who.clone(),
         lease_ms: options.lease_ms,
+        patience: options.patience,
         lock_wait_ms: LOCK_WAIT_MS,
         token: 0,
         #[cfg(all(test, feature = "servers"))]
@@ -107,10 +112,13 @@ pub(super) fn open(options: &PostgresOptions) -> LedgerResult<PostgresLedger> {
 }
 
 /// Connects to a server that keeps its promises; what it says of itself, and when.
-fn reach(url: &Url) -> LedgerResult<(Wire, Vec<SimpleQueryRow>, WallMs)> {
+fn reach(
+    url: &Url,
+    patience: Option<Duration>,
+) -> LedgerResult<(Wire, Vec<SimpleQueryRow>, WallMs)> {
     let unreachable = |fault: Fault| unreachable(url, &fault);
     let refused = |what: String| refused(url, &what);
-    let wire = Wire::connect(url.dial()).map_err(unreachable)?;
+    let wire = Wire::connect(url.dial(patience)).map_err(unreachable)?;
     let clock = SystemClock::default();
     let before = clock.wall();
     let found = wire.script(INSPECT.into()).map_err(unreachable)?;
@@ -134,7 +142,7 @@ fn refused(url: &Url, what: &str) -> LedgerError {
 /// version that they had.
 pub(super) fn upgrade(options: &PostgresOptions) -> LedgerResult<u32> {
     let url = Url::parse(&options.url)?;
-    let (wire, found, _) = reach(&url)?;
+    let (wire, found, _) = reach(&url, options.patience)?;
     let unreachable = |fault: Fault| unreachable(&url, &fault);
     if !is(found.first(), "is_ours") {
         return Err(LedgerError::Missing(format!("there is no ledger at {url}")));

@@ -50,6 +50,7 @@ impl Books {
             create: false,
             who: "host one, process 1".into(),
             lease_ms: LEASE_MS,
+            patience: None,
             isolation: self.isolation,
         }
     }

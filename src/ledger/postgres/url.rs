@@ -121,10 +121,12 @@ impl Url {
         self.config.get_ssl_mode() == SslMode::Require
     }
 
-    pub(super) fn dial(&self) -> Dial {
+    /// How to connect, and how long each answer is waited for.
+    pub(super) fn dial(&self, patience: Option<Duration>) -> Dial {
         Dial {
             config: self.config.clone(),
             tls: self.tls.clone(),
+            patience,
         }
     }
 }

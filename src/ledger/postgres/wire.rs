@@ -4,12 +4,15 @@
 //! Statements are unnamed, and their parameters' types are told: PgBouncer in transaction mode may give
 //! each transaction another connection, which knows no statement that was prepared before.
 
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use futures_util::TryStreamExt;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::oneshot;
 use tokio::time::timeout;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Config, Error, NoTls, Row, SimpleQueryMessage, SimpleQueryRow};
@@ -45,6 +48,8 @@ pub(super) struct Dial {
     pub config: Config,
     /// None: without TLS, as the URL allows.
     pub tls: Option<MakeRustlsConnect>,
+    /// How long each answer is waited for; none: for as long as the connection stands.
+    pub patience: Option<Duration>,
 }
 
 /// Why nothing came back.
@@ -55,6 +60,8 @@ pub(super) enum Fault {
     Unreached(Option<Error>),
     /// The connection's thread is gone.
     Gone,
+    /// No answer came in time, on a connection that stands.
+    Silent,
 }
 
 /// A connection.
@@ -62,6 +69,31 @@ pub(super) enum Fault {
 pub(super) struct Wire {
     requests: Option<UnboundedSender<Request>>,
     thread: Option<JoinHandle<()>>,
+    /// Dropped, it ends the thread whatever that waits for.
+    given_up: Option<oneshot::Sender<()>>,
+    patience: Patience,
+}
+
+/// How long answers are waited for. Once one was not in time, no other is asked for.
+#[derive(Clone, Debug)]
+struct Patience {
+    most: Option<Duration>,
+    is_over: Arc<AtomicBool>,
+}
+
+impl Patience {
+    fn await_one<T>(&self, answer: &Receiver<T>) -> Result<T, Fault> {
+        let Some(most) = self.most else {
+            return answer.recv().map_err(|_| Fault::Gone);
+        };
+        answer.recv_timeout(most).map_err(|e| match e {
+            RecvTimeoutError::Disconnected => Fault::Gone,
+            RecvTimeoutError::Timeout => {
+                self.is_over.store(true, Ordering::SeqCst);
+                Fault::Silent
+            }
+        })
+    }
 }
 
 impl Wire {
@@ -69,17 +101,26 @@ impl Wire {
     pub(super) fn connect(dial: Dial) -> Result<Self, Fault> {
         let (requests, asked) = unbounded_channel();
         let (connected, answer) = sync_channel(1);
+        let (given_up, gives_up) = oneshot::channel();
+        let patience = Patience {
+            most: dial.patience,
+            is_over: Arc::default(),
+        };
         let thread = std::thread::Builder::new()
             .name("ledger-postgres".into())
-            .spawn(move || serve(&dial, asked, &connected))
+            .spawn(move || serve(&dial, asked, &connected, gives_up))
             .map_err(|_| Fault::Gone)?;
         let wire = Self {
             requests: Some(requests),
             thread: Some(thread),
+            given_up: Some(given_up),
+            patience,
         };
-        match answer.recv() {
+        match wire.patience.await_one(&answer) {
             Ok(Ok(())) => Ok(wire),
             Ok(Err(e)) => Err(Fault::Unreached(Some(e))),
+            Err(Fault::Silent) => Err(Fault::Silent),
+            // Nothing came of it in its own time.
             Err(_) => Err(Fault::Unreached(None)),
         }
     }
@@ -88,7 +129,7 @@ impl Wire {
     pub(super) fn script(&self, text: String) -> Result<Vec<SimpleQueryRow>, Fault> {
         let (reply, answer) = sync_channel(1);
         self.ask(Request::Script(text, reply))?;
-        answer.recv().map_err(|_| Fault::Gone)?.map_err(Fault::Said)
+        self.patience.await_one(&answer)?.map_err(Fault::Said)
     }
 
     /// Executes one statement; its rows come in pieces, and the last piece says how many.
@@ -96,10 +137,13 @@ impl Wire {
         let (reply, answer) = sync_channel(PIECES_WAITING_MAX);
         let parameters = values.iter().map(parameter).collect();
         self.ask(Request::Query(text.to_owned(), parameters, reply))?;
-        Ok(Pieces(answer))
+        Ok(Pieces(answer, self.patience.clone()))
     }
 
     fn ask(&self, request: Request) -> Result<(), Fault> {
+        if self.patience.is_over.load(Ordering::SeqCst) {
+            return Err(Fault::Gone);
+        }
         let requests = self.requests.as_ref().ok_or(Fault::Gone)?;
         requests.send(request).map_err(|_| Fault::Gone)
     }
@@ -108,6 +152,11 @@ impl Wire {
 impl Drop for Wire {
     fn drop(&mut self) {
         drop(self.requests.take());
+        if self.patience.is_over.load(Ordering::SeqCst) {
+            // Nobody waits for its answer any more; the server undoes what was open.
+            drop(self.given_up.take());
+            return;
+        }
         if let Some(thread) = self.thread.take() {
             // It ends with its last request.
             let _ = thread.join();
@@ -116,11 +165,11 @@ impl Drop for Wire {
 }
 
 /// What comes back, piece by piece. Dropped early, the rest is read and thrown away.
-pub(super) struct Pieces(Receiver<Result<Piece, Error>>);
+pub(super) struct Pieces(Receiver<Result<Piece, Error>>, Patience);
 
 impl Pieces {
     pub(super) fn next(&self) -> Result<Piece, Fault> {
-        self.0.recv().map_err(|_| Fault::Gone)?.map_err(Fault::Said)
+        self.1.await_one(&self.0)?.map_err(Fault::Said)
     }
 }
 
@@ -136,6 +185,7 @@ fn serve(
     dial: &Dial,
     asked: UnboundedReceiver<Request>,
     connected: &SyncSender<Result<(), Error>>,
+    gives_up: oneshot::Receiver<()>,
 ) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -143,32 +193,44 @@ fn serve(
     let Ok(runtime) = runtime else {
         return;
     };
+    runtime.block_on(async {
+        tokio::select! {
+            () = converse(dial, asked, connected) => {}
+            _ = gives_up => {}
+        }
+    });
+}
+
+/// Connects, and answers what is asked.
+async fn converse(
+    dial: &Dial,
+    asked: UnboundedReceiver<Request>,
+    connected: &SyncSender<Result<(), Error>>,
+) {
     // Whoever asked is told by the end of this where nothing comes of it in time: the setting in the URL is
     // for one host's socket alone, and a server may be silent behind it.
     let one = dial.config.get_connect_timeout().copied();
     let one = one.unwrap_or(Duration::from_secs(CONNECT_S));
     let hosts = u32::try_from(dial.config.get_hosts().len()).unwrap_or(1);
     let in_time = one * (hosts + 1);
-    runtime.block_on(async {
-        match &dial.tls {
-            Some(tls) => match timeout(in_time, dial.config.connect(tls.clone())).await {
-                Ok(Ok((client, connection))) => {
-                    let _ = connected.send(Ok(()));
-                    drive(client, connection, asked).await;
-                }
-                Ok(Err(e)) => drop(connected.send(Err(e))),
-                Err(_) => {}
-            },
-            None => match timeout(in_time, dial.config.connect(NoTls)).await {
-                Ok(Ok((client, connection))) => {
-                    let _ = connected.send(Ok(()));
-                    drive(client, connection, asked).await;
-                }
-                Ok(Err(e)) => drop(connected.send(Err(e))),
-                Err(_) => {}
-            },
-        }
-    });
+    match &dial.tls {
+        Some(tls) => match timeout(in_time, dial.config.connect(tls.clone())).await {
+            Ok(Ok((client, connection))) => {
+                let _ = connected.send(Ok(()));
+                drive(client, connection, asked).await;
+            }
+            Ok(Err(e)) => drop(connected.send(Err(e))),
+            Err(_) => {}
+        },
+        None => match timeout(in_time, dial.config.connect(NoTls)).await {
+            Ok(Ok((client, connection))) => {
+                let _ = connected.send(Ok(()));
+                drive(client, connection, asked).await;
+            }
+            Ok(Err(e)) => drop(connected.send(Err(e))),
+            Err(_) => {}
+        },
+    }
 }
 
 /// Answers one request after the other, until nobody asks any more or the connection is lost.
@@ -248,11 +310,11 @@ mod tests {
     use super::*;
     use crate::ledger::postgres::fault::Trouble;
 
-    /// As a server does whose power goes in the middle of a statement: it says nothing more.
-    #[test]
-    fn who_waits_for_an_answer_is_told_when_the_connection_is_lost() {
+    /// A server that welcomes whoever comes, and says nothing to the first statement until it is told to.
+    fn silent() -> (Config, std::sync::mpsc::Sender<()>) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
+        let (end, ends) = channel::<()>();
         std::thread::spawn(move || {
             let (mut stream, _) = listener.accept().unwrap();
             let mut asked = [0; 1024];
@@ -262,13 +324,60 @@ mod tests {
                 .write_all(b"R\0\0\0\x08\0\0\0\0Z\0\0\0\x05I")
                 .unwrap();
             assert!(stream.read(&mut asked).unwrap() > 0, "the statement");
+            let _ = ends.recv();
         });
         let mut config = Config::new();
         config.host("127.0.0.1").port(port).user("levy");
-        let wire = Wire::connect(Dial { config, tls: None });
+        (config, end)
+    }
+
+    /// As a server does that is stopped: the connection stands.
+    #[test]
+    fn who_has_waited_long_enough_is_told_and_asks_no_more() {
+        let (config, _end) = silent();
+        let wire = Wire::connect(Dial {
+            config,
+            tls: None,
+            patience: Some(Duration::from_secs(1)),
+        });
+        let wire = wire.unwrap_or_else(|_| panic!("not connected"));
+        let first = wire.query("SELECT 1", &[]).and_then(|it| it.next());
+        assert!(matches!(first, Err(Fault::Silent)));
+        assert!(matches!(wire.script("ROLLBACK".into()), Err(Fault::Gone)));
+        // Its thread ends, though the server still has to answer.
+        drop(wire);
+    }
+
+    /// It listens, and that is all.
+    #[test]
+    fn a_server_that_welcomes_nobody_is_not_waited_for() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut config = Config::new();
+        config
+            .host("127.0.0.1")
+            .port(listener.local_addr().unwrap().port());
+        config.user("levy");
+        let wire = Wire::connect(Dial {
+            config,
+            tls: None,
+            patience: Some(Duration::from_millis(100)),
+        });
+        assert!(matches!(wire, Err(Fault::Silent)));
+    }
+
+    /// As a server does whose power goes in the middle of a statement: it says nothing more.
+    #[test]
+    fn who_waits_for_an_answer_is_told_when_the_connection_is_lost() {
+        let (config, end) = silent();
+        let wire = Wire::connect(Dial {
+            config,
+            tls: None,
+            patience: None,
+        });
         let wire = wire.unwrap_or_else(|_| panic!("not connected"));
         let (tell, told) = channel();
         std::thread::spawn(move || tell.send(wire.script("SELECT 1".into()).is_err()));
+        drop(end);
         assert_eq!(told.recv_timeout(Duration::from_secs(60)), Ok(true));
     }
 
@@ -288,7 +397,11 @@ mod tests {
         let mut config = Config::new();
         config.host("127.0.0.1").port(port).user("levy");
         config.connect_timeout(Duration::from_millis(50));
-        let Err(fault) = Wire::connect(Dial { config, tls: None }) else {
+        let Err(fault) = Wire::connect(Dial {
+            config,
+            tls: None,
+            patience: None,
+        }) else {
             panic!("connected");
         };
         assert!(matches!(fault, Fault::Unreached(None)));

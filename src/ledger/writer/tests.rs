@@ -47,6 +47,7 @@ impl Ledger for Told {
     fn plan(&mut self, _: &NewPlan<'_>, _: WallMs, _: u32) -> LedgerResult<FilePlan> { unreachable!() }
     fn find_plan(&mut self, _: PlanKey<'_>) -> LedgerResult<Option<FilePlan>> { unreachable!() }
     fn plans_waiting(&mut self) -> LedgerResult<Vec<FilePlan>> { unreachable!() }
+    fn handed_unapproved(&mut self) -> LedgerResult<Vec<(BatchId, u64)>> { unreachable!() }
     fn unapproved(&mut self, _: BatchId) -> LedgerResult<u64> { unreachable!() }
     fn note_failed_file(&mut self, _: &[u8; 32]) -> LedgerResult<()> { unreachable!() }
     fn wrote_failed_file(&mut self, _: &[u8; 32]) -> LedgerResult<bool> { unreachable!() }

@@ -9,7 +9,6 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use super::{Keeper, Say, Term, Told};
 use crate::clock::{Clock, Mono};
 use crate::ledger::{Held, Lanes, Scope};
-use crate::worker::engine::{Clear, LaneEnd};
 
 /// A keeper on a thread of its own.
 pub(in crate::worker) struct Desk {
@@ -41,13 +40,9 @@ impl Desk {
         let _ = self.say.send(say);
     }
 
-    /// A lane that the run never drove. What another holder sent may still count for as long as ever.
-    pub(in crate::worker) fn give_back(&self, held: Held) {
-        self.say(Say::Clear(Clear {
-            held,
-            end: LaneEnd::Left,
-            rested_at: Mono::MAX,
-        }));
+    /// A lane that the run never drove: until then what was sent before it was taken may still count.
+    pub(in crate::worker) fn give_back(&self, held: Held, rested_at: Mono) {
+        self.say(Say::Unused(held, rested_at));
     }
 
     /// What comes next; nothing once the thread has ended.
@@ -57,14 +52,17 @@ impl Desk {
 
     /// Has nothing taken any more, and gives back what was taken meanwhile. Whatever else was told is of
     /// no use to a run that pauses.
-    pub(in crate::worker) async fn rest(&mut self) {
+    pub(in crate::worker) async fn rest(&mut self, clock: &dyn Clock) {
         self.say(Say::Rest);
         loop {
             match self.told().await {
                 Some(Told::Resting) | None => return,
-                Some(Told::Joined { work, epoch, .. }) => {
+                Some(Told::Joined {
+                    work, epoch, rest, ..
+                }) => {
                     let merchant = work.merchant;
-                    self.give_back(Held { merchant, epoch });
+                    let rested_at = clock.monotonic() + rest;
+                    self.give_back(Held { merchant, epoch }, rested_at);
                 }
                 Some(Told::Leave(_) | Told::Notice(_) | Told::Done) => {}
             }

@@ -181,6 +181,130 @@ fn one_that_is_through_waits_for_the_lanes_of_others_and_says_so() {
     assert_eq!(house.succeeded(), 2);
 }
 
+/// As a run does whose file is through, but for lanes that others go on with.
+#[test]
+fn who_could_drive_no_lane_takes_no_share() {
+    let mut house = House::new(12 * 600, 12, 10);
+    let port = |me| Port {
+        me,
+        board: Arc::clone(&house.board),
+        ledger: Arc::clone(&house.ledger),
+    };
+    let (mut waits, mut one_lane) = (port(7), port(8));
+    house.begins(Term::ForEver);
+    waits.alive(0).unwrap();
+    house.pass_by(LEASE / 2);
+    assert_eq!(shares(&house), [12]);
+    waits.alive(0).unwrap();
+    one_lane.alive(1).unwrap();
+    house.pass_by(LEASE / 2);
+    assert_eq!(shares(&house), [11]);
+}
+
+/// The first of two runs of one process takes a lane that another host has just left, and ends.
+#[test]
+fn l6_a_lane_rests_for_another_run_of_the_same_process_and_not_for_the_same_run() {
+    let house = House::new(1, 1, 100);
+    let port = |me| Port {
+        me,
+        board: Arc::clone(&house.board),
+        ledger: Arc::clone(&house.ledger),
+    };
+    let keeper = || {
+        let clock = Arc::new(house.clock.clone());
+        let scope = Scope::Batch(house.batch);
+        Keeper::new(Box::new(port(0)), clock, scope, Term::ForEver)
+    };
+    let joined = |told: Vec<Told>| match told.into_iter().next() {
+        Some(Told::Joined {
+            work, epoch, rest, ..
+        }) => {
+            let merchant = work.merchant;
+            (Held { merchant, epoch }, rest)
+        }
+        other => panic!("{other:?}"),
+    };
+    let back = |held: &Held, rest: Duration| Returned {
+        held: held.clone(),
+        rest_ms: rest.as_millis() as u64,
+    };
+    let second = Duration::from_secs(1);
+    house.clock.advance(60 * second);
+    let mut other = port(1);
+    let taken = other.take(&[merchant(0)]).unwrap().remove(0);
+    other.let_go(&[back(&taken.held, 20 * second)]).unwrap();
+    let mut one = keeper();
+    let (held, rest) = joined(one.turn());
+    assert_eq!(rest, 20 * second);
+    // A run that has no use for it gives back what it got, and rests if it comes again.
+    one.hear(Say::Unused(held, house.clock.monotonic() + 20 * second));
+    house.clock.advance(second);
+    let (held, rest) = joined(one.turn());
+    assert_eq!(rest, 19 * second);
+    // One that has driven it knows by itself what it may send.
+    let driven = Clear {
+        held,
+        end: LaneEnd::Left,
+        rested_at: house.clock.monotonic() + 19 * second,
+    };
+    one.hear(Say::Clear(driven));
+    house.clock.advance(second);
+    let (held, rest) = joined(one.turn());
+    assert_eq!(rest, Duration::ZERO);
+    one.hear(Say::Clear(Clear {
+        held,
+        end: LaneEnd::Left,
+        rested_at: house.clock.monotonic() + 18 * second,
+    }));
+    one.end();
+    let (_, rest) = joined(keeper().turn());
+    assert_eq!(rest, 18 * second);
+}
+
+#[test]
+fn a_run_that_only_waits_says_that_it_could_drive_nothing() {
+    let house = House::new(2, 2, 100);
+    let mut keeper = Keeper::new(
+        Box::new(Port {
+            me: 0,
+            board: Arc::clone(&house.board),
+            ledger: Arc::clone(&house.ledger),
+        }),
+        Arc::new(house.clock.clone()),
+        Scope::Batch(house.batch),
+        Term::Once,
+    );
+    let could_drive = || house.board.lock().unwrap().workers[&0].1;
+    let taken = keeper.turn();
+    assert_eq!((taken.len(), could_drive()), (2, 2));
+    for told in taken {
+        let Told::Joined { work, epoch, .. } = told else {
+            panic!("{told:?}")
+        };
+        keeper.hear(Say::Clear(Clear {
+            held: Held {
+                merchant: work.merchant,
+                epoch,
+            },
+            end: LaneEnd::Stopped,
+            rested_at: Mono::ZERO,
+        }));
+        house.clock.advance(LOOKS_APART);
+        keeper.turn();
+    }
+    // Another goes on with both.
+    let mut other = Port {
+        me: 1,
+        board: Arc::clone(&house.board),
+        ledger: Arc::clone(&house.ledger),
+    };
+    assert_eq!(other.take(&[merchant(0), merchant(1)]).unwrap().len(), 2);
+    house.clock.advance(LEASE / 3);
+    let told = keeper.turn();
+    assert!(matches!(&told[..], [Told::Notice(_)]), "{told:?}");
+    assert_eq!(could_drive(), 0);
+}
+
 #[test]
 fn a_worker_for_ever_drives_new_orders_at_once_and_leftovers_after_five_minutes() {
     let mut house = House::new(2, 2, 100);

@@ -79,10 +79,11 @@ pub async fn run_shared(
         pause: TROUBLE_PAUSE,
     };
     let (ledger, result) = rounds.all(ledger, observer).await;
-    rounds.lanes.desk.rest().await;
+    let clock = Arc::clone(&rounds.adapter.clock);
+    rounds.lanes.desk.rest(clock.as_ref()).await;
     shared.lanes = rounds.lanes.desk.stop();
     let result = result.map(|()| rounds.adapter.engine.into_report());
-    (Some(ledger), result)
+    (ledger, result)
 }
 
 /// Between two renewals nothing could be begun.
@@ -137,7 +138,7 @@ impl Rounds {
         &mut self,
         mut ledger: Box<dyn Ledger>,
         observer: &mut dyn Observer,
-    ) -> (Box<dyn Ledger>, LedgerResult<()>) {
+    ) -> (Option<Box<dyn Ledger>>, LedgerResult<()>) {
         loop {
             let (done, answers) = mpsc::unbounded_channel();
             let writer = Writer::start(ledger, done);
@@ -147,21 +148,22 @@ impl Rounds {
             if pause.is_some() {
                 self.come_home(observer).await;
             }
-            ledger = writer.stop();
-            let Some(pause) = pause else {
-                return (ledger, result);
+            let back = self.adapter.back_from(writer);
+            let (mut back, pause) = match (back, pause) {
+                (Some(back), Some(pause)) => (back, pause),
+                (back, _) => return (back, result),
             };
-            match self.between(pause, ledger.as_mut(), observer).await {
-                Ok(true) => {}
-                Ok(false) => return (ledger, Ok(())),
-                Err(error) => return (ledger, Err(error)),
+            match self.between(pause, back.as_mut(), observer).await {
+                Ok(true) => ledger = back,
+                Ok(false) => return (Some(back), Ok(())),
+                Err(error) => return (Some(back), Err(error)),
             }
         }
     }
 
     /// Whether another round follows, and what has to be over first.
     fn pause_after(&self, result: &LedgerResult<()>) -> Option<Pause> {
-        if self.term == Term::Once || self.lanes.gone {
+        if self.term == Term::Once || self.lanes.gone || self.adapter.left {
             return None;
         }
         let engine = &self.adapter.engine;
@@ -204,7 +206,7 @@ impl Rounds {
         for clear in self.adapter.engine.begin_anew() {
             self.give_back(clear);
         }
-        self.lanes.desk.rest().await;
+        self.lanes.desk.rest(self.adapter.clock.as_ref()).await;
         let lease = self.lease;
         observer.notice(&match &pause {
             Pause::Frozen => frozen_words(ledger.frozen(), lease)?,

@@ -4,8 +4,8 @@ use super::{Books, LEASE_MS, Route, Server};
 use crate::ledger::laws::fixture::{Came, Desk, MERCHANT, START, no, numbered};
 use crate::ledger::postgres::{Isolation, Lose, PostgresLedger};
 use crate::ledger::{
-    Ask, BatchId, Decision, Epoch, Held, Lanes, LedgerError, LedgerResult, Person, Resolution,
-    Returned, Scope, Taken, TwoPeople, Whose, Words, Write, Written,
+    Ask, BatchId, Decision, Epoch, Handed, Held, Lanes, LedgerError, LedgerResult, Person,
+    Resolution, Returned, Scope, Taken, TwoPeople, Whose, Words, Write, Written,
 };
 use crate::order::{Asked, Merchant, State};
 use crate::pace::AFTER_GIVING_UP;
@@ -117,11 +117,38 @@ fn l6_a_lease_that_is_over_is_anothers_who_rests_for_what_is_left() {
         assert!(new.rest_ms <= whole - 10_000, "{new:?}");
         assert!(new.rest_ms > 0, "{new:?}");
         assert_eq!(one.renew(&old).unwrap(), old);
-        // Its own, it has back without rest; and so has everybody once nothing can count any more.
-        time_goes_by(&books, LEASE_MS);
+        // Once nothing can count any more, nobody rests.
+        time_goes_by(&books, LEASE_MS + whole);
         assert_eq!(take(&mut two, MERCHANT).rest_ms, 0);
         time_goes_by(&books, LEASE_MS + whole);
         assert_eq!(take(&mut one, MERCHANT).rest_ms, 0);
+    }
+}
+
+/// One run takes a lane from another host and ends before it has sent anything; the next one of the same
+/// process knows nothing of the first.
+#[test]
+fn l6_a_lane_that_the_same_process_takes_again_has_still_to_rest() {
+    for (route, isolation) in WAYS {
+        let books = Books::new(route, isolation);
+        let (mut one, mut two) = (books.postgres(), books.postgres());
+        let taken = held(&[take(&mut two, MERCHANT)]);
+        two.let_go(&back(&taken, 20_000)).unwrap();
+        let first = take(&mut one, MERCHANT);
+        assert!(first.rest_ms > 0 && first.rest_ms <= 20_000, "{first:?}");
+        one.let_go(&back(&[first.held], first.rest_ms)).unwrap();
+        let again = take(&mut one, MERCHANT);
+        assert!(again.rest_ms > 0, "{again:?}");
+        assert!(again.rest_ms <= first.rest_ms, "{again:?}");
+        // The same where its lease ran out.
+        time_goes_by(&books, LEASE_MS + 1_000);
+        let whole = AFTER_GIVING_UP.as_millis() as u64;
+        let last = take(&mut one, MERCHANT).rest_ms;
+        assert!(last > 0 && last <= whole - 1_000, "{last}");
+        // What was let go with nothing to rest, rests for nobody.
+        let held = held(&[take(&mut one, OTHER)]);
+        one.let_go(&back(&held, 0)).unwrap();
+        assert_eq!(take(&mut one, OTHER).rest_ms, 0);
     }
 }
 
@@ -218,7 +245,7 @@ fn l6_a_taking_of_which_nothing_was_heard_is_believed_as_the_table_has_it() {
             // The same with one that is renewed, and one that is let go.
             for lose in [Lose::Before, Lose::After] {
                 one.lose_commit(lose);
-                assert_eq!(one.alive().unwrap(), 1);
+                assert_eq!(one.alive(2).unwrap(), [2]);
                 one.lose_commit(lose);
                 let held = [Held {
                     merchant: lane(MERCHANT),
@@ -241,7 +268,7 @@ fn l6_a_lease_is_renewed_while_somebody_writes() {
         let taken = held(&[take(&mut one, MERCHANT)]);
         two.lock_wait_ms = 2;
         Database::write(&mut writer, &mut |_| {
-            assert_eq!(one.alive().unwrap(), 1);
+            assert_eq!(one.alive(2).unwrap(), [2]);
             assert_eq!(one.renew(&taken).unwrap(), []);
             assert_eq!(two.take(&[lane(OTHER)]).unwrap(), []);
             one.let_go(&back(&taken, 0)).unwrap();
@@ -266,7 +293,7 @@ fn a_shared_deck_is_dealt_by_its_index() {
         .unwrap()
         .script(format!(
             "SET search_path = levy; SET enable_seqscan = off; SET enable_bitmapscan = off; PREPARE it (TEXT, \
-             BIGINT, BIGINT) AS {text}; EXPLAIN EXECUTE it ('{MERCHANT}', 0, 10)"
+             BIGINT, BIGINT, BIGINT) AS {text}; EXPLAIN EXECUTE it ('{MERCHANT}', 0, 10, 1)"
         ))
         .ok()
         .unwrap();
@@ -313,14 +340,19 @@ fn many_processes_take_each_lane_once() {
 fn whoever_lives_is_counted_until_it_leaves() {
     let books = Books::new(Route::Direct, Isolation::ReadCommitted);
     let (mut one, mut two) = (books.postgres(), books.postgres());
-    assert_eq!((one.alive().unwrap(), two.alive().unwrap()), (1, 2));
-    assert_eq!(one.alive().unwrap(), 2);
+    let sorted = |mut living: Vec<u32>| {
+        living.sort_unstable();
+        living
+    };
+    assert_eq!(one.alive(5).unwrap(), [5]);
+    assert_eq!(sorted(two.alive(0).unwrap()), [0, 5]);
+    assert_eq!(sorted(one.alive(4).unwrap()), [0, 4]);
     two.leave().unwrap();
-    assert_eq!(one.alive().unwrap(), 1);
-    two.alive().unwrap();
+    assert_eq!(one.alive(4).unwrap(), [4]);
+    two.alive(1).unwrap();
     let dead = format!("UPDATE levy.worker SET alive_until_ms = alive_until_ms - {LEASE_MS}");
     Server::get().execute(&books.database, &dead);
-    assert_eq!(one.alive().unwrap(), 1);
+    assert_eq!(one.alive(4).unwrap(), [4]);
 }
 
 #[test]
@@ -328,10 +360,13 @@ fn what_there_is_to_do_is_offered_with_whose_it_is() {
     let books = Books::new(Route::Direct, Isolation::ReadCommitted);
     let (mut desk, batch) = desk(&books);
     let mut one = books.postgres();
-    assert_eq!(one.offers(Scope::Shared).unwrap(), []);
+    assert_eq!(one.offers(Scope::Shared(Handed::All)).unwrap(), []);
     desk.ledger.hand_over(batch, START).unwrap();
     let whose = |ledger: &mut PostgresLedger| -> Vec<(u64, Whose)> {
-        let offers = ledger.offers(Scope::Shared).unwrap().into_iter();
+        let offers = ledger
+            .offers(Scope::Shared(Handed::All))
+            .unwrap()
+            .into_iter();
         offers
             .map(|offer| (offer.work.pending, offer.whose))
             .collect()

@@ -91,6 +91,7 @@ impl Server {
             create: true,
             who: "the template".into(),
             lease_ms: super::LEASE_MS,
+            patience: None,
             isolation: Isolation::ReadCommitted,
         };
         drop(PostgresLedger::open(&options).unwrap());
@@ -109,7 +110,7 @@ impl Server {
     }
 
     pub(super) fn wire(&self, route: Route, database: &str) -> Result<Wire, Fault> {
-        Wire::connect(Url::parse(&self.url(route, database)).unwrap().dial())
+        Wire::connect(Url::parse(&self.url(route, database)).unwrap().dial(None))
     }
 
     /// Executes something as who administers the server; the first value that comes back.

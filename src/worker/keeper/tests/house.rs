@@ -37,7 +37,8 @@ pub struct Row {
 pub struct Board {
     pub clock: FakeClock,
     pub lanes: BTreeMap<Merchant, Row>,
-    pub workers: BTreeMap<usize, Mono>,
+    /// Until when each lives, and how many lanes it could drive.
+    pub workers: BTreeMap<usize, (Mono, u32)>,
     /// Whom the database does not answer.
     pub cut_off: BTreeSet<usize>,
     /// When which lane was taken by whom.
@@ -82,11 +83,12 @@ impl Lanes for Port {
         LEASE.as_millis() as u64
     }
 
-    fn alive(&mut self) -> LedgerResult<u32> {
+    fn alive(&mut self, lanes: u32) -> LedgerResult<Vec<u32>> {
         let mut board = self.board()?;
         let now = board.now();
-        board.workers.insert(self.me, now + LEASE);
-        Ok(board.workers.values().filter(|until| **until > now).count() as u32)
+        board.workers.insert(self.me, (now + LEASE, lanes));
+        let living = board.workers.values().filter(|(until, _)| *until > now);
+        Ok(living.map(|(_, lanes)| *lanes).collect())
     }
 
     fn offers(&mut self, scope: Scope) -> LedgerResult<Vec<Offer>> {
@@ -116,12 +118,9 @@ impl Lanes for Port {
             if row.as_ref().is_some_and(|row| row.until > now) {
                 continue;
             }
-            let rest = match &row {
-                Some(row) if row.owner != me => {
-                    AFTER_GIVING_UP.saturating_sub(now.saturating_sub(row.until))
-                }
-                Some(_) | None => Duration::ZERO,
-            };
+            let rest = row.as_ref().map_or(Duration::ZERO, |row| {
+                AFTER_GIVING_UP.saturating_sub(now.saturating_sub(row.until))
+            });
             let epoch = row.map_or(0, |row| row.epoch) + 1;
             let until = now + LEASE;
             let owner = me;

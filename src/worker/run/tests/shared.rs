@@ -32,8 +32,8 @@ impl Lanes for OneLane {
         self.lease.as_millis() as u64
     }
 
-    fn alive(&mut self) -> LedgerResult<u32> {
-        Ok(1)
+    fn alive(&mut self, lanes: u32) -> LedgerResult<Vec<u32>> {
+        Ok(vec![lanes])
     }
 
     fn offers(&mut self, _: Scope) -> LedgerResult<Vec<Offer>> {

@@ -1,1 +1,0 @@
-SELECT COUNT(*) FROM worker WHERE alive_until_ms > CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)
