@@ -4,9 +4,12 @@ use std::net::TcpListener;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 /// Where Debian puts the server.
 const BIN: &str = "/usr/lib/postgresql/15/bin";
+/// Time in which a server that was ended must be there again.
+const START_MAX: Duration = Duration::from_secs(60);
 
 pub struct Server {
     home: PathBuf,
@@ -57,7 +60,12 @@ impl Server {
     /// Ended at once, as by a power cut, and started again; a test does.
     #[allow(dead_code, reason = "a test's; the benchmark shares this file")]
     pub fn restart(&self) {
-        self.control("restart -m immediate");
+        // For a moment the last processes of the one that ended, or somebody on its port, may be in the way.
+        let began = Instant::now();
+        while !done(&self.controlled("restart -m immediate")) {
+            assert!(began.elapsed() < START_MAX, "it does not start again");
+            std::thread::yield_now();
+        }
     }
 
     pub fn port(&self) -> u16 {
@@ -84,15 +92,19 @@ impl Server {
     }
 
     fn control(&self, what: &str) {
+        run(&self.controlled(what));
+    }
+
+    fn controlled(&self, what: &str) -> String {
         let at = self.home.join("server");
         let at = at.display();
-        run(&format!(
+        format!(
             "{} {BIN}/pg_ctl -D {at}/data -l {at}/log -w -t 60 -o '-p {} -c unix_socket_directories={at} \
              -c listen_addresses=127.0.0.1 -c max_connections=100 {}' {what}",
             who(),
             self.port,
             self.settings
-        ));
+        )
     }
 }
 
@@ -110,6 +122,10 @@ pub fn free_port() -> u16 {
 }
 
 fn run(command: &str) {
+    assert!(done(command), "{command}");
+}
+
+fn done(command: &str) -> bool {
     let status = Command::new("sh")
         .args(["-c", command])
         .current_dir("/")
@@ -118,7 +134,7 @@ fn run(command: &str) {
         .stderr(Stdio::null())
         .status()
         .unwrap();
-    assert!(status.success(), "{command}: {status}");
+    status.success()
 }
 
 /// A shell that waits for the end of this process, then does something and takes the directory away.
