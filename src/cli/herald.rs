@@ -19,6 +19,7 @@ use crate::clock::{Clock, SystemClock, WallMs};
 use crate::herald::message::post;
 use crate::herald::post::Poster;
 use crate::herald::{Ending, FileEnd, metrics};
+use crate::ledger::lock::host;
 use crate::ledger::{Ledger, Overview, OverviewAsk};
 use crate::order::Status;
 use crate::report::log;
@@ -292,9 +293,4 @@ fn short(name: &str) -> String {
         .file_name()
         .map(|name| name.to_string_lossy());
     name.map_or_else(String::new, |name| name.into_owned())
-}
-
-/// By the system call: a unit that sees processes alone of `/proc` knows its host all the same.
-fn host() -> String {
-    rustix::system::uname().nodename().to_string_lossy().into()
 }

@@ -225,11 +225,13 @@ pub fn table(totals: &Totals) -> String {
 pub fn human(summary: &Summary<'_>) -> String {
     let mut text = String::new();
     let name = name(summary);
+    let nothing = summary.totals.is_some_and(|totals| totals.rows == 0);
     let _ = match summary.batch {
         Some(batch) if summary.totals.is_some() => writeln!(text, "{name}: batch {}", batch.id),
+        None if nothing => writeln!(text, "{name}: none"),
         Some(_) | None => writeln!(text, "{name}:"),
     };
-    if let Some(totals) = summary.totals {
+    if let Some(totals) = summary.totals.filter(|_| summary.batch.is_some() || !nothing) {
         text.push_str(&table(totals));
         money(&mut text, totals);
     }
@@ -421,9 +423,9 @@ pub fn why(stop: &Stop) -> String {
                          (`levy status` says who froze it and why)"
             .into(),
         Stop::Unauthorized(words) => format!(
-            "the gateway refused our signature (401) three times. Look at [merchant] mchid, \
-             serial_no or certificate, and private_key: do they belong together? And at this \
-             machine's clock. {words}"
+            "the gateway refused our signature (401) three times. Is this machine's clock right \
+             (`levy doctor` compares it)? Else look at [merchant] mchid, serial_no or certificate, and \
+             private_key: do they belong together? {words}"
         ),
         Stop::Refusals(code) => format!(
             "ten orders in a row were refused with {code} and none was accepted: that is not the \
