@@ -231,7 +231,10 @@ pub fn human(summary: &Summary<'_>) -> String {
         None if nothing => writeln!(text, "{name}: none"),
         Some(_) | None => writeln!(text, "{name}:"),
     };
-    if let Some(totals) = summary.totals.filter(|_| summary.batch.is_some() || !nothing) {
+    if let Some(totals) = summary
+        .totals
+        .filter(|_| summary.batch.is_some() || !nothing)
+    {
         text.push_str(&table(totals));
         money(&mut text, totals);
     }
