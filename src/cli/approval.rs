@@ -21,6 +21,7 @@ use crate::ledger::{
 };
 use crate::order::OrderNo;
 use crate::report::progress::say;
+use crate::report::summary::orders;
 
 /// Batches that are named where what no plan allows is left.
 const LEFT_NAMED_MAX: usize = 5;
@@ -248,8 +249,9 @@ pub fn standing(
     Ok(match (batch, plan) {
         (Some((batch, 0)), _) => format!("batch {batch} needs no approval any more"),
         (Some((batch, left)), _) => format!(
-            "no approved plan allows what of batch {batch} was never sent, {left} orders: `levy cancel \
-             {batch}{options}` withdraws them"
+            "no approved plan allows what of batch {batch} was never sent, {}: `levy cancel \
+             {batch}{options}` withdraws them",
+            orders(left)
         ),
         (
             None,

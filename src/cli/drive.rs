@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 use super::approval;
 use super::args::{DriveArgs, FirstArgs};
 use super::failure::Failure;
+use super::pulse::Pulse;
 use super::session::Session;
 use crate::clock::{Clock, WallMs};
 use crate::ledger::{
@@ -18,7 +19,7 @@ use crate::ledger::{
 use crate::order::yuan;
 use crate::report::log::hushed;
 use crate::report::progress::{Screen, Voice, ask, say};
-use crate::report::summary::grouped;
+use crate::report::summary::orders;
 use crate::worker::errand::{self, quiet_before};
 use crate::worker::{self, RunReport, RunSettings, Shared, Term};
 
@@ -37,6 +38,8 @@ pub struct Driver<'a> {
     pub until: Option<WallMs>,
     /// How many orders that were never sent may still be sent.
     pub limit: Option<u64>,
+    /// Hears what a run came to while it goes on.
+    pub pulse: Option<Pulse>,
 }
 
 /// What a scope has to do.
@@ -88,7 +91,8 @@ impl Driver<'_> {
             true => Voice::Quiet,
             false => Voice::Full,
         };
-        let mut screen = Screen::new(voice, work.open + work.pending);
+        let hears = self.pulse.as_ref().map(Pulse::hears);
+        let mut screen = Screen::new(voice, work.open + work.pending).heard_by(hears);
         let report = driven(session, scope, term, settings, &mut screen);
         screen.finish();
         let report = report?;
@@ -306,12 +310,4 @@ pub fn lost() -> Failure {
     Failure::Ledger(LedgerError::Broken(
         "the run lost it; give the same command again".into(),
     ))
-}
-
-/// `1 order`, `2 orders`.
-pub fn orders(count: u64) -> String {
-    match count {
-        1 => "1 order".into(),
-        _ => format!("{} orders", grouped(count)),
-    }
 }

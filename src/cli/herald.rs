@@ -9,16 +9,18 @@ use super::args::{DriveArgs, NotifyArgs};
 use super::config::{self, Notify, When};
 use super::drive::at_hand;
 use super::failure::{Exit, Failure};
+use super::pulse::Pulse;
 use super::run::{self, Told};
 use super::run_file::Ended;
 use super::session::Session;
-use super::store::variables;
+use super::store::{Store, variables};
 use crate::batch::Language;
 use crate::clock::{Clock, SystemClock, WallMs};
 use crate::herald::message::post;
 use crate::herald::post::Poster;
 use crate::herald::{Ending, FileEnd, metrics};
-use crate::ledger::{Overview, OverviewAsk};
+use crate::ledger::lock::host;
+use crate::ledger::{Ledger, Overview, OverviewAsk};
 use crate::order::Status;
 use crate::report::log;
 use crate::report::progress::say;
@@ -83,6 +85,14 @@ impl<'a> Herald<'a> {
             settings,
             start,
         }
+    }
+
+    /// Metrics of a command that never ends, while it goes on; none where none are asked for.
+    pub fn pulse(&self, store: Store) -> Option<Pulse> {
+        let ending = &self.ending;
+        let begun = Ending::begin(ending.command, ending.host.clone(), ending.started_at);
+        let path = self.settings.metrics.clone()?;
+        Some(Pulse::begin(path, begun, store))
     }
 
     /// When the command began.
@@ -162,12 +172,10 @@ impl<'a> Herald<'a> {
             self.ending.notify_failures += failures;
         }
         if let Some(path) = &self.settings.metrics {
-            self.ending.ledger = session.and_then(overview);
-            if path.to_string_lossy().contains("://") {
-                // It may hold a password.
-                say("warning: metrics: an address is no file; nothing was written");
-            } else if let Err(e) = metrics::write(path, &self.ending) {
-                say(&format!("warning: metrics: {}: {e}", path.display()));
+            let ledger = session.and_then(|session| at_hand(&mut session.ledger).ok());
+            self.ending.ledger = ledger.and_then(overview_of);
+            if let Err(words) = write_metrics(path, &self.ending) {
+                say(&words);
             }
         }
         exit
@@ -258,9 +266,18 @@ async fn sent(notify: &Notify, ending: &Ending, language: Language) -> Failed {
     done.await.err().into_iter().collect()
 }
 
-fn overview(session: &mut Session) -> Option<Overview> {
-    let now = session.clock.wall();
-    let ledger = at_hand(&mut session.ledger).ok()?;
+/// Writes metrics, or says in words why not.
+pub fn write_metrics(path: &Path, ending: &Ending) -> Result<(), String> {
+    if path.to_string_lossy().contains("://") {
+        // It may hold a password.
+        return Err("warning: metrics: an address is no file; nothing was written".into());
+    }
+    metrics::write(path, ending).map_err(|e| format!("warning: metrics: {}: {e}", path.display()))
+}
+
+/// How a ledger stands, if it can tell.
+pub fn overview_of(ledger: &mut dyn Ledger) -> Option<Overview> {
+    let now = SystemClock::default().wall();
     let closing_since = quiet_before(ledger, now).ok()?;
     ledger
         .overview(&OverviewAsk {
@@ -276,9 +293,4 @@ fn short(name: &str) -> String {
         .file_name()
         .map(|name| name.to_string_lossy());
     name.map_or_else(String::new, |name| name.into_owned())
-}
-
-/// By the system call: a unit that sees processes alone of `/proc` knows its host all the same.
-fn host() -> String {
-    rustix::system::uname().nodename().to_string_lossy().into()
 }

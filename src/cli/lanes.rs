@@ -7,6 +7,7 @@ use super::store::Store;
 use crate::ledger::lock::RunLock;
 use crate::ledger::{Address, LaneLine, Scope};
 use crate::report::lanes;
+use crate::report::summary::{counted, orders};
 
 /// Tells it.
 pub fn lanes(args: &LanesArgs) -> Result<Exit, Failure> {
@@ -35,9 +36,10 @@ pub fn lanes(args: &LanesArgs) -> Result<Exit, Failure> {
                     let open: u64 = lines.iter().map(|line| line.open).sum();
                     format!(
                         "{}: is a file, which one process at a time has with all its lanes: {who}\n\
-                         open: {open} orders sent and not final, in {} lanes (`levy status` says more)",
+                         open: {} sent and not final, in {} (`levy status` says more)",
                         path.display(),
-                        lines.len()
+                        orders(open),
+                        counted(lines.len() as u64, "lane")
                     )
                 }
             });

@@ -20,7 +20,7 @@ use super::store::{Opening, Store};
 use crate::clock::{Clock, SystemClock};
 use crate::ledger::{Address, Audit, LedgerError, PostgresLedger, SqliteLedger};
 use crate::report::progress::say;
-use crate::report::summary::grouped;
+use crate::report::summary::{counted, entries, orders};
 
 /// What SQLite and the run's lock keep beside a ledger.
 const COMPANIONS: [&str; 3] = ["-wal", "-shm", ".lock"];
@@ -53,10 +53,10 @@ fn verify(args: &VerifyArgs) -> Result<Exit, Failure> {
 fn told(path: &Address, audit: &Audit) -> String {
     if audit.wrong.is_empty() {
         return format!(
-            "{path}: all is well: {} orders, {} entries in the journal of {} lanes\nhead: {}",
-            grouped(audit.orders),
-            grouped(audit.head.entries),
-            grouped(audit.lanes.len() as u64),
+            "{path}: all is well: {}, {} in the journal of {}\nhead: {}",
+            orders(audit.orders),
+            entries(audit.head.entries),
+            counted(audit.lanes.len() as u64, "lane"),
             audit.head
         );
     }
@@ -145,10 +145,10 @@ fn backup(args: &BackupArgs) -> Result<Exit, Failure> {
         print(&object.to_string());
     } else {
         say(&format!(
-            "{}: {} orders, {} entries in the journal; verified",
+            "{}: {}, {} in the journal; verified",
             args.file.display(),
-            grouped(audit.orders),
-            grouped(audit.head.entries)
+            orders(audit.orders),
+            entries(audit.head.entries)
         ));
         print(&format!("head: {}", audit.head));
         print(&format!("since: {since}"));

@@ -22,6 +22,7 @@ pub mod ledger;
 pub mod manual;
 pub mod moved;
 pub mod plan;
+mod pulse;
 pub mod reconcile;
 pub mod report;
 pub mod rerun;

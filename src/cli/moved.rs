@@ -13,7 +13,7 @@ use crate::clock::{Clock, SystemClock, WallMs};
 use crate::ledger::moved::{self, Shelf, Standing};
 use crate::ledger::{Address, Audit, LedgerError, PostgresLedger, SqliteLedger, Typed};
 use crate::report::progress::say;
-use crate::report::summary::grouped;
+use crate::report::summary::{entries, orders};
 
 /// Moves it, or goes on with a move that did not come to its end.
 pub fn move_ledger(args: &MoveArgs) -> Result<Exit, Failure> {
@@ -233,11 +233,11 @@ fn tell(args: &MoveArgs, names: &(String, String), standing: Standing, audit: &A
         }
     };
     say(&format!(
-        "{to}: {} orders, {} entries in the journal {what}\nhead: {}\n{from}: closed for good; it can be \
+        "{to}: {}, {} in the journal {what}\nhead: {}\n{from}: closed for good; it can be \
          looked at, and nothing is sent on it any more\nnext: name the new one under [ledger] url in every \
          host's settings, then `levy doctor`",
-        grouped(audit.orders),
-        grouped(audit.head.entries),
+        orders(audit.orders),
+        entries(audit.head.entries),
         audit.head
     ));
 }

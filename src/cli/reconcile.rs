@@ -29,7 +29,7 @@ use crate::reconcile::summary::{self, Summary};
 use crate::report::log::hushed;
 use crate::report::progress::say;
 use crate::report::result::{Place, ResultFault};
-use crate::report::summary::{grouped, windows};
+use crate::report::summary::{grouped, orders, windows};
 use crate::worker::errand::{join, quiet_before};
 use crate::worker::limits::WINDOW_MS;
 use crate::worker::{RunReport, may_be_queried};
@@ -211,6 +211,7 @@ fn open<'a>(args: &'a ReconcileArgs, ended: &mut Ended) -> Result<(Session, Desk
         first: None,
         until: until(sending_ends)?,
         limit: None,
+        pulse: None,
     };
     let found = match &args.batch {
         Some(text) => Some(target::batch(at_hand(&mut session.ledger)?, text)?),
@@ -314,8 +315,8 @@ impl Desk<'_> {
             }
             let asked = count(Scope::Sent(reach, past))?;
             Ok(format!(
-                "{} orders are open and would be brought to their end; {} would be asked for.",
-                grouped(unfinished),
+                "{} open, which would be brought to their end; {} would be asked for.",
+                orders(unfinished),
                 grouped(asked)
             ))
         };

@@ -26,7 +26,7 @@ use crate::ledger::{
 use crate::order::Status;
 use crate::report::progress::say;
 use crate::report::result::{self, Place};
-use crate::report::summary::{grouped, table};
+use crate::report::summary::{grouped, orders, rows as counted_rows, table};
 use crate::worker::errand::{self, Again, Outcome};
 
 /// Reruns, or says what a rerun would do.
@@ -277,9 +277,9 @@ fn may_send(
         let mut text = table(&totals);
         text.push_str(&plan::words(&said));
         text.push_str(&format!(
-            "{} orders would be sent now, {} are open; what is proven dead on the way is \
+            "{} would be sent now, {} open; what is proven dead on the way is \
              issued again too.",
-            grouped(pending),
+            orders(pending),
             grouped(said.open)
         ));
         Ok(text)
@@ -314,10 +314,7 @@ fn stays(totals: &Totals, asked: &[OnlyDead]) -> Vec<String> {
             Status::Held => "looks like another order: `--release NO --by NAME` if it is none",
             Status::Conflict | Status::Invalid => "was never sent: levy_note says why",
         };
-        let rows = match rows {
-            1 => "1 row".to_owned(),
-            rows => format!("{} rows", grouped(*rows)),
-        };
+        let rows = counted_rows(*rows);
         Some(format!("not issued again: {rows} {status}: {why}"))
     };
     totals.by_status.iter().filter_map(told).collect()

@@ -8,7 +8,7 @@ use crate::batch::read_time;
 use crate::clock::{Clock, SystemClock, WallMs};
 use crate::ledger::{Restored, SUBMITTED_FOR_MS};
 use crate::report::progress::say;
-use crate::report::summary::grouped;
+use crate::report::summary::{grouped, orders as counted_orders};
 
 /// Batches that are named one by one.
 const BATCHES_NAMED_MAX: usize = 20;
@@ -35,9 +35,12 @@ fn told(restored: &Restored, since: WallMs, at: WallMs) -> String {
     let mut text = match restored.known {
         true => format!("{since} was told before; nothing was changed"),
         false => format!(
-            "what was not sent by {since} may have been sent since: {} orders count as sent from then \
+            "what was not sent by {since} may have been sent since: {} sent from then \
              on, {} more may have been sent again; {} stay held",
-            grouped(restored.unknown),
+            match restored.unknown {
+                1 => "1 order counts as".into(),
+                more => format!("{} orders count as", grouped(more)),
+            },
             grouped(restored.others),
             grouped(restored.held)
         ),
@@ -52,9 +55,9 @@ fn told(restored: &Restored, since: WallMs, at: WallMs) -> String {
         text.push_str("; and these, which were not through:");
     }
     for (id, file, orders) in restored.batches.iter().take(BATCHES_NAMED_MAX) {
-        let orders = grouped(*orders);
+        let orders = counted_orders(*orders);
         text.push_str(&format!(
-            "\n       {file} (batch {id}): {orders} orders never asked for"
+            "\n       {file} (batch {id}): {orders} never asked for"
         ));
     }
     if restored.batches.len() > BATCHES_NAMED_MAX {

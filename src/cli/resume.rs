@@ -7,7 +7,7 @@ use super::args::ResumeArgs;
 use super::drive::{Driver, Hands, at_hand, expiring};
 use super::export::sandbox_directory;
 use super::failure::{Exit, Failure};
-use super::herald::Herald;
+use super::herald::{Herald, overview_of};
 use super::run::{Told, driver};
 use super::run_file::{Ended, afterwards};
 use super::session::Session;
@@ -16,7 +16,7 @@ use crate::clock::Clock;
 use crate::ledger::{AttemptId, Ledger, Scope, Unsent};
 use crate::report::progress::say;
 use crate::report::result::Place;
-use crate::report::summary::{grouped, table};
+use crate::report::summary::{grouped, orders, table};
 use crate::worker::errand::{self, Outcome};
 
 /// Resumes, and tells what became of it.
@@ -123,9 +123,9 @@ fn batch(
     let words = |ledger: &mut dyn Ledger| {
         let totals = ledger.totals(found.batch.id)?;
         Ok(format!(
-            "{}\n{} orders were never sent, {} are open.",
+            "{}\n{} never sent, {} open.",
             table(&totals).trim_end(),
-            grouped(work.pending),
+            orders(work.pending),
             grouped(work.open)
         ))
     };
@@ -148,12 +148,7 @@ fn everything(
 ) -> Result<(), Failure> {
     let before = at_hand(&mut session.ledger)?.last_attempt()?;
     let work = driver.work(session, Scope::Open)?;
-    let words = |_: &mut dyn Ledger| {
-        Ok(format!(
-            "{} orders are open, in all batches.",
-            grouped(work.open)
-        ))
-    };
+    let words = |_: &mut dyn Ledger| Ok(format!("{} open, in all batches.", orders(work.open)));
     if !driver.idle(work) && !driver.may_send(session, words)? {
         say("nothing was sent");
     } else {
@@ -167,7 +162,10 @@ fn everything(
         done?;
         ended.take_alerts();
     }
-    summed_up(session, before, ended)
+    summed_up(session, before, ended)?;
+    let overview = overview_of(at_hand(&mut session.ledger)?);
+    ended.never_sent = overview.map(|overview| overview.never_sent());
+    Ok(())
 }
 
 /// What became of all that was asked for after an attempt, or is open, whatever batch it is of.

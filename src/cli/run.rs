@@ -84,6 +84,7 @@ pub fn driver<'a>(args: &'a DriveArgs, first: &'a FirstArgs) -> Result<Driver<'a
         first: Some(first),
         until: until(first.until)?,
         limit: first.limit,
+        pulse: None,
     })
 }
 
@@ -181,6 +182,7 @@ pub fn refuse(
             report: None,
             reissued: None,
             expiring: None,
+            never_sent: None,
             alerts: &[],
             started_at,
             finished_at: SystemClock::default().wall(),
@@ -217,6 +219,7 @@ impl Told<'_> {
             report: ended.report.as_ref(),
             reissued: ended.reissued.as_ref(),
             expiring: ended.expiring.as_ref(),
+            never_sent: ended.never_sent.as_ref(),
             alerts: &ended.alerts,
             started_at: self.started_at,
             finished_at: self.finished_at,
@@ -244,6 +247,9 @@ pub fn tell(args: &DriveArgs, summary: &Summary<'_>, goes_on: bool) {
                 say(&format!("{name}: {left}"));
             }
             if let Some(words) = summary.expiring.and_then(summary::windows) {
+                say(&words);
+            }
+            if let Some(words) = summary.never_sent.and_then(summary::never_sent) {
                 say(&words);
             }
         }

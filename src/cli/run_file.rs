@@ -13,13 +13,13 @@ use super::session::Session;
 use crate::batch::{AddedUp, ControlTotals, Encoding, Form, InputRow, Rules, digest_of};
 use crate::clock::{Clock, WallMs};
 use crate::ledger::{
-    Accepted, Admit, Batch, Environment, Expiring, JournalHead, Ledger, Scope, Tally, Totals,
-    Unsent,
+    Accepted, Admit, Batch, Environment, Expiring, JournalHead, Ledger, NeverSent, Scope, Tally,
+    Totals, Unsent,
 };
 use crate::report::failed::{self, Failed};
 use crate::report::progress::say;
 use crate::report::result::{self, Place, ResultFault};
-use crate::report::summary::{grouped, table};
+use crate::report::summary::{counted, grouped, orders, rows, table};
 use crate::worker::RunReport;
 use crate::worker::intake::{IntakeFault, Terms, Watcher, take_in};
 
@@ -60,6 +60,8 @@ pub struct Ended {
     pub reissued: Option<Tally>,
     /// Orders of the ledger whose window comes to its end.
     pub expiring: Option<Expiring>,
+    /// Orders of the whole ledger that were never sent, where that was asked for.
+    pub never_sent: Option<NeverSent>,
     /// What a person must see.
     pub alerts: Vec<String>,
     /// Where the journal stands afterwards.
@@ -83,6 +85,7 @@ impl Ended {
             report: None,
             reissued: None,
             expiring: None,
+            never_sent: None,
             alerts: Vec::new(),
             journal_head: None,
             written: false,
@@ -219,9 +222,9 @@ impl Course<'_> {
         let words = |ledger: &mut dyn Ledger| {
             let totals = ledger.totals(batch.id)?;
             Ok(format!(
-                "{}\n{} orders were never sent, {} are open.",
+                "{}\n{} never sent, {} open.",
                 table(&totals).trim_end(),
-                grouped(work.pending),
+                orders(work.pending),
                 grouped(work.open)
             ))
         };
@@ -417,12 +420,12 @@ pub fn mended(path: &Path) -> String {
 
 fn accepted(name: &str, batch: &Batch, accepted: &Accepted) -> String {
     format!(
-        "{name}: batch {}, {} rows: {} orders ({} held), {} repeats, {} in conflict, {} invalid",
+        "{name}: batch {}, {}: {} ({} held), {}, {} in conflict, {} invalid",
         batch.id,
-        grouped(accepted.rows),
-        grouped(accepted.orders),
+        rows(accepted.rows),
+        orders(accepted.orders),
         grouped(accepted.held),
-        grouped(accepted.repeats),
+        counted(accepted.repeats, "repeat"),
         grouped(accepted.conflicts),
         grouped(accepted.invalid)
     )
@@ -487,10 +490,10 @@ impl Desk {
         }
         if self.faults > self.shown {
             say(&format!(
-                "{}: {} faults in {} rows in all; the result has every one",
+                "{}: {} in {} in all; the result has every one",
                 self.name,
-                grouped(self.faults),
-                grouped(self.rows)
+                counted(self.faults, "fault"),
+                rows(self.rows)
             ));
         }
     }

@@ -7,7 +7,7 @@ use super::args::Where;
 use super::config::{self, Config};
 use super::connect;
 use super::failure::Failure;
-use crate::ledger::lock::RunLock;
+use crate::ledger::lock::{RunLock, host};
 use crate::ledger::{
     Address, Audit, Binding, Environment, Frozen, JournalHead, Lanes, Ledger, LedgerError, Typed,
 };
@@ -235,12 +235,6 @@ fn in_use(mut ledger: Box<dyn Ledger>) -> Result<Box<dyn Ledger>, Failure> {
         Some(moved) => Err(Failure::Ledger(LedgerError::Refused(moved.moved_words()))),
         None => Ok(ledger),
     }
-}
-
-/// This host's name, for whoever is told who holds a lane.
-fn host() -> String {
-    let name = std::fs::read_to_string("/proc/sys/kernel/hostname");
-    name.map_or_else(|_| "an unnamed host".into(), |name| name.trim().to_owned())
 }
 
 /// The ledger that was typed, if one was.

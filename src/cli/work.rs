@@ -10,10 +10,11 @@ use super::resume::summed_up;
 use super::run::{Told, until};
 use super::run_file::Ended;
 use super::session::Session;
+use super::store::Store;
 use crate::clock::Clock;
 use crate::ledger::{Handed, Ledger, Scope};
 use crate::report::progress::say;
-use crate::report::summary::grouped;
+use crate::report::summary::{grouped, orders};
 use crate::worker::Term;
 
 /// Works, and tells what became of it.
@@ -25,10 +26,14 @@ pub fn work(args: &WorkArgs) -> Exit {
         Ok(opened) => opened,
         Err(failure) => return herald.refuse(&[None], &failure),
     };
+    if args.forever {
+        driver.pulse = store(args).ok().and_then(|store| herald.pulse(store));
+    }
     let mut ended = Ended::new();
     if let Err(failure) = worked(args, &mut driver, &mut session, &mut ended) {
         ended.fail(failure);
     }
+    driver.pulse = None;
     let told = Told {
         file: None,
         place: None,
@@ -55,8 +60,17 @@ fn open(args: &WorkArgs) -> Result<(Session, Driver<'_>), Failure> {
         first: None,
         until: until(args.until)?,
         limit: None,
+        pulse: None,
     };
     Ok((session, driver))
+}
+
+/// The ledger once more, for who looks at it while this works.
+fn store(args: &WorkArgs) -> Result<Store, Failure> {
+    match args.drive.sandbox {
+        true => Store::sandbox(&args.drive.at, &sandbox_directory("")),
+        false => Store::real(&args.drive.at),
+    }
 }
 
 fn worked(
@@ -82,8 +96,8 @@ fn worked(
             Term::Once => "",
         };
         Ok(format!(
-            "{} orders that were handed over were never sent, {} are open{more}.",
-            grouped(work.pending),
+            "{} that were handed over and never sent, {} open{more}.",
+            orders(work.pending),
             grouped(work.open)
         ))
     };

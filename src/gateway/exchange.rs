@@ -18,6 +18,8 @@ use crate::order::{CardNo, Order};
 
 const AGENT: &str = concat!("levy/", env!("CARGO_PKG_VERSION"));
 const JSON: &str = "application/json";
+/// The clock is named beside a 401 if it is off by more.
+const CLOCK_TOLD_SECONDS: u64 = 60;
 
 /// What came of one request.
 #[derive(Clone, Debug)]
@@ -142,7 +144,8 @@ impl Protocol {
             checked: self.verifier.check(headers, body, reply, now),
             latency,
             request_timestamp: sent.timestamp,
-            signed_message_hint: (status == 401).then(|| sent.hint.clone()),
+            signed_message_hint: (status == 401)
+                .then(|| with_clock(&sent.hint, headers.date(), sent.timestamp)),
             date: headers.date(),
         }
     }
@@ -236,6 +239,20 @@ fn plain_headers() -> [(&'static str, String); 2] {
 }
 
 /// What was signed, without query and body: those hold what is sealed.
+/// What was signed, and the clock by which it was, if the reply's `Date` calls it wrong: the commonest reason of
+/// a 401 on a machine that was right yesterday. Nobody signed the `Date`: it is told, and nothing decides by it.
+fn with_clock(hint: &str, date: Option<WallMs>, timestamp: i64) -> String {
+    let off = date.map_or(0, |date| timestamp.saturating_sub(date.unix_seconds()));
+    match off.unsigned_abs() > CLOCK_TOLD_SECONDS {
+        true => format!(
+            "{hint}; by the reply's Date this machine's clock is {} s {}: set it (NTP)",
+            off.unsigned_abs(),
+            if off > 0 { "ahead" } else { "behind" }
+        ),
+        false => hint.to_owned(),
+    }
+}
+
 fn message_hint(request: &wire::Request, timestamp: i64, nonce: &str) -> String {
     let wire::Request {
         method,
@@ -256,6 +273,23 @@ mod tests {
     use crate::clock::{FakeClock, SystemClock};
     use crate::gateway::fixtures::{ACCOUNT, order, platform, signer};
     use crate::gateway::reply::Lost;
+
+    #[test]
+    fn a_401_by_a_wrong_clock_names_the_clock() {
+        let date = Some(WallMs(1_554_208_460_000));
+        for (timestamp, words) in [
+            (1_554_208_460, ""),
+            (1_554_208_520, ""),
+            (1_554_208_461 + 60, "61 s ahead"),
+            (1_554_208_460 + 7_200, "7200 s ahead"),
+            (1_554_208_460 - 7_200, "7200 s behind"),
+        ] {
+            let hint = with_clock("GET /", date, timestamp);
+            assert!(hint.starts_with("GET /") && hint.contains(words), "{hint}");
+            assert_eq!(hint == "GET /", words.is_empty(), "{hint}");
+        }
+        assert_eq!(with_clock("GET /", None, 7), "GET /");
+    }
 
     #[test]
     fn a_hint_shows_what_was_signed_without_query_and_body() {

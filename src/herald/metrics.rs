@@ -1,6 +1,6 @@
 //! Metrics as a file of Prometheus' text format, for the node exporter's textfile collector.
 //!
-//! The whole file is written anew after each command, beside its place, and renamed. What it said of other
+//! The whole file is written anew after each command, and each minute by one that never ends, beside its place, and renamed. What it said of other
 //! commands stays: a sweep hides no night that failed. So does what it said of the ledger, where a command
 //! could not ask that. Its labels are words of levy's own, so their number is bounded and nothing in them
 //! needs an escape: that is why no library writes it. Format: <https://prometheus.io/docs/instrumenting/exposition_formats/>.
@@ -103,7 +103,7 @@ pub fn text(ending: &Ending, before: Before) -> String {
     );
     page.last_one(
         "levy_last_run_timestamp_seconds",
-        "When a command that drives orders was last done.",
+        "When a command that drives orders was last done, or, while it goes on, last said so.",
         seconds(ending.finished_at),
     );
     let success = ending.is_success().then(|| seconds(ending.finished_at));
@@ -123,9 +123,15 @@ pub fn text(ending: &Ending, before: Before) -> String {
         took as f64 / 1000.0,
     );
     page.last_one(
+        "levy_last_run_going",
+        "1 while it goes on and says so each minute, as `levy work --forever` does.",
+        f64::from(u8::from(ending.is_going)),
+    );
+    let exit = (!ending.is_going).then(|| (String::new(), f64::from(ending.exit_code)));
+    page.last(
         "levy_last_run_exit_code",
         "0 all done, 1 levy failed, 2 refused, 3 a person is needed, 4 run again, 75 busy.",
-        f64::from(ending.exit_code),
+        exit,
     );
     run(&mut page, ending);
     traffic(&mut page, &ending.traffic);
@@ -523,6 +529,48 @@ mod tests {
         write(&path, &ending(4, 9_900)).unwrap();
         assert_eq!(success(), None);
         assert!(write(Path::new("/nowhere/at/all.prom"), &ending(0, 1)).is_err());
+    }
+
+    #[test]
+    fn what_goes_on_has_no_end_yet_and_hides_no_other_commands() {
+        let lines = |text: &str| -> Vec<String> {
+            let told = text.lines().filter(|line| !line.starts_with('#'));
+            told.map(str::to_owned).collect()
+        };
+        let work = |is_going, exit_code, at| Ending {
+            command: "work",
+            is_going,
+            ..ending(exit_code, at)
+        };
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("levy.prom");
+        let written = |ending: &Ending| {
+            write(&path, ending).unwrap();
+            lines(&fs::read_to_string(&path).unwrap())
+        };
+        written(&ending(4, 5_000));
+        // One that failed, and was begun again.
+        let failed = written(&work(false, 1, 6_000));
+        assert!(failed.contains(&"levy_last_run_exit_code{command=\"work\"} 1".into()));
+        assert!(failed.contains(&"levy_last_run_going{command=\"work\"} 0".into()));
+        let going = written(&work(true, 0, 9_000));
+        for line in [
+            "levy_last_run_going{command=\"work\"} 1",
+            "levy_last_run_timestamp_seconds{command=\"work\"} 9",
+            "levy_last_run_exit_code{command=\"run\"} 4",
+            "levy_last_run_going{command=\"run\"} 0",
+            "levy_last_run_lost_replies{command=\"work\"} 0",
+        ] {
+            assert!(going.contains(&line.into()), "{line} in\n{going:#?}");
+        }
+        let of_work = |line: &&String| line.contains("command=\"work\"");
+        let ends = ["levy_last_run_exit_code", LAST_SUCCESS];
+        let told = going.iter().filter(of_work);
+        let told = told.filter(|line| ends.iter().any(|end| line.starts_with(end)));
+        assert_eq!(told.count(), 0, "it has not ended: {going:#?}");
+        let ended = written(&work(false, 0, 9_500));
+        assert!(ended.contains(&"levy_last_run_going{command=\"work\"} 0".into()));
+        assert!(ended.contains(&format!("{LAST_SUCCESS}{{command=\"work\"}} 9.5")));
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::worker::traffic::Traffic;
 /// How a command ended.
 #[derive(Debug)]
 pub struct Ending {
-    /// `run`, `sweep`, `resume`, `rerun` or `reconcile`.
+    /// `run`, `sweep`, `resume`, `rerun`, `work` or `reconcile`.
     pub command: &'static str,
     /// The machine's name; empty if it has none.
     pub host: String,
@@ -23,6 +23,8 @@ pub struct Ending {
     pub started_at: WallMs,
     /// When it was done.
     pub finished_at: WallMs,
+    /// Whether it goes on: `finished_at` is now then, and it has no exit code yet.
+    pub is_going: bool,
     /// Its exit code.
     pub exit_code: u8,
     /// What it was about, in order.
@@ -45,6 +47,7 @@ impl Ending {
             host,
             started_at,
             finished_at: started_at,
+            is_going: false,
             exit_code: 0,
             files: Vec::new(),
             ledger: None,
@@ -56,7 +59,7 @@ impl Ending {
 
     /// Finished: nothing says RUN_AGAIN, though a person may be needed.
     pub fn is_success(&self) -> bool {
-        matches!(self.exit_code, 0 | 3)
+        !self.is_going && matches!(self.exit_code, 0 | 3)
     }
 }
 

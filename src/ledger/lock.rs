@@ -148,10 +148,15 @@ fn held(ledger_path: &Path, file: File) -> LedgerError {
     ))
 }
 
-fn host() -> String {
-    match std::fs::read_to_string("/proc/sys/kernel/hostname") {
-        Ok(name) => name.trim().to_owned(),
-        Err(_) => "an unnamed host".to_owned(),
+/// This machine's name, by the system call: a unit that sees processes alone of `/proc` knows it all the same.
+pub fn host() -> String {
+    let name = rustix::system::uname()
+        .nodename()
+        .to_string_lossy()
+        .into_owned();
+    match name.is_empty() {
+        true => "an unnamed host".into(),
+        false => name,
     }
 }
 

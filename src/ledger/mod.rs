@@ -44,8 +44,8 @@ pub use journal::{JournalHead, LaneHead};
 pub use lease::{Epoch, Held, LaneLine, Lanes, Offer, Returned, Taken, Whose};
 pub use listed::{Beside, Booked, Found, ListScope, ListedRow, TWINS_TOLD_MAX};
 pub use overview::{
-    Attempt, BatchLine, ByStatus, CLOSING_NAMED_MAX, OpenOrder, Overview, OverviewAsk, Place,
-    Relative, Reply, Story, Sum,
+    Attempt, BatchLine, ByStatus, CLOSING_NAMED_MAX, NeverSent, OpenOrder, Overview, OverviewAsk,
+    Place, Relative, Reply, Story, Sum,
 };
 pub use past::{ImportFault, Imported, Restored, SUBMITTED_FOR_MS, SentBefore};
 pub use plan::{Admit, Approval, FilePlan, NewPlan, OrderSum, Outcome, PlanId, PlanKey, Reading};

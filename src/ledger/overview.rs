@@ -148,6 +148,30 @@ pub struct Overview {
     pub head: Option<JournalHead>,
 }
 
+/// Orders that were never sent, and which files send them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NeverSent {
+    /// Orders that their files' next run submits.
+    pub orders: u64,
+    /// The batches that such orders came first in, and their files.
+    pub of: Vec<(BatchId, String)>,
+}
+
+impl Overview {
+    /// Orders that were never sent; none that wait for a person.
+    pub fn never_sent(&self) -> NeverSent {
+        let pending = self.by_status.of(Status::Pending).orders;
+        let some = |line: &&BatchLine| line.by_status.of(Status::Pending).orders > 0;
+        let of = self.batches.iter().filter(some);
+        NeverSent {
+            orders: pending.saturating_sub(self.stopped_unsent),
+            of: of
+                .map(|line| (line.batch.id, line.batch.head.file.clone()))
+                .collect(),
+        }
+    }
+}
+
 /// A row in which an order stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {

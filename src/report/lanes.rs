@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::summary::grouped;
+use super::summary::{counted, grouped};
 use crate::ledger::LaneLine;
 
 /// Milliseconds of a lane without owner after which somebody should look: longer than any lease.
@@ -35,8 +35,8 @@ pub fn human(lines: &[LaneLine], workers: &[String]) -> String {
     }
     let sums = Sums::of(lines);
     text.push_str(&format!(
-        "in all: {} lanes, {} open, {} not sent; {} with work have no owner\n",
-        grouped(lines.len() as u64),
+        "in all: {}, {} open, {} not sent; with work and without owner: {}\n",
+        counted(lines.len() as u64, "lane"),
         grouped(sums.open),
         grouped(sums.pending),
         grouped(sums.without_owner)
@@ -173,7 +173,7 @@ mod tests {
              1900016681     2     1,000  a pid 7                 4 min  21 s\n\
              1900016682     0         5  nobody (last: b pid 8)\n\
              1900016683     0         1  nobody\n\
-             in all: 3 lanes, 2 open, 1,006 not sent; 2 with work have no owner\n\
+             in all: 3 lanes, 2 open, 1,006 not sent; with work and without owner: 2\n\
              at work: a pid 7"
         );
         let object = json(&lines, Some(&workers), None);

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::summary::grouped;
+use super::summary::{column, counted, grouped, orders, rows};
 use crate::ledger::{FilePlan, OrderSum};
 use crate::order::{ReductionType, yuan};
 
@@ -11,10 +11,10 @@ pub fn human(plan: &FilePlan) -> String {
     let outcome = &plan.outcome;
     let accepted = &outcome.accepted;
     let mut text = format!(
-        "plan {}: {}, {} rows\n  SHA-256 {}\n",
+        "plan {}: {}, {}\n  SHA-256 {}\n",
         plan.id,
         plan.file,
-        grouped(accepted.rows),
+        rows(accepted.rows),
         hex(&plan.digest)
     );
     let sum = outcome.sum();
@@ -22,8 +22,9 @@ pub fn human(plan: &FilePlan) -> String {
     let yuan_width = money(sum.fen).len();
     let mut line = |word: &str, sum: OrderSum| {
         let (orders, fen) = (grouped(sum.orders), money(sum.fen));
+        let noun = column(sum.orders, "order");
         text.push_str(&format!(
-            "  {word:<18}  {orders:>orders_width$} orders  {fen:>yuan_width$} yuan\n"
+            "  {word:<18}  {orders:>orders_width$} {noun}  {fen:>yuan_width$} yuan\n"
         ));
     };
     for (kind, sum) in ReductionType::ALL.iter().zip(outcome.to_send) {
@@ -34,11 +35,11 @@ pub fn human(plan: &FilePlan) -> String {
         line("issued again", outcome.reissues);
     }
     text.push_str(&format!(
-        "  besides: {} held ({} yuan), {} repeats, {} in conflict, {} invalid\n  read with {}\n  made by {} on \
+        "  besides: {} held ({} yuan), {}, {} in conflict, {} invalid\n  read with {}\n  made by {} on \
          {}; {}\n",
         grouped(accepted.held),
         money(outcome.held_fen),
-        grouped(accepted.repeats),
+        counted(accepted.repeats, "repeat"),
         grouped(accepted.conflicts),
         grouped(accepted.invalid),
         plan.reading,
@@ -53,10 +54,10 @@ pub fn human(plan: &FilePlan) -> String {
 pub fn line(plan: &FilePlan) -> String {
     let sum = plan.outcome.sum();
     format!(
-        "plan {}  {}  {} orders  {} yuan  made by {} on {}; {}",
+        "plan {}  {}  {}  {} yuan  made by {} on {}; {}",
         plan.id,
         plan.file,
-        grouped(sum.orders),
+        orders(sum.orders),
         money(sum.fen),
         plan.made_by,
         plan.made_at.rfc3339(),

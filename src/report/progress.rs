@@ -13,7 +13,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use super::log;
 use crate::worker::engine::{Reply, Sent};
-use crate::worker::{Observer, Progress};
+use crate::worker::{Observer, Progress, RunReport};
 
 /// How often the clock of a bar moves on while nothing else happens.
 const TICK: Duration = Duration::from_millis(250);
@@ -47,7 +47,11 @@ pub enum Voice {
 pub struct Screen {
     voice: Voice,
     bar: Option<ProgressBar>,
+    hears: Option<Hears>,
 }
+
+/// Who else hears what a run came to so far.
+pub type Hears = Box<dyn FnMut(&RunReport) + Send>;
 
 impl Screen {
     /// A bar over so many orders, if anybody looks.
@@ -69,7 +73,16 @@ impl Screen {
             bar
         });
         *shown() = bar.clone();
-        Self { voice, bar }
+        Self {
+            voice,
+            bar,
+            hears: None,
+        }
+    }
+
+    /// The same, and somebody else hears of the run.
+    pub fn heard_by(self, hears: Option<Hears>) -> Self {
+        Self { hears, ..self }
     }
 
     /// Takes the bar away, so that the summary has the screen.
@@ -118,7 +131,11 @@ fn level_of(words: &str) -> log::Level {
     };
     if marked("error: ") {
         log::Level::Error
-    } else if marked("alert: ") || marked("warning: ") || first.starts_with("window: ") {
+    } else if marked("alert: ")
+        || marked("warning: ")
+        || first.starts_with("window: ")
+        || first.starts_with("never sent: ")
+    {
         log::Level::Warn
     } else {
         log::Level::Info
@@ -184,6 +201,12 @@ impl Observer for Screen {
         bar.set_length(progress.orders);
         bar.set_position(progress.done);
         bar.set_message(counts(progress));
+    }
+
+    fn so_far(&mut self, report: &RunReport) {
+        if let Some(hears) = &mut self.hears {
+            hears(report);
+        }
     }
 
     fn alert(&mut self, words: &str) {

@@ -6,7 +6,7 @@ use std::fmt::Write;
 use serde_json::{Map, Value, json};
 
 use super::plan;
-use super::summary::{grouped, table};
+use super::summary::{column, grouped, orders as counted_orders, own_file, table};
 use crate::clock::WallMs;
 use crate::ledger::{BatchLine, ByStatus, FilePlan, OpenOrder, Overview, Totals};
 use crate::order::{OrderNo, State, Status as Word, yuan};
@@ -85,8 +85,8 @@ impl Status<'_> {
         let _ = writeln!(
             text,
             "\nopen: {} sent and not final, {} never sent",
-            count(sent),
-            count(overview.by_status.of(Word::Pending).orders)
+            counted_orders(sent),
+            counted_orders(overview.by_status.of(Word::Pending).orders)
         );
         if let Some(oldest) = &overview.oldest_unknown {
             let _ = writeln!(
@@ -103,7 +103,7 @@ impl Status<'_> {
         let _ = writeln!(
             text,
             "within {CLOSING_DAYS} days of their window's end: {}",
-            count(overview.closing)
+            counted_orders(overview.closing)
         );
         let shown = overview.closing_first.iter().take(CLOSING_SHOWN_MAX);
         for order in shown {
@@ -148,7 +148,7 @@ impl Status<'_> {
         let mut steps = Vec::new();
         let mut step = |orders: u64, words: &str| {
             if orders > 0 {
-                steps.push(format!("{} {words}", count(orders)));
+                steps.push(format!("{} {words}", counted_orders(orders)));
             }
         };
         step(
@@ -161,10 +161,8 @@ impl Status<'_> {
                 .saturating_sub(overview.stopped_sent),
             "sent and not final: `levy resume`, or `levy run` with their file again",
         );
-        step(
-            of(Word::Pending).saturating_sub(overview.stopped_unsent),
-            "never sent: `levy run` with their own file",
-        );
+        let never = overview.never_sent();
+        step(never.orders, &format!("never sent: {}", own_file(&never)));
         step(
             overview.stopped_unsent + overview.stopped_sent,
             &format!(
@@ -326,32 +324,23 @@ fn batches(text: &mut String, batches: &[BatchLine]) {
 
 fn orders(text: &mut String, by_status: &ByStatus) {
     let _ = writeln!(text, "\norders by status, the newest of each deduction:");
-    let lines: Vec<(&str, String, String)> = by_status
+    let lines: Vec<[String; 4]> = by_status
         .some()
-        .map(|(status, sum)| (status.as_str(), grouped(sum.orders), yuan(sum.fen)))
+        .map(|(status, sum)| {
+            let noun = column(sum.orders, "order");
+            [status.to_string(), grouped(sum.orders), yuan(sum.fen), noun]
+        })
         .collect();
-    let width =
-        |cell: fn(&(&str, String, String)) -> usize| lines.iter().map(cell).max().unwrap_or(0);
-    let (name, count, money) = (
-        width(|line| line.0.len()),
-        width(|line| line.1.len()),
-        width(|line| line.2.len()),
-    );
-    for (status, orders, fen) in &lines {
+    let width = |cell: usize| lines.iter().map(|line| line[cell].len()).max().unwrap_or(0);
+    let (name, count, money) = (width(0), width(1), width(2));
+    for [status, orders, fen, noun] in &lines {
         let _ = writeln!(
             text,
-            "  {status:name$}  {orders:>count$} orders  {fen:>money$} yuan"
+            "  {status:name$}  {orders:>count$} {noun}  {fen:>money$} yuan"
         );
     }
     if lines.is_empty() {
         text.push_str("  none\n");
-    }
-}
-
-fn count(orders: u64) -> String {
-    match orders {
-        1 => "1 order".into(),
-        _ => format!("{} orders", grouped(orders)),
     }
 }
 

@@ -10,13 +10,15 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::clock::WallMs;
-use crate::ledger::{Batch, Expiring, JournalHead, Kept, Tally, Totals};
+use crate::ledger::{Batch, Expiring, JournalHead, Kept, NeverSent, Tally, Totals};
 use crate::order::{NextAction, yuan};
 use crate::worker::limits::{WINDOW_MS, WINDOW_WARNED_DAYS};
 use crate::worker::{RunReport, Stop};
 
 /// Alerts that a summary for people shows; all of them stand in the result.
 const ALERTS_SHOWN_MAX: usize = 20;
+/// Files that a summary for people names; `levy status` has the batches.
+const FILES_SHOWN_MAX: usize = 5;
 /// Stopped lanes that a summary for people shows.
 const LANES_SHOWN_MAX: usize = 20;
 /// The clock is off by so much that it is worth a warning (section 4 of the specification).
@@ -37,6 +39,8 @@ pub struct Summary<'a> {
     pub reissued: Option<&'a Tally>,
     /// Orders of the ledger whose window comes to its end.
     pub expiring: Option<&'a Expiring>,
+    /// Orders of the whole ledger that were never sent, where that was asked for.
+    pub never_sent: Option<&'a NeverSent>,
     /// What a person must see.
     pub alerts: &'a [String],
     /// When levy began with this file.
@@ -68,6 +72,8 @@ struct Json<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     reissued: Option<Reissued>,
     expiring: Option<Windows>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    never_sent: Option<u64>,
     alerts: &'a [String],
     started_at: String,
     finished_at: String,
@@ -139,6 +145,7 @@ pub fn json(summary: &Summary<'_>) -> String {
             count: windows.count,
             first: windows.first.iter().map(|(no, _)| no.to_string()).collect(),
         }),
+        never_sent: summary.never_sent.map(|never| never.orders),
         alerts: summary.alerts,
         started_at: summary.started_at.rfc3339(),
         finished_at: summary.finished_at.rfc3339(),
@@ -205,10 +212,10 @@ pub fn table(totals: &Totals) -> String {
     );
     let mut text = String::new();
     for (word, rows, fen) in &lines {
-        let (rows, fen) = (grouped(*rows), yuan(*fen));
+        let (noun, rows, fen) = (column(*rows, "row"), grouped(*rows), yuan(*fen));
         let _ = writeln!(
             text,
-            "  {word:name$}  {rows:>count$} rows  {fen:>money$} yuan"
+            "  {word:name$}  {rows:>count$} {noun}  {fen:>money$} yuan"
         );
     }
     text
@@ -218,11 +225,16 @@ pub fn table(totals: &Totals) -> String {
 pub fn human(summary: &Summary<'_>) -> String {
     let mut text = String::new();
     let name = name(summary);
+    let nothing = summary.totals.is_some_and(|totals| totals.rows == 0);
     let _ = match summary.batch {
         Some(batch) if summary.totals.is_some() => writeln!(text, "{name}: batch {}", batch.id),
+        None if nothing => writeln!(text, "{name}: none"),
         Some(_) | None => writeln!(text, "{name}:"),
     };
-    if let Some(totals) = summary.totals {
+    if let Some(totals) = summary
+        .totals
+        .filter(|_| summary.batch.is_some() || !nothing)
+    {
         text.push_str(&table(totals));
         money(&mut text, totals);
     }
@@ -240,6 +252,9 @@ pub fn human(summary: &Summary<'_>) -> String {
         next(&mut text, totals);
     }
     if let Some(words) = summary.expiring.and_then(windows) {
+        let _ = writeln!(text, "{words}");
+    }
+    if let Some(words) = summary.never_sent.and_then(never_sent) {
         let _ = writeln!(text, "{words}");
     }
     if let Some(head) = summary.journal_head {
@@ -327,11 +342,38 @@ pub fn windows(expiring: &Expiring) -> Option<String> {
     ))
 }
 
+/// A line about orders that no `levy resume` sends, if there are any.
+pub fn never_sent(never: &NeverSent) -> Option<String> {
+    if never.orders == 0 {
+        return None;
+    }
+    Some(format!(
+        "never sent: {}, which no resume sends: {}",
+        orders(never.orders),
+        own_file(never)
+    ))
+}
+
+/// The command for what was never sent, with the files that are to be given again.
+pub fn own_file(never: &NeverSent) -> String {
+    let named = never.of.iter().take(FILES_SHOWN_MAX);
+    let mut named: Vec<String> = named
+        .map(|(batch, file)| format!("{file} (batch {batch})"))
+        .collect();
+    if never.of.len() > FILES_SHOWN_MAX {
+        named.push(format!("and {} more", never.of.len() - FILES_SHOWN_MAX));
+    }
+    match named.is_empty() {
+        true => "`levy run` with their own file".into(),
+        false => format!("`levy run` with their own file: {}", named.join(", ")),
+    }
+}
+
 fn money(text: &mut String, totals: &Totals) {
     let _ = writeln!(
         text,
-        "{} orders, each once: {} yuan deducted, {} open, {} dead",
-        grouped(totals.orders),
+        "{}, each once: {} yuan deducted, {} open, {} dead",
+        orders(totals.orders),
         yuan(totals.deducted_fen),
         yuan(totals.open_fen),
         yuan(totals.dead_fen)
@@ -384,9 +426,9 @@ pub fn why(stop: &Stop) -> String {
                          (`levy status` says who froze it and why)"
             .into(),
         Stop::Unauthorized(words) => format!(
-            "the gateway refused our signature (401) three times. Look at [merchant] mchid, \
-             serial_no or certificate, and private_key: do they belong together? And at this \
-             machine's clock. {words}"
+            "the gateway refused our signature (401) three times. Is this machine's clock right \
+             (`levy doctor` compares it)? Else look at [merchant] mchid, serial_no or certificate, and \
+             private_key: do they belong together? {words}"
         ),
         Stop::Refusals(code) => format!(
             "ten orders in a row were refused with {code} and none was accepted: that is not the \
@@ -448,10 +490,32 @@ fn listed(text: &mut String, head: &str, items: &[String], max: usize) {
 
 /// `1 row`, `1,234 rows`.
 pub fn rows(count: u64) -> String {
+    counted(count, "row")
+}
+
+/// `1 order`, `1,234 orders`.
+pub fn orders(count: u64) -> String {
+    counted(count, "order")
+}
+
+/// `1 entry`, `1,234 entries`.
+pub fn entries(count: u64) -> String {
     match count {
-        1 => "1 row".into(),
-        _ => format!("{} rows", grouped(count)),
+        1 => "1 entry".into(),
+        _ => format!("{} entries", grouped(count)),
     }
+}
+
+/// A count with its noun, which is regular: `1 lane`, `1,234 lanes`.
+pub fn counted(count: u64, noun: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{} {noun}{plural}", grouped(count))
+}
+
+/// The noun behind a count in a column: as wide for one as for many.
+pub fn column(count: u64, noun: &str) -> String {
+    let plural = if count == 1 { " " } else { "s" };
+    format!("{noun}{plural}")
 }
 
 /// `1234567` is `1,234,567`.

@@ -353,6 +353,11 @@ impl Engine {
         self.report
     }
 
+    /// How the run went so far.
+    pub fn report(&self) -> &RunReport {
+        &self.report
+    }
+
     /// What earlier runs left on the wire holds permits. The death of a run gave its requests up: when
     /// that was is not known, but it was not after now.
     fn remember(&mut self, recent: &[RecentSend], now: Now) {

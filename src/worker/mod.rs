@@ -117,6 +117,8 @@ pub struct Progress {
 pub trait Observer: Send {
     /// Where it stands; called often.
     fn progress(&mut self, progress: &Progress);
+    /// What it came to so far; called as often.
+    fn so_far(&mut self, _: &RunReport) {}
     /// Something that a person must see.
     fn alert(&mut self, words: &str);
     /// Something worth a line: a lane stopped, the host was switched, an outage began.

@@ -376,6 +376,7 @@ impl Loop {
         if due {
             self.shown_at = Some(now.mono);
             observer.progress(&self.engine.progress());
+            observer.so_far(self.engine.report());
         }
     }
 }

@@ -324,6 +324,7 @@ impl Process<'_> {
             report: report.as_ref(),
             reissued: reissued.as_ref(),
             expiring: None,
+            never_sent: None,
             journal_head: ledger.journal_head().ok(),
             alerts: report.as_ref().map_or(&[], |r| &r.alerts),
             started_at: self.world.clock.wall(),

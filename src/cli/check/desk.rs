@@ -252,8 +252,9 @@ impl Desk {
         let yuan_width = yuan(all.fen).len();
         let mut line = |word: &str, sum: Sum| {
             let (rows, fen) = (grouped(sum.rows), yuan(sum.fen));
+            let noun = summary::column(sum.rows, "row");
             text.push_str(&format!(
-                "\n  {word:<18}  {rows:>rows_width$} rows  {fen:>yuan_width$} yuan"
+                "\n  {word:<18}  {rows:>rows_width$} {noun}  {fen:>yuan_width$} yuan"
             ));
         };
         let kinds = ReductionType::ALL.iter().map(|t| t.as_str());
@@ -362,9 +363,9 @@ fn known(found: &Found) -> String {
 
 fn balances(purses: &Purses) -> String {
     let mut text = format!(
-        "balances of {} accounts: {} rows ({} yuan) would be closed for lack of it",
-        grouped(purses.answered),
-        grouped(purses.short),
+        "balances of {}: {} ({} yuan) would be closed for lack of it",
+        summary::counted(purses.answered, "account"),
+        summary::rows(purses.short),
         yuan(purses.short_fen)
     );
     if purses.in_transit > 0 {
@@ -375,10 +376,10 @@ fn balances(purses: &Purses) -> String {
     }
     if purses.unanswered > 0 {
         text.push_str(&format!(
-            "; {} accounts gave no answer ({}), and nothing is known of {} rows",
-            grouped(purses.unanswered),
+            "; {} gave no answer ({}), and nothing is known of {}",
+            summary::counted(purses.unanswered, "account"),
             purses.why.as_deref().unwrap_or("levy failed"),
-            grouped(purses.unknown)
+            summary::rows(purses.unknown)
         ));
     }
     text

@@ -21,7 +21,7 @@ use crate::ledger::{
 use crate::order::yuan;
 use crate::report::progress::say;
 use crate::report::result::{Place, write_plan};
-use crate::report::summary::{grouped, reissues};
+use crate::report::summary::{counted, grouped, reissues};
 use crate::worker::intake::{Terms, stage};
 
 /// Merchants that are named one by one.
@@ -199,16 +199,16 @@ pub fn words(said: &Rehearsed) -> String {
     let rows: u64 = said.unsent.iter().map(|(_, rows, _)| rows).sum();
     let fen: u128 = said.unsent.iter().map(|(_, _, fen)| fen).sum();
     text.push_str(&format!(
-        "{} to be sent in all, those among them, {} yuan, to {} merchants\n",
+        "{} to be sent in all, those among them, {} yuan, to {}\n",
         grouped(rows),
         yuan(fen),
-        grouped(said.unsent.len() as u64)
+        counted(said.unsent.len() as u64, "merchant")
     ));
     if said.unsent.len() <= MERCHANTS_NAMED_MAX {
         for (merchant, rows, fen) in &said.unsent {
             text.push_str(&format!(
-                "  {merchant}  {} rows  {} yuan\n",
-                grouped(*rows),
+                "  {merchant}  {}  {} yuan\n",
+                counted(*rows, "row"),
                 yuan(*fen)
             ));
         }

@@ -10,7 +10,7 @@ use crate::clock::WallMs;
 use crate::ledger::{Batch, ListScope};
 use crate::order::{Status, yuan};
 use crate::reconcile::difference::{Difference, Kind};
-use crate::report::summary::grouped;
+use crate::report::summary::{grouped, rows};
 
 /// What is told.
 #[derive(Clone, Copy, Debug)]
@@ -112,9 +112,9 @@ pub fn human(summary: &Summary<'_>) -> String {
     };
     let _ = writeln!(
         text,
-        "{}: {} rows, {} agree{}",
+        "{}: {}, {} agree{}",
         summary.against.display(),
-        grouped(told.rows),
+        rows(told.rows),
         grouped(told.agreed),
         listed(&mut agreed(told))
     );

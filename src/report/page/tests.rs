@@ -2,8 +2,11 @@
 
 use super::*;
 use crate::batch::{Language, Reader, Rules};
-use crate::ledger::{BatchHead, HOLD_DAYS_DEFAULT, SqliteLedger, StagedOrder, StagedRow, Totals};
-use crate::order::{NextAction, Status, yuan};
+use crate::ledger::{
+    BatchHead, HOLD_DAYS_DEFAULT, OrderId, Phase, Scope, SqliteLedger, StagedOrder, StagedRow,
+    Totals, Write, Written,
+};
+use crate::order::{Asked, NextAction, Status, yuan};
 
 const ACCOUNT: &str = "8609cb22e1774a50a930e414cc71eca06121bc";
 const CARD: &str = "6222021234567890123";
@@ -256,4 +259,84 @@ fn a_long_batch_is_cut_and_says_how_to_get_all() {
     assert!(page.contains("2,000 / 2,501"));
     let first = page.split("<tr data-status=").nth(1).unwrap();
     assert!(first.starts_with("\"INVALID\""), "{first}");
+}
+
+const DAY_MS: i64 = 86_400_000;
+
+/// Sends an order so many days before [`NOW`]; nobody ever answers.
+fn sent(ledger: &mut SqliteLedger, batch: &Batch, number: &str, days_ago: i64) {
+    let at = NOW.plus_ms(-days_ago * DAY_MS);
+    let scope = Scope::Batch(batch.id);
+    let run = ledger.begin_run(at).unwrap();
+    let lanes = ledger.lanes(scope).unwrap();
+    let job = lanes.iter().find_map(|lane| {
+        let jobs = ledger.deck(scope, Phase::Pending, &lane.merchant, OrderId(0), 1_000);
+        let jobs = jobs.unwrap().into_iter();
+        jobs.into_iter().find(|job| job.order.no.as_str() == number)
+    });
+    let ask = crate::ledger::Ask {
+        job: job.unwrap(),
+        asked: Asked::Submission,
+        at,
+        run,
+        lease: None,
+    };
+    let written = ledger.write(vec![Write::Claim(ask)]).unwrap();
+    assert!(matches!(written[..], [Written::Claimed(_)]), "{written:?}");
+}
+
+#[test]
+fn windows_that_run_out_are_told_with_what_is_left_whatever_their_texts_say() {
+    let hostile = "</td></tr></table><script>alert(1)</script>";
+    let rows: Vec<String> = (1..=4)
+        .map(|n| row(&format!("N{n}"), n, &format!("{hostile}{n}")))
+        .collect();
+    let header = "mchid,bal_account_no,card_no,out_request_no,reduction_type,amount,reason";
+    let csv = format!("{header}\n{}\n", rows.join("\n"));
+    let (mut ledger, batch) = accepted("<script>\u{202e}night.csv", &csv);
+    // 29 days long: over; four days and a bit left; far from its end; never begun.
+    for (number, days_ago) in [("N2", 30), ("N1", 25), ("N3", 1)] {
+        sent(&mut ledger, &batch, number, days_ago);
+    }
+    for (language, title, left, over) in [
+        (
+            Language::English,
+            "Windows that run out",
+            "4 d 0 h",
+            "its window is over",
+        ),
+        (
+            Language::Chinese,
+            "即将到期的可重入期限",
+            "4 天",
+            "窗口已过",
+        ),
+    ] {
+        let (page, _) = page(&mut ledger, &batch, &ask(language)).unwrap();
+        let page = without_own(&page);
+        let section = page.split(title).nth(1).unwrap();
+        let section = section.split("</section>").next().unwrap();
+        assert!(section.contains("levy resume"), "what to do: {section}");
+        let lines: Vec<&str> = section
+            .lines()
+            .filter(|l| l.starts_with("<tr><td"))
+            .collect();
+        let [first, second] = lines[..] else {
+            panic!("{lines:#?}")
+        };
+        // The most pressing first: number, line of the file, what is left.
+        assert!(first.contains(">N2<") && first.contains(over), "{first}");
+        assert!(first.contains("<td class=\"n\">3</td>"), "{first}");
+        assert!(second.contains(">N1<") && second.contains(left), "{second}");
+        let ends = NOW.plus_ms(4 * DAY_MS).rfc3339();
+        assert!(second.contains(&ends[..10]), "{second}");
+        for tag in ["<script", "</table><", "\u{202e}"] {
+            assert!(!section.contains(tag), "{tag} in {section}");
+        }
+        assert_eq!(section.matches("</table>").count(), 1);
+        assert!(!page.contains("alert(1)</script>"));
+    }
+    // A night of which all windows are young says nothing of them.
+    let (page, _) = html("night.csv", &rows, Language::English);
+    assert!(!page.contains("Windows that run out"));
 }

@@ -52,6 +52,7 @@ fn summary<'a>(
         report: Some(report),
         reissued: None,
         expiring: None,
+        never_sent: None,
         alerts,
         started_at: WallMs(1_769_817_600_000),
         finished_at: WallMs(1_769_817_612_345),
@@ -77,7 +78,7 @@ fn a_summary_for_people_adds_up_and_says_what_to_do_next() {
 in/night.csv: batch 3
   SUCCESS    998 rows  123,456.00 yuan
   CLOSED       4 rows    1,234.00 yuan
-  INVALID      1 rows        0.00 yuan
+  INVALID      1 row         0.00 yuan
   in all   1,003 rows  124,690.00 yuan
 1,001 orders, each once: 123,455.00 yuan deducted, 0.00 open, 1,234.00 dead
 repeated: 1 row, whose order was there already; nothing is added by that
@@ -190,6 +191,7 @@ fn a_refused_file_still_has_its_object() {
         report: None,
         reissued: None,
         expiring: None,
+        never_sent: None,
         alerts: &[],
         started_at: WallMs(0),
         finished_at: WallMs(1),

@@ -19,10 +19,10 @@ fn a_clean_file_is_exit_0_and_adds_up() {
         said.out,
         "\
 night.csv: 3 rows, 3 valid, 0 invalid; read as UTF-8
-  FINANCIAL_PENALTY   1 rows       0.07 yuan
+  FINANCIAL_PENALTY   1 row        0.07 yuan
   JUDICIAL_DEDUCTION  2 rows  12,500.50 yuan
   1900016681          2 rows  12,500.50 yuan
-  1900016682          1 rows       0.07 yuan
+  1900016682          1 row        0.07 yuan
   in all              3 rows  12,500.57 yuan
 0 repeats, 0 in conflict, 0 held
 the ledger was not looked at: there is none at levy.db
@@ -336,7 +336,7 @@ fn balances_are_asked_for_and_the_rows_that_they_do_not_reach_are_told() {
     assert_eq!(said.exit, 3, "{}", said.err);
     let line = "night.csv:102: would be closed for lack of balance: its account has 0.00 yuan left";
     assert!(said.out.starts_with(line), "{}", said.out);
-    let sums = "balances of 2 accounts: 1 rows (100,000,000,000.00 yuan) would be closed";
+    let sums = "balances of 2 accounts: 1 row (100,000,000,000.00 yuan) would be closed";
     assert!(said.out.contains(sums), "{}", said.out);
     assert!(
         desk.read("f.csv")

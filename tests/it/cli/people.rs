@@ -116,7 +116,7 @@ fn status_and_show_tell_what_is_open_and_what_to_do_without_a_secret() {
         "rows  orders  deducted  open   dead  file",
         "1.00",
         "夜.csv",
-        "PROCESSING  1 orders",
+        "PROCESSING  1 order ",
         "open: 1 order sent and not final, 0 orders never sent",
         "next: 1 order sent and not final: `levy resume`",
         "next: 1 order dead, with nothing in their place: `levy rerun`",

@@ -89,8 +89,8 @@ fn a_plan_is_told_with_its_number_and_sends_nothing() {
     let said = desk.ends("plan night.csv --by 'Li Wei'", 3);
     for want in [
         "plan 1: night.csv, 4 rows\n  SHA-256 ",
-        "FINANCIAL_PENALTY   1 orders  2.50 yuan",
-        "JUDICIAL_DEDUCTION  1 orders  1.00 yuan",
+        "FINANCIAL_PENALTY   1 order   2.50 yuan",
+        "JUDICIAL_DEDUCTION  1 order   1.00 yuan",
         "to be sent in all   2 orders  3.50 yuan",
         "besides: 1 held (1.00 yuan), 0 repeats, 0 in conflict, 1 invalid",
         "made by Li Wei on ",

@@ -39,7 +39,7 @@ fn a_clerk_corrects_two_amounts_and_deletes_a_row_and_gets_what_a_clerk_expects(
     assert_eq!(planned.exit, 0, "{}", planned.err);
     for line in [
         "2 issued again under new numbers, 60.00 yuan",
-        "4 to be sent in all, those among them, 126.66 yuan, to 1 merchants",
+        "4 to be sent in all, those among them, 126.66 yuan, to 1 merchant",
     ] {
         assert!(planned.err.contains(line), "{line}: {}", planned.err);
     }

@@ -255,7 +255,7 @@ fn on_a_terminal_a_rerun_and_a_resume_ask_and_only_yes_sends() {
     house.swallowed(&["run", "late.csv", "--quiet"]);
     let (exit, screen) = on_a_terminal(&house.path(""), "resume", "no\n");
     assert_eq!(exit, 4, "{screen}");
-    assert!(screen.contains("1 orders are open"), "{screen}");
+    assert!(screen.contains("1 order open"), "{screen}");
     assert!(!house.books().orders.contains_key("N9"));
     let (exit, screen) = on_a_terminal(&house.path(""), "resume", "yes\n");
     assert_eq!(exit, 0, "{screen}");

@@ -40,10 +40,18 @@ fn resume_brings_what_was_sent_to_its_end_and_sends_nothing_that_was_not() {
         serde_json::json!({"count": 0, "first": []})
     );
     assert!(said.err.contains("open orders:\n"), "{}", said.err);
+    assert_eq!(told["never_sent"], 1);
     assert!(!house.books().orders.contains_key("N3"));
     // Nothing is left to resume.
     let said = house.levy(&["resume", "--quiet"]);
     assert_eq!((said.exit, said.out.as_str()), (0, ""), "{}", said.err);
+    // But for what its own file alone sends, which is said also where quiet was asked for.
+    let never = "never sent: 1 order, which no resume sends: `levy run` with their own file: night.csv \
+                 (batch 1)\n";
+    assert!(said.err.ends_with(never), "{}", said.err);
+    let status = house.levy(&["status"]).out;
+    let next = "next: 1 order never sent: `levy run` with their own file: night.csv (batch 1)\n";
+    assert!(status.contains(next), "{status}");
     // Asked for by its batch, the rest goes too.
     let said = house.levy(&["resume", "--batch", "1", "--out", "night.result.csv"]);
     assert_eq!(said.exit, 0, "{}", said.err);

@@ -97,7 +97,7 @@ fn a_plan_counts_what_is_to_be_issued_again() {
     desk.0.write("yes.csv", &asking);
     let said = desk.ends("plan yes.csv", 0);
     assert!(
-        said.out.contains("issued again        1 orders  1.00 yuan"),
+        said.out.contains("issued again        1 order   1.00 yuan"),
         "{}",
         said.out
     );
