@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::args::{FileArgs, RunArgs};
 use super::config::Config;
-use super::drive::{at_hand, orders};
+use super::drive::at_hand;
 use super::failure::Failure;
 use super::freeze::person;
 use super::session::Session;

@@ -521,6 +521,64 @@ mod tests {
         }
     }
 
+    /// The lines of a help that a reader may type, in words; without what a shell takes away.
+    fn examples(help: &str) -> Vec<Vec<String>> {
+        let whole = help.replace("\\\n", " ");
+        let lines = whole.lines().filter_map(|line| {
+            let typed = line.strip_prefix("  levy ")?;
+            let end = [" > ", " | ", "   "].iter().filter_map(|at| typed.find(at));
+            Some(&typed[..end.min().unwrap_or(typed.len())])
+        });
+        lines.map(words).collect()
+    }
+
+    fn words(typed: &str) -> Vec<String> {
+        let mut words = vec![String::new()];
+        let mut quoted = None;
+        for c in typed.chars() {
+            match (c, quoted) {
+                ('\'' | '"', None) => quoted = Some(c),
+                (_, Some(q)) if q == c => quoted = None,
+                (' ', None) => words.push(String::new()),
+                _ => words.last_mut().unwrap().push(c),
+            }
+        }
+        words.retain(|word| !word.is_empty());
+        words
+    }
+
+    fn with_all_below(command: &clap::Command) -> Vec<clap::Command> {
+        let below = command.get_subcommands().flat_map(with_all_below);
+        std::iter::once(command.clone()).chain(below).collect()
+    }
+
+    #[test]
+    fn every_example_in_a_help_can_be_typed() {
+        let mut tried = 0;
+        for command in with_all_below(&Cli::command()) {
+            let help = command.get_after_help().map(ToString::to_string);
+            for example in examples(&help.unwrap_or_default()) {
+                let typed = example.iter().map(|word| match word.as_str() {
+                    // What stands for a value.
+                    "TIME" => "2026-03-02T02:00:00+08:00".into(),
+                    word => word
+                        .replace('…', "0123456789")
+                        .replace("$(cat last-night.head)", "1:0a"),
+                });
+                let typed = std::iter::once("levy".to_owned()).chain(typed);
+                let read = Cli::try_parse_from(typed);
+                assert!(
+                    read.is_ok(),
+                    "{}: {example:?}: {}",
+                    command.get_name(),
+                    read.unwrap_err()
+                );
+                tried += 1;
+            }
+        }
+        assert!(tried > 80, "{tried} examples were found");
+    }
+
     #[test]
     fn times_of_day_have_four_digits_and_exist() {
         let at = |hour, minute| Some(TimeOfDay { hour, minute });
