@@ -16,7 +16,8 @@ Examples:
   levy doctor --offline                        settings, keys and ledger alone
   levy doctor --full                           the whole ledger too, as `levy ledger verify`
   levy doctor --json                           one JSON object on stdout
-  levy doctor --config .levy-sandbox/levy.toml against `levy sandbox` in another terminal
+  levy doctor --config .levy-sandbox/levy.toml
+                                               against `levy sandbox` in another terminal
 
 Looks at everything that a night needs, goes on after what it finds wrong, and changes nothing.
 It asks the gateway one harmless thing (the balance of --probe's account, else the platform

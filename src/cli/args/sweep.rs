@@ -12,7 +12,8 @@ use crate::inbox::QUIET_SECONDS_DEFAULT;
 #[command(after_help = "\
 Examples:
   levy sweep /srv/inbox --yes              what is finished in the folder, once
-  levy sweep /srv/inbox --yes --require-ok only files whose control totals (NAME.csv.ok) are there
+  levy sweep /srv/inbox --yes --require-ok
+                                           only files whose control totals (NAME.csv.ok) are there
   levy sweep /srv/inbox --yes --watch      stays, and looks again every 30 s, until Ctrl-C
   levy sweep inbox --sandbox --quiet-seconds 0 --wait 5    try it: no account, no real money
   */10 * * * * cd /srv/levy && levy sweep /srv/inbox --yes --quiet --json >> sweep.jsonl
