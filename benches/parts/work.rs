@@ -251,6 +251,7 @@ impl Books {
         let ask = |job| {
             Write::Claim(Ask {
                 lease: None,
+                handed: None,
                 job,
                 asked: Asked::Submission,
                 at: NOW,

@@ -114,11 +114,16 @@ impl Driver<'_> {
         if !session.is_shared() {
             return Ok(());
         }
-        if self.limit.is_some() || self.until.is_some() {
+        if self.is_cut_short() {
             return self.take_back(session, batch);
         }
         let now = session.clock.wall();
         Ok(at_hand(&mut session.ledger)?.hand_over(batch, now)?)
+    }
+
+    /// It sends so many, or until a time, and leaves the rest.
+    pub fn is_cut_short(&self) -> bool {
+        self.limit.is_some() || self.until.is_some()
     }
 
     /// No other worker sends what was never sent of a batch: it is sent in part, or not at all.

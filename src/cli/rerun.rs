@@ -246,8 +246,16 @@ fn again_as_told(
     ended: &mut Ended,
     issued: impl FnOnce(&mut Hands<'_, '_>) -> Result<(), Failure>,
 ) -> Result<bool, Failure> {
+    // What was never sent of it may be everybody's since a run before this one.
+    let whole = again.rerun.unsent() == Unsent::All;
     if !may_send(driver, session, again)? {
+        if whole {
+            driver.take_back(session, again.batch)?;
+        }
         return Ok(false);
+    }
+    if whole && driver.is_cut_short() {
+        driver.take_back(session, again.batch)?;
     }
     let mut outcome = Outcome::default();
     let mut hands = Hands { driver, session };

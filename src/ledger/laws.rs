@@ -219,6 +219,7 @@ macro_rules! contract_suite {
                 l4_a_restore_takes_back_what_was_handed_over,
                 where_approval_is_required_what_no_plan_allows_stays,
                 l7_what_was_handed_over_can_be_taken_back,
+                l7_what_was_taken_back_is_claimed_no_more,
                 a_batch_stays_handed_over_while_anything_of_it_waits,
                 l2_a_released_order_of_a_batch_that_was_handed_over_goes_with_it,
                 a_claim_without_a_lease_is_asked_for_none,;

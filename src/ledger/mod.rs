@@ -298,6 +298,9 @@ pub struct Ask {
     pub run: RunId,
     /// By which holding of the order's lane, where several hosts share the ledger.
     pub lease: Option<Epoch>,
+    /// Which of what was handed over it belongs to, where it goes for that reason alone: what was never sent is
+    /// refused where it was taken back since.
+    pub handed: Option<Handed>,
 }
 
 /// How far a reply could be trusted; the journal's word.

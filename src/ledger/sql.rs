@@ -131,6 +131,7 @@ statements! {
     HANDED_CLEAR = "handed_clear",
     HANDED_SAVE = "handed_save",
     HANDED_SWEEP = "handed_sweep",
+    HANDED_STILL = "handed_still" / postgres,
     HANDED_TAKE_BACK = "handed_take_back",
     HANDED_UNAPPROVED = "handed_unapproved",
     HELD_COUNT = "held_count",

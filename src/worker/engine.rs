@@ -26,7 +26,7 @@ use crate::clock::{Mono, WallMs};
 use crate::gateway::Host;
 use crate::gateway::reply::Checked;
 use crate::ledger::{
-    AttemptId, Claimed, Job, LaneWork, OrderId, Phase, RecentSend, Scope, Write, Written,
+    AttemptId, Claimed, Handed, Job, LaneWork, OrderId, Phase, RecentSend, Scope, Write, Written,
 };
 use crate::order::{Asked, Meaning, Merchant, State};
 use lanes::LaneRun;
@@ -193,6 +193,8 @@ pub struct Engine {
     proven_once: bool,
     canary: Option<OrderId>,
     stopping: bool,
+    /// What it drives of what was handed over, if that is its scope.
+    handed: Option<Handed>,
     latest_signed_at: Option<WallMs>,
     deck_page: usize,
     flying: u32,
@@ -241,6 +243,10 @@ impl Engine {
             for_room: VecDeque::new(),
             canary: None,
             stopping: false,
+            handed: match scope {
+                Scope::Shared(handed) => Some(handed),
+                _ => None,
+            },
             latest_signed_at,
             deck_page,
             flying: 0,

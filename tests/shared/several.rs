@@ -111,6 +111,51 @@ fn l7_a_no_and_a_missing_approval_take_back_what_was_handed_over() {
     assert_eq!(house.debited(), 2 + 1, "nobody has sent the rest");
 }
 
+/// The file says yes to a new number for what is dead, and has a row that was never sent.
+#[test]
+fn l7_a_file_that_asks_for_a_new_number_is_taken_back_like_any_other() {
+    let poor = Options {
+        balance_fen: 100,
+        ..Options::default()
+    };
+    let house = House::with(poor);
+    house.ends(0, &["init"]);
+    house.file("night.csv", &[row("N1", 1, 1, 1_000)]);
+    house.ends(3, &["run", "night.csv", "--yes"]);
+    let failed = house.read("night.failed.csv");
+    let mut mended = csv::Writer::from_writer(Vec::new());
+    let mut failed = csv::Reader::from_reader(failed.as_bytes());
+    let header = failed.headers().unwrap().clone();
+    mended.write_record(&header).unwrap();
+    let dead = failed.records().next().unwrap().unwrap();
+    let cells = header.iter().zip(&dead);
+    let said = cells.map(|(name, cell)| match name {
+        "levy_reissue" => "yes",
+        _ => cell,
+    });
+    mended.write_record(said).unwrap();
+    let fresh = row("N2", 2, 2, 50);
+    let mut fresh = fresh.split(',');
+    mended
+        .write_record(header.iter().map(|_| fresh.next().unwrap_or("")))
+        .unwrap();
+    let mended = String::from_utf8(mended.into_inner().unwrap()).unwrap();
+    std::fs::write(house.path("mended.csv"), mended).unwrap();
+    assert_eq!(house.on_a_terminal("run mended.csv", "no\n").0, 4);
+    let ask = |text: &str| Server::get().ask(&house.database, text);
+    for command in ["run mended.csv", "run mended.csv --yes --limit 1"] {
+        ask("INSERT INTO levy.handed VALUES (2, 99, 0)").unwrap();
+        let (exit, said) = house.on_a_terminal(command, "no\n");
+        assert_eq!(exit, 4, "{command}: {said}");
+        assert!(said.contains("was taken back"), "{command}: {said}");
+        let left = ask("SELECT count(*) FROM levy.handed WHERE batch_id = 2");
+        assert_eq!(left.as_deref(), Some("0"), "{command}");
+    }
+    let sent = house.arrivals().len();
+    house.ends(0, &["work", "--yes"]);
+    assert_eq!(house.arrivals().len(), sent, "nobody has sent the rest");
+}
+
 /// Stopped as a whole, its connections stand: nobody is told that nothing will come.
 #[test]
 fn l6_l9_a_server_that_is_stopped_keeps_no_process_from_ending_at_a_signal() {

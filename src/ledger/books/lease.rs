@@ -7,8 +7,10 @@ use super::accept::one_row;
 use super::read;
 use crate::clock::WallMs;
 use crate::ledger::database::{Tx, values};
-use crate::ledger::{Ask, BatchId, Epoch, Held, LedgerError, LedgerResult, Write, sql};
-use crate::order::Merchant;
+use crate::ledger::{
+    Ask, BatchId, Epoch, Handed, Held, LedgerError, LedgerResult, OrderId, Write, sql,
+};
+use crate::order::{Merchant, State};
 
 /// Milliseconds after which a batch of which nothing waits is handed over no more: what was in flight then
 /// has long come back.
@@ -44,6 +46,42 @@ pub(super) fn is_lost(lasting: &HashSet<Held>, ask: &Ask) -> bool {
             epoch,
         })
     })
+}
+
+/// Of a group's claims that go because their batch was handed over, and were never sent, those whose batch
+/// is so still, found by one statement for each rule.
+pub(super) fn still_handed(tx: &dyn Tx, writes: &[Write]) -> LedgerResult<HashSet<OrderId>> {
+    let mut still = HashSet::new();
+    for rule in [Handed::All, Handed::Approved] {
+        let asked: Vec<i64> = writes
+            .iter()
+            .filter_map(|write| match write {
+                Write::Claim(ask) if goes_by(ask) == Some(rule) => Some(ask.job.id.0),
+                Write::Claim(_) | Write::Record(_) | Write::ProofMissed(_) => None,
+            })
+            .collect();
+        if asked.is_empty() {
+            continue;
+        }
+        let asked = serde_json::to_string(&asked).expect("numbers");
+        let only = read::only_approved(rule);
+        let found = tx.all(sql::HANDED_STILL, values![asked, only], |row| {
+            Ok(OrderId(row.get(0)?))
+        })?;
+        still.extend(found);
+    }
+    Ok(still)
+}
+
+/// Whether a claim's batch was taken back since it was dealt.
+pub(super) fn is_taken_back(still: &HashSet<OrderId>, ask: &Ask) -> bool {
+    goes_by(ask).is_some() && !still.contains(&ask.job.id)
+}
+
+/// What was sent once comes to its end, whoever has taken back what.
+fn goes_by(ask: &Ask) -> Option<Handed> {
+    ask.handed
+        .filter(|_| ask.job.standing.state == State::Pending)
 }
 
 fn lane(ask: &Ask) -> &Merchant {

@@ -129,7 +129,7 @@ pub(in crate::ledger) fn lanes(tx: &dyn Tx, scope: Scope) -> LedgerResult<Vec<La
 }
 
 /// Whether what no approved plan allows stays, as the statements take it.
-fn only_approved(handed: Handed) -> i64 {
+pub(super) fn only_approved(handed: Handed) -> i64 {
     match handed {
         Handed::All => 0,
         Handed::Approved => 1,

@@ -16,11 +16,15 @@ use crate::order::{Asked, Event, OrderNo, Resolution, State};
 pub(super) fn write(tx: &dyn Tx, writes: &[Write]) -> LedgerResult<Vec<Written>> {
     let mut journal = Journal::open(tx)?;
     let lasting = lease::lasting(tx, writes)?;
+    let still = lease::still_handed(tx, writes)?;
     let mut written = Vec::with_capacity(writes.len());
     for write in writes {
         written.push(match write {
             Write::Claim(ask) if journal.frozen() => Written::Frozen(ask.job.id),
             Write::Claim(ask) if lease::is_lost(&lasting, ask) => Written::LaneLost(ask.job.id),
+            Write::Claim(ask) if lease::is_taken_back(&still, ask) => {
+                Written::Refused(ask.job.id, job(tx, ask.job.id)?.standing)
+            }
             Write::Claim(ask) => claim(tx, &mut journal, ask)?,
             Write::Record(answer) => record(tx, &mut journal, answer)?,
             Write::ProofMissed(order) => {

@@ -212,6 +212,7 @@ impl Desk {
             at: self.now,
             run: self.run,
             lease: None,
+            handed: None,
         })
     }
 

@@ -173,6 +173,51 @@ pub(in crate::ledger) fn l7_what_was_handed_over_can_be_taken_back(engine: &dyn 
     assert_eq!(lanes(&mut desk), []);
 }
 
+/// A worker had dealt it to itself by then.
+pub(in crate::ledger) fn l7_what_was_taken_back_is_claimed_no_more(engine: &dyn Engine) {
+    let mut desk = Desk::new(engine);
+    let (batch, _) = desk.file(
+        "one.csv",
+        vec![numbered("A", "a", 1), numbered("B", "b", 2)],
+    );
+    desk.ledger.hand_over(batch, START).unwrap();
+    let jobs = ["A", "B"].map(|number| desk.find(batch, number).unwrap());
+    let asks = |desk: &Desk, handed| {
+        let ask = |job: &crate::ledger::Job| {
+            let Write::Claim(ask) = desk.ask(job, Asked::Submission) else {
+                unreachable!("an ask is a claim");
+            };
+            Write::Claim(Ask { handed, ..ask })
+        };
+        jobs.each_ref().map(ask)
+    };
+    // No plan allows it, and a worker that asks for one leaves it.
+    let [unapproved, _] = asks(&desk, Some(Handed::Approved));
+    let written = desk.write(unapproved);
+    assert!(matches!(written, Written::Refused(..)), "{written:?}");
+    let [first, _] = asks(&desk, Some(Handed::All));
+    let written = desk.write(first);
+    assert!(matches!(written, Written::Claimed(_)), "{written:?}");
+    desk.ledger.take_back(batch).unwrap();
+    let [_, second] = asks(&desk, Some(Handed::All));
+    match desk.write(second) {
+        Written::Refused(_, standing) => assert_eq!(standing, jobs[1].standing),
+        other => panic!("{other:?}"),
+    }
+    // What was sent comes to its end, and its own command sends the rest.
+    let sent = desk.find(batch, "A").unwrap();
+    assert_ne!(sent.standing.state, State::Pending);
+    let Write::Claim(ask) = desk.ask(&sent, Asked::Submission) else {
+        unreachable!("an ask is a claim");
+    };
+    let handed = Some(Handed::All);
+    let written = desk.write(Write::Claim(Ask { handed, ..ask }));
+    assert!(matches!(written, Written::Claimed(_)), "{written:?}");
+    let [_, alone] = asks(&desk, None);
+    let written = desk.write(alone);
+    assert!(matches!(written, Written::Claimed(_)), "{written:?}");
+}
+
 pub(in crate::ledger) fn l4_a_restore_takes_back_what_was_handed_over(engine: &dyn Engine) {
     let mut desk = Desk::new(engine);
     let (batch, _) = desk.file(
@@ -242,6 +287,7 @@ pub(in crate::ledger) fn a_claim_without_a_lease_is_asked_for_none(engine: &dyn 
         at: START,
         run: desk.run,
         lease: None::<Epoch>,
+        handed: None,
     };
     let written = desk.write(Write::Claim(ask));
     assert!(matches!(written, Written::Claimed(_)), "{written:?}");

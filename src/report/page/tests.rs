@@ -280,6 +280,7 @@ fn sent(ledger: &mut SqliteLedger, batch: &Batch, number: &str, days_ago: i64) {
         at,
         run,
         lease: None,
+        handed: None,
     };
     let written = ledger.write(vec![Write::Claim(ask)]).unwrap();
     assert!(matches!(written[..], [Written::Claimed(_)]), "{written:?}");

@@ -426,6 +426,7 @@ impl Engine {
             at: now.wall,
             run: self.settings.run,
             lease: self.lanes[active.lane].lease,
+            handed: self.handed,
         };
         let lane = &mut self.lanes[active.lane];
         lane.unsent.remove(&id);

@@ -186,6 +186,7 @@ fn l6_a_run_looks_as_far_back_as_a_send_may_hold_a_permit() {
         at: start,
         run: settings.run,
         lease: None,
+        handed: None,
     };
     let written = ledger.write(vec![Write::Claim(ask)]).unwrap().remove(0);
     let Written::Claimed(claimed) = written else {

@@ -70,6 +70,7 @@ fn claim(desk: &mut Desk, batch: BatchId, number: &str, lease: Option<Epoch>) ->
         at: desk.now,
         run: desk.run,
         lease,
+        handed: None,
     };
     desk.write(Write::Claim(ask))
 }
@@ -202,6 +203,7 @@ fn of_a_group_those_claims_go_whose_lanes_are_held() {
         };
         Write::Claim(Ask {
             lease: Some(epoch),
+            handed: None,
             ..ask
         })
     };

@@ -186,6 +186,7 @@ fn l7_what_another_process_gives_back_unsent_is_left_to_its_own_command() {
         at: world.now.wall,
         run,
         lease: None,
+        handed: None,
     });
     let Written::Claimed(other) = world.ledger.write(vec![claim]).unwrap().remove(0) else {
         panic!("it is claimed")

@@ -265,6 +265,7 @@ async fn l6_a_request_that_could_outlive_its_lease_is_never_begun() {
         at: WallMs(1),
         run: ledger.begin_run(WallMs(1)).unwrap(),
         lease: Some(Epoch(1)),
+        handed: None,
     };
     let Written::Claimed(claimed) = ledger.write(vec![Write::Claim(ask)]).unwrap().remove(0) else {
         panic!("it can be claimed")

@@ -1,0 +1,7 @@
+-- Of orders, ids in JSON (?1), those of batches that are handed over still. With ?2 (not 0) only what an approved
+-- plan allows, and reissues: as deck_shared_pending.sql.
+SELECT order_id FROM orders JOIN handed USING (batch_id)
+WHERE order_id IN (SELECT CAST(it AS BIGINT) FROM json_array_elements_text(CAST(?1 AS JSON)) AS asked (it))
+    AND order_id <= until_order_id
+    AND (?2 = 0 OR generation > 1 OR EXISTS (
+        SELECT 1 FROM plan_run JOIN approval USING (plan_id) WHERE plan_run.batch_id = handed.batch_id))
