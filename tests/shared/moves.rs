@@ -198,3 +198,29 @@ fn a_worker_on_a_ledger_that_moves_away_ends_and_says_where_it_went() {
     assert!(house.most_in_a_second() <= 100);
     house.ends(0, &["ledger", "verify", "--ledger", "back.db"]);
 }
+
+/// It is the one that sends: to empty it would be to send again what it has sent.
+#[test]
+fn l5_nobody_is_told_to_empty_a_new_ledger_that_is_in_use_and_does_not_verify() {
+    let house = House::new();
+    house.file("night.csv", &rows("N", 6, 2));
+    let file = ["--ledger", "levy.db"];
+    house.ends(
+        0,
+        &[&["run", "night.csv", "--yes", "--create-ledger"][..], &file].concat(),
+    );
+    let to_server = ["ledger", "move", "levy.db", &house.url, "--by", "Li Wei"];
+    house.ends(0, &to_server);
+    for damage in [
+        "ALTER TABLE levy.reply DISABLE TRIGGER ALL",
+        "DELETE FROM levy.reply WHERE attempt_id = (SELECT min(attempt_id) FROM levy.reply)",
+    ] {
+        Server::get().ask(&house.database, damage);
+    }
+    let said = house.levy(&to_server);
+    assert_ne!(said.exit, 0, "{said:?}");
+    assert!(
+        said.err.contains("empty nothing") && !said.err.contains("DROP SCHEMA"),
+        "{said:?}"
+    );
+}
