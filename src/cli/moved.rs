@@ -260,7 +260,10 @@ fn arrived(
     let same = new.head == head && head.entries == copied.entries + 1 && old.orders == new.orders;
     let wrong: Vec<String> = old.wrong.into_iter().chain(new.wrong).collect();
     if !same || !wrong.is_empty() {
+        let is = from.ledger().frozen()?.and_then(|by| by.moved_at());
         return Err(match whole {
+            // Somebody else was faster, and opens it.
+            _ if is != whole => moved::between().into(),
             None => differs(names, &wrong.join("; ")),
             Some(_) => in_use(names),
         });

@@ -221,8 +221,8 @@ pub fn whole(
 /// The new one has been opened, and the old one may not say so: an older levy did not write it, or it was put
 /// back from just before. From then on a new one that is empty was lost.
 pub fn was_opened(from: &mut Shelf, by: &Person, to: &str, at: WallMs) -> LedgerResult<()> {
-    let whole = from.ledger().frozen()?.and_then(|by| by.moved_at());
-    if whole.is_some() {
+    let frozen = from.ledger().frozen()?;
+    if frozen.is_some_and(|by| by.moved_at().is_some()) {
         return Ok(());
     }
     let head = from.ledger().journal_head()?;
