@@ -139,8 +139,9 @@ fn in_use((from, to): &(String, String)) -> Failure {
 fn other_copy((from, to): &(String, String), head: JournalHead) -> Failure {
     Failure::Ledger(LedgerError::Refused(format!(
         "{to}: is a copy that was never opened, and is not the one that is: {from} has moved whole to the one \
-         that had the head {head} (on another host, or since made anew). Nothing was changed; this one stays \
-         closed. Name that one in the settings"
+         that had the head {head}. Nothing was changed, and this one stays closed. Name that one: it may be on \
+         another host. If its ledger was lost, {}",
+        ways_out(from)
     )))
 }
 
