@@ -11,7 +11,9 @@ use super::status::print;
 use super::store::{Opening, Store};
 use crate::clock::{Clock, SystemClock, WallMs};
 use crate::ledger::moved::{self, Shelf, Standing};
-use crate::ledger::{Address, Audit, LedgerError, PostgresLedger, SqliteLedger, Typed};
+use crate::ledger::{
+    Address, Audit, JournalHead, LedgerError, PostgresLedger, SqliteLedger, Typed,
+};
 use crate::report::progress::say;
 use crate::report::summary::{entries, orders};
 
@@ -48,10 +50,12 @@ pub fn move_ledger(args: &MoveArgs) -> Result<Exit, Failure> {
         Standing::Another => return Err(another(&mut from, &mut to, &names)),
         Standing::Lost => return Err(lost(&mut from, &names)),
         Standing::NotBegun => copied(args, &mut from, &mut to, &names, now)?,
-        Standing::Copied | Standing::Done => {}
+        Standing::Unsure if !args.never_opened => return Err(unsure(&mut from, &names)),
+        Standing::Copied | Standing::Unsure | Standing::Done => {}
     }
-    if standing != Standing::Done {
-        arrived(args, &mut from, &mut to, &names, now)?;
+    match standing {
+        Standing::Done => moved::was_opened(&mut from, &args.by, &names.1, now)?,
+        _ => arrived(args, &mut from, &mut to, &names, now)?,
     }
     let audit = to.audit(None)?;
     sound(&to_store.address, &audit)?;
@@ -104,12 +108,15 @@ fn sound(address: &Address, audit: &Audit) -> Result<(), Failure> {
 /// The new one is not empty, and has not this past.
 fn another(from: &mut Shelf, to: &mut Shelf, names: &(String, String)) -> Failure {
     match (from.ledger().frozen(), to.ledger().frozen()) {
-        // An earlier copy, that was never opened.
-        (Ok(_), Ok(Some(frozen))) if frozen.is_moved_to(&names.1) => {
-            differs(names, "the old one was written to since it was copied")
+        (Ok(old), Ok(Some(new))) if new.is_moved_to(&names.1) => {
+            match old.and_then(|old| old.moved_at()) {
+                // An earlier copy, that was never opened.
+                None => differs(names, "the old one was written to since it was copied"),
+                Some(head) => other_copy(names, head),
+            }
         }
         // It goes nowhere else any more.
-        (Ok(Some(_)), Ok(_)) => differs(names, "it has a past of its own"),
+        (Ok(Some(_)), Ok(_)) => in_use(names),
         (Ok(None), Ok(_)) => Failure::Usage(format!(
             "{}: is no empty ledger: it has a past of its own, and two pasts can't become one; name another \
              database or file",
@@ -119,23 +126,74 @@ fn another(from: &mut Shelf, to: &mut Shelf, names: &(String, String)) -> Failur
     }
 }
 
+/// It may be what the old one became, and have sent: nobody is told to empty that.
+fn in_use((from, to): &(String, String)) -> Failure {
+    Failure::Ledger(LedgerError::Broken(format!(
+        "{to} does not verify, or has another past than {from}, which moved there: nothing was changed. If it is \
+         the ledger that is in use, freeze it (`levy freeze`), and empty nothing: what it has sent would be sent \
+         again; `levy ledger verify` in it says what is wrong. If it is another one, name the right one"
+    )))
+}
+
+/// The one that is opened stands elsewhere.
+fn other_copy((from, to): &(String, String), head: JournalHead) -> Failure {
+    Failure::Ledger(LedgerError::Refused(format!(
+        "{to}: is a copy that was never opened, and is not the one that is: {from} has moved whole to the one \
+         that had the head {head}. Nothing was changed, and this one stays closed. Name that one: it may be on \
+         another host. If its ledger was lost, {}",
+        ways_out(from)
+    )))
+}
+
+/// The new one is as it was just before it was opened, and the old one can't tell whether it was.
+fn unsure(from: &mut Shelf, names: &(String, String)) -> Failure {
+    let since = match moved_since(from) {
+        Ok(since) => since,
+        Err(e) => return e.into(),
+    };
+    Failure::Ledger(LedgerError::Refused(format!(
+        "{1}: is as it was before it was opened, and {0} says since {since} that it may be. Nothing was changed. If \
+         a move was killed just then and nobody ever sent on it (no host has named it in its settings, no run or \
+         worker has written of it), give the same command again with --never-opened. If it was opened and was put \
+         back (a copy of the file, a snapshot of the server), what it has sent since is not in it, and would be sent \
+         again: {2}",
+        names.0,
+        names.1,
+        ways_out(&names.0)
+    )))
+}
+
+fn moved_since(from: &mut Shelf) -> Result<String, LedgerError> {
+    let frozen = from.ledger().frozen()?;
+    Ok(frozen.map_or_else(|| "then".into(), |frozen| frozen.at.rfc3339()))
+}
+
+/// How a new ledger comes back that was lost with what it had sent.
+fn ways_out(from: &str) -> String {
+    format!(
+        "put it back from a backup of its own, made since (`levy ledger restored` comes before anything is sent). \
+         If it has none, put back a backup of {from} from before the move, under another name; `levy ledger \
+         restored --since TIME --by NAME` in it, with the time of that backup; then move that one, to an empty place"
+    )
+}
+
 /// The new one was there, may have sent, and is empty now: the old past is not the newest any more.
 fn lost(from: &mut Shelf, names: &(String, String)) -> Failure {
-    let since = match from.ledger().frozen() {
-        Ok(frozen) => frozen.map_or_else(|| "then".into(), |frozen| frozen.at.rfc3339()),
+    let since = match moved_since(from) {
+        Ok(since) => since,
         Err(e) => return e.into(),
     };
     Failure::Ledger(LedgerError::Refused(format!(
         "{1}: nothing is there, and {0} had moved there whole at {since}. What was sent there since is in neither, and \
          would be sent again; nothing was copied. If that is another server or database of the same name, name the \
-         right one. If its ledger was lost, put it back from its backups (`levy ledger restored` comes \
-         before anything is sent). If it has none, put back a backup of {0} from before the move, under another \
-         name; `levy ledger restored --since TIME --by NAME` in it, with the time of that backup; then move that one",
-        names.0, names.1
+         right one. If its ledger was lost, {2}",
+        names.0,
+        names.1,
+        ways_out(&names.0)
     )))
 }
 
-/// Two that should be one are not.
+/// Two that should be one are not, and the new one was never opened.
 fn differs(names: &(String, String), wrong: &str) -> Failure {
     Failure::Ledger(LedgerError::Broken(format!(
         "{} is not what {} is, and was not opened: {wrong}. Empty it (on a server: DROP SCHEMA levy CASCADE; a \
@@ -191,17 +249,27 @@ fn arrived(
     now: WallMs,
 ) -> Result<(), Failure> {
     let whole = from.ledger().frozen()?.and_then(|by| by.moved_at());
-    let (old, new) = (from.audit(None)?, to.audit(None)?);
-    // What is whole was compared before it said so, and has one entry more since.
-    let same = match whole {
-        Some(head) => new.head == head && old.orders == new.orders,
-        None => (old.head, old.orders, &old.lanes) == (new.head, new.orders, &new.lanes),
-    };
+    if whole.is_some() && !args.never_opened {
+        // Somebody else opens it at this moment.
+        return Err(moved::between().into());
+    }
+    let old = from.audit(None)?;
+    // With a person's word too it becomes one of its own: a third that stands where it stood is not opened.
+    let copied = whole.unwrap_or(old.head);
+    let head = moved::own(to, &args.by, &names.1, copied, now)?;
+    let new = to.audit(Some(copied))?;
+    let same = new.head == head && head.entries == copied.entries + 1 && old.orders == new.orders;
     let wrong: Vec<String> = old.wrong.into_iter().chain(new.wrong).collect();
     if !same || !wrong.is_empty() {
-        return Err(differs(names, &wrong.join("; ")));
+        let is = from.ledger().frozen()?.and_then(|by| by.moved_at());
+        return Err(match whole {
+            // Somebody else was faster, and opens it.
+            _ if is != whole => moved::between().into(),
+            None => differs(names, &wrong.join("; ")),
+            Some(_) => in_use(names),
+        });
     }
-    moved::whole(from, &args.by, &names.1, new.head, now)?;
+    moved::whole(from, &args.by, &names.1, (old.head, head), now)?;
     Ok(moved::arrive(
         to,
         &args.by,
@@ -228,9 +296,11 @@ fn tell(args: &MoveArgs, names: &(String, String), standing: Standing, audit: &A
     }
     let what = match standing {
         Standing::Done => "had moved here before",
-        Standing::NotBegun | Standing::Copied | Standing::Lost | Standing::Another => {
-            "moved here, and verified"
-        }
+        Standing::NotBegun
+        | Standing::Copied
+        | Standing::Unsure
+        | Standing::Lost
+        | Standing::Another => "moved here, and verified",
     };
     say(&format!(
         "{to}: {}, {} in the journal {what}\nhead: {}\n{from}: closed for good; it can be \

@@ -283,27 +283,44 @@ pub struct Frozen {
 
 /// What begins everything that a move writes into a journal: a person's words never do.
 pub(in crate::ledger) const MOVE: &str = "levy ledger move: ";
-/// What the journal of a ledger that moves says, before where it goes.
+/// What the journals of a move say while they are closed, before where it goes. An older levy knows a ledger
+/// that has moved by it, and thaws none: whatever else is to be said stands behind the place.
 const MOVED_TO: &str = "levy ledger move: to ";
-/// What it says once all of it is there and verified: before the head that was copied, and where that is.
-const MOVED_WHOLE: &str = "levy ledger move: whole at ";
+/// What the new one says of itself once all is in it: before what makes this copy one of its own.
+const MOVED_COPY: &str = " copy ";
+/// What the old one says once all of it is there and verified: before the head of the copy that is opened.
+const MOVED_WHOLE: &str = " whole at ";
 
 /// What a move says of the ledger that it closes.
 pub(in crate::ledger) fn moved_to(to: &str) -> String {
     format!("{MOVED_TO}{to}")
 }
 
-/// What it says of it once all of it has come there, up to this head.
-pub(in crate::ledger) fn moved_whole(head: JournalHead, to: &str) -> String {
-    format!("{MOVED_WHOLE}{head} to {to}")
+/// What it says in the copy, which no other copy says.
+pub(in crate::ledger) fn moved_copy(to: &str, id: u64) -> String {
+    format!("{MOVED_TO}{to}{MOVED_COPY}{id:016x}")
+}
+
+/// What it says of the ledger that it closed once the copy that stands at this head may be opened.
+pub(in crate::ledger) fn moved_whole(to: &str, head: JournalHead) -> String {
+    format!("{MOVED_TO}{to}{MOVED_WHOLE}{head}")
+}
+
+/// How far a move has come, by what a ledger says that it closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Leg {
+    /// It is on its way.
+    Begun,
+    /// It is a copy, and waits for being opened.
+    Copy,
+    /// The copy that stands at this head may have been opened, and no other one is.
+    Whole(JournalHead),
 }
 
 impl Frozen {
     /// A move has closed it.
     pub fn is_moved(&self) -> bool {
-        [MOVED_TO, MOVED_WHOLE]
-            .iter()
-            .any(|words| self.reason.starts_with(words))
+        self.reason.starts_with(MOVE)
     }
 
     /// A move has closed it, and this is where it goes, or went.
@@ -311,34 +328,56 @@ impl Frozen {
         self.moved().is_some_and(|(place, _)| place == to)
     }
 
-    /// The head that was copied, once the other ledger has all of it and may have been sending.
+    /// The head of the one copy that may have been opened since, and sends.
     pub fn moved_at(&self) -> Option<JournalHead> {
-        self.moved().and_then(|(_, head)| head)
+        match self.moved()?.1 {
+            Leg::Whole(head) => Some(head),
+            Leg::Begun | Leg::Copy => None,
+        }
     }
 
-    fn moved(&self) -> Option<(&str, Option<JournalHead>)> {
-        if let Some(to) = self.reason.strip_prefix(MOVED_TO) {
-            return Some((to, None));
+    /// It is the copy that a move made at this place, and was never opened.
+    pub(in crate::ledger) fn is_copy_at(&self, to: &str) -> bool {
+        self.moved() == Some((to, Leg::Copy))
+    }
+
+    /// A move to this place was begun, and nothing more is said of it.
+    pub(in crate::ledger) fn is_on_its_way(&self, to: &str) -> bool {
+        self.moved() == Some((to, Leg::Begun))
+    }
+
+    fn moved(&self) -> Option<(&str, Leg)> {
+        let rest = self.reason.strip_prefix(MOVED_TO)?;
+        if let Some((to, head)) = rest.rsplit_once(MOVED_WHOLE)
+            && let Ok(head) = head.parse()
+        {
+            return Some((to, Leg::Whole(head)));
         }
-        let (head, to) = self.reason.strip_prefix(MOVED_WHOLE)?.split_once(" to ")?;
-        Some((to, Some(head.parse().ok()?)))
+        Some(match rest.rsplit_once(MOVED_COPY) {
+            Some((to, id)) if is_copy_id(id) => (to, Leg::Copy),
+            Some(_) | None => (rest, Leg::Begun),
+        })
     }
 
     /// What whoever wants to go on with it is told.
     pub fn moved_words(&self) -> String {
         let (by, at) = (&self.by, self.at.rfc3339());
         match self.moved() {
-            Some((to, Some(_))) => format!(
+            Some((to, Leg::Whole(_))) => format!(
                 "this ledger has moved to {to} ({by} at {at}): name that one. Two ledgers of one past would \
                  deduct twice"
             ),
-            Some((to, None)) => format!(
+            Some((to, Leg::Begun | Leg::Copy)) => format!(
                 "a move of this ledger to {to} was begun ({by} at {at}) and has not come to its end: give the same \
                  `levy ledger move` again, and it goes on. Until then nothing is sent, here or there"
             ),
             None => self.to_string(),
         }
     }
+}
+
+fn is_copy_id(text: &str) -> bool {
+    text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 impl fmt::Display for Frozen {
@@ -383,8 +422,11 @@ mod tests {
         let there = "/a path/back to a.db";
         for (reason, whole) in [
             (moved_to(there), None),
-            (moved_whole(head, there), Some(head)),
+            (moved_copy(there, 7), None),
+            (moved_whole(there, head), Some(head)),
         ] {
+            // An older levy thaws nothing that begins like this.
+            assert!(reason.starts_with("levy ledger move: to /a path"));
             let frozen = frozen(reason);
             assert!(frozen.is_moved() && frozen.is_moved_to(there), "{frozen}");
             assert!(!frozen.is_moved_to("a.db"));
@@ -392,8 +434,15 @@ mod tests {
             assert!(frozen.moved_words().contains(there));
         }
         // Whatever became of its words, nobody thaws it.
-        let broken = frozen(format!("{MOVED_WHOLE}nowhere"));
-        assert!(broken.is_moved() && !broken.is_moved_to(there) && broken.moved_at().is_none());
+        for words in [
+            format!("{MOVED_TO}{there}{MOVED_WHOLE}nowhere"),
+            format!("{MOVE}?"),
+        ] {
+            let broken = frozen(words);
+            assert!(broken.is_moved() && !broken.is_moved_to(there) && broken.moved_at().is_none());
+        }
+        assert!(frozen(moved_copy(there, 7)).is_copy_at(there));
+        assert!(frozen(moved_to(there)).is_on_its_way(there));
         assert!(!frozen("a look".into()).is_moved());
     }
 

@@ -7,13 +7,15 @@
 //! 1. the old one is frozen, by a decision in its journal that says where it goes; nothing thaws it but the
 //!    end of a move that was not made;
 //! 2. all of it is copied in one transaction, its freeze among the rest, in place of the new one's own;
-//! 3. both are verified, and stand at one head;
-//! 4. the old one says by another decision that all of it is there, and at which head;
+//! 3. the new one says by a decision of its own that it is this copy: no other stands at its head then. Both are
+//!    verified, and are one up to there;
+//! 4. the old one says by another decision at which head the copy stands that is opened, once and for all;
 //! 5. the new one is thawed, by a decision in its journal that says where it came from.
 //!
 //! Given again after a crash, the same move goes on from where it stands. Each step asks in its own transaction
 //! whether the one before still holds, so that two movers at once are never in two places. After step 4 a new
-//! one that is empty was lost with what it had sent: it gets the old past from nobody.
+//! one that is empty was lost with what it had sent, and one that stands at that very head may have been put
+//! back from before it sent: nobody fills the one, and only a person's word opens the other.
 
 mod tables;
 #[cfg(test)]
@@ -43,6 +45,9 @@ pub enum Standing {
     NotBegun,
     /// All was copied, and neither sends.
     Copied,
+    /// The old one says that the copy may be opened, and it is as it was before. A move was killed just there;
+    /// or it was opened, has sent, and was put back.
+    Unsure,
     /// It is done.
     Done,
     /// It was done, and the new one is empty: what it had sent since nobody knows.
@@ -114,8 +119,14 @@ pub fn standing(from: &mut Shelf, to: &mut Shelf, place: &str) -> LedgerResult<S
         Some(head) => head,
         None => from.ledger().journal_head()?,
     };
-    if left.is_some() && to.ledger().journal_head()? == head {
-        return Ok(Standing::Copied);
+    let is_copy = to.ledger().frozen()?.is_some_and(|by| by.is_copy_at(place));
+    let unopened =
+        to.ledger().journal_head()? == head || is_copy && left.is_some() && has(to, head)?;
+    if left.is_some() && unopened {
+        return Ok(match whole {
+            Some(_) => Standing::Unsure,
+            None => Standing::Copied,
+        });
     }
     if to.look(|tx| is_empty(tx, place))? {
         return Ok(match whole {
@@ -123,11 +134,15 @@ pub fn standing(from: &mut Shelf, to: &mut Shelf, place: &str) -> LedgerResult<S
             None => Standing::NotBegun,
         });
     }
-    let has_it = left.is_some() && to.audit(Some(head))?.wrong.is_empty();
-    Ok(match has_it {
+    Ok(match left.is_some() && has(to, head)? {
         true => Standing::Done,
         false => Standing::Another,
     })
+}
+
+/// Whether its journal once stood at this head, and all of it is as it was written.
+fn has(to: &mut Shelf, head: JournalHead) -> LedgerResult<bool> {
+    Ok(to.audit(Some(head))?.wrong.is_empty())
 }
 
 /// The tables that have a row where a ledger was closed before anything came.
@@ -177,15 +192,46 @@ pub fn stay(from: &mut Shelf, by: &Person, to: &str, at: WallMs) -> LedgerResult
     from.commit(|tx| moved::stay(tx, by, to, at))
 }
 
-/// Says in the old one that all of it is at `to`, up to this head. Before the new one is opened.
+/// Says in the new one that it is this copy of what stood at the head `copied`; at which head it stands then.
+pub fn own(
+    to: &mut Shelf,
+    by: &Person,
+    place: &str,
+    copied: JournalHead,
+    at: WallMs,
+) -> LedgerResult<JournalHead> {
+    let mut bytes = [0; 8];
+    aws_lc_rs::rand::fill(&mut bytes).expect("the system's random numbers");
+    let id = u64::from_ne_bytes(bytes);
+    to.commit(|tx| moved::copy(tx, by, place, (copied, id), at))
+}
+
+/// Says in the old one, which stands at the first of these heads, that the copy at the second is opened.
+/// Before it is.
 pub fn whole(
     from: &mut Shelf,
     by: &Person,
     to: &str,
-    head: JournalHead,
+    heads: (JournalHead, JournalHead),
     at: WallMs,
 ) -> LedgerResult<()> {
-    from.commit(|tx| moved::whole(tx, by, to, head, at))
+    from.commit(|tx| moved::whole(tx, by, to, heads, at))
+}
+
+/// The new one has been opened, and the old one may not say so: an older levy did not write it, or it was put
+/// back from just before. From then on a new one that is empty was lost.
+pub fn was_opened(from: &mut Shelf, by: &Person, to: &str, at: WallMs) -> LedgerResult<()> {
+    let frozen = from.ledger().frozen()?;
+    if frozen.is_some_and(|by| by.moved_at().is_some()) {
+        return Ok(());
+    }
+    let head = from.ledger().journal_head()?;
+    whole(from, by, to, (head, head), at)
+}
+
+/// What somebody is told who comes too late, or between.
+pub fn between() -> LedgerError {
+    moved::between()
 }
 
 /// Opens the new one, which stands at this head. `names` say where it came from, and where it is.

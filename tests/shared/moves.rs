@@ -198,3 +198,76 @@ fn a_worker_on_a_ledger_that_moves_away_ends_and_says_where_it_went() {
     assert!(house.most_in_a_second() <= 100);
     house.ends(0, &["ledger", "verify", "--ledger", "back.db"]);
 }
+
+/// It is the one that sends: to empty it would be to send again what it has sent.
+#[test]
+fn l5_nobody_is_told_to_empty_a_new_ledger_that_is_in_use_and_does_not_verify() {
+    let house = House::new();
+    house.file("night.csv", &rows("N", 6, 2));
+    let file = ["--ledger", "levy.db"];
+    house.ends(
+        0,
+        &[&["run", "night.csv", "--yes", "--create-ledger"][..], &file].concat(),
+    );
+    let to_server = ["ledger", "move", "levy.db", &house.url, "--by", "Li Wei"];
+    house.ends(0, &to_server);
+    for damage in [
+        "ALTER TABLE levy.reply DISABLE TRIGGER ALL",
+        "DELETE FROM levy.reply WHERE attempt_id = (SELECT min(attempt_id) FROM levy.reply)",
+    ] {
+        Server::get().ask(&house.database, damage);
+    }
+    let said = house.levy(&to_server);
+    assert_ne!(said.exit, 0, "{said:?}");
+    assert!(
+        said.err.contains("empty nothing") && !said.err.contains("DROP SCHEMA"),
+        "{said:?}"
+    );
+}
+
+/// Killed before the very last step, or put back from before it: the ledgers can't tell which, a person can.
+#[test]
+fn l5_a_copy_that_may_have_been_opened_is_opened_by_a_persons_word_alone_and_no_other_then() {
+    let house = House::new();
+    let (server, name) = (Server::get(), &house.database);
+    house.file("night.csv", &rows("N", 6, 2));
+    let (file, by) = (["--ledger", "levy.db"], ["--by", "Li Wei"]);
+    let first = ["run", "night.csv", "--yes", "--create-ledger"];
+    house.ends(4, &[&first[..], &["--limit", "2"], &file].concat());
+    let freeze = ["freeze", "--reason", "a look"];
+    house.ends(0, &[&freeze[..], &by, &file].concat());
+    house.ends(0, &[&["unfreeze"][..], &by, &file].concat());
+    // The last step fails: it would thaw a second time.
+    house.ends(0, &["init"]);
+    let once = "CREATE UNIQUE INDEX once ON levy.decision (kind) WHERE kind = 'UNFREEZE'";
+    server.ask(name, once).unwrap();
+    let to_server = [&["ledger", "move", "levy.db", &house.url][..], &by].concat();
+    assert_ne!(house.levy(&to_server).exit, 0);
+    server.ask(name, "DROP INDEX levy.once").unwrap();
+    let copy = format!("CREATE DATABASE {name}_put_back TEMPLATE {name}");
+    server.ask("postgres", &copy).unwrap();
+    let said = house.ends(2, &to_server);
+    assert!(said.err.contains("--never-opened"), "{said:?}");
+    house.ends(2, &["run", "night.csv", "--yes"]);
+    let told = [&to_server[..], &["--never-opened"]].concat();
+    house.ends(0, &told);
+    house.ends(0, &["run", "night.csv", "--yes"]);
+    assert_eq!(house.debited(), 6);
+    let said = house.ends(0, &to_server);
+    assert!(said.err.contains("had moved here before"), "{said:?}");
+    // What stood where it stood is put back in its place, and is not opened whatever is said.
+    for change in [
+        format!("DROP DATABASE {name} WITH (FORCE)"),
+        format!("ALTER DATABASE {name}_put_back RENAME TO {name}"),
+    ] {
+        server.ask("postgres", &change).unwrap();
+    }
+    for command in [&to_server, &told] {
+        let said = house.ends(2, command);
+        assert!(
+            said.err.contains("a copy that was never opened"),
+            "{said:?}"
+        );
+    }
+    house.ends(2, &["run", "night.csv", "--yes"]);
+}

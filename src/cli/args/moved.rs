@@ -19,8 +19,9 @@ its chain. Afterwards the old ledger is closed for good (it can still be looked 
 one past that both send would deduct twice: name the new one in the settings of every host.
 
 The new one must be empty, or not there. No run may be going on. Given again after a crash, the same
-command goes on from where it stood; until it has come to its end neither sends. A new one that was lost
-after the move is not filled with the old past again. The password comes from [ledger] password_file or PGPASSWORD.
+command goes on from where it stood; until it has come to its end neither sends. Killed just before the
+very last step, it asks for --never-opened. A new one that was lost after the move is not filled with the
+old past again. The password comes from [ledger] password_file or PGPASSWORD.
 Sends nothing.")]
 pub struct MoveArgs {
     /// The ledger that there is: a file, or postgres://USER@HOST/DATABASE.
@@ -32,6 +33,9 @@ pub struct MoveArgs {
     /// Who moves it; it stands in both journals.
     #[arg(long, value_name = "NAME", value_parser = Person::parse)]
     pub by: Person,
+    /// Only where the move asks for it: TO is as a killed move left it, and nobody ever sent on it.
+    #[arg(long)]
+    pub never_opened: bool,
     /// Settings; ./levy.toml where that exists.
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,

@@ -79,7 +79,10 @@ impl<D: Database> Ledger for D {
     }
 
     fn plan(&mut self, new: &NewPlan<'_>, at: WallMs, hold_days: u32) -> LedgerResult<FilePlan> {
-        taken_in(self, |tx| plan::plan(tx, new, at, hold_days))
+        taken_in(self, |tx| {
+            moved::refuse(tx)?;
+            plan::plan(tx, new, at, hold_days)
+        })
     }
 
     fn find_plan(&mut self, key: PlanKey<'_>) -> LedgerResult<Option<FilePlan>> {
@@ -101,7 +104,10 @@ impl<D: Database> Ledger for D {
     fn note_failed_file(&mut self, digest: &[u8; 32]) -> LedgerResult<()> {
         match self.is_read_only()? {
             true => Ok(()),
-            false => self.commit(|tx| write::note_failed_file(tx, digest)),
+            false => self.commit(|tx| {
+                moved::refuse(tx)?;
+                write::note_failed_file(tx, digest)
+            }),
         }
     }
 

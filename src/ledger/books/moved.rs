@@ -4,7 +4,7 @@ use super::journal::{self, Journal};
 use super::sql;
 use crate::clock::WallMs;
 use crate::ledger::database::{Tx, values};
-use crate::ledger::decision::{MOVE, moved_to, moved_whole};
+use crate::ledger::decision::{MOVE, moved_copy, moved_to, moved_whole};
 use crate::ledger::{
     Decided, DecisionKind, Frozen, JournalHead, LedgerError, LedgerResult, Person,
 };
@@ -13,7 +13,7 @@ use crate::ledger::{
 pub(in crate::ledger) fn leave(tx: &dyn Tx, by: &Person, to: &str, at: WallMs) -> LedgerResult<()> {
     match journal::frozen(tx)? {
         None => frozen(tx, by, moved_to(to), at),
-        Some(frozen) if is_on_its_way(&frozen, to) => Ok(()),
+        Some(frozen) if frozen.is_on_its_way(to) => Ok(()),
         Some(frozen) if frozen.is_moved() => Err(LedgerError::Refused(frozen.moved_words())),
         Some(frozen) => Err(a_persons(&frozen)),
     }
@@ -29,31 +29,51 @@ pub(in crate::ledger) fn a_persons(frozen: &Frozen) -> LedgerError {
 /// Whether all that was ever decided in it is that a ledger is to come to this place.
 pub(in crate::ledger) fn waits(tx: &dyn Tx, place: &str) -> LedgerResult<bool> {
     let frozen = journal::frozen(tx)?;
-    let waits = frozen.is_some_and(|frozen| is_on_its_way(&frozen, place));
+    let waits = frozen.is_some_and(|frozen| frozen.is_on_its_way(place));
     Ok(waits && journal::entries(tx)? == 1)
 }
 
 /// What is copied is a ledger that was left for that very place, and by then nobody may have opened it again.
 pub(in crate::ledger) fn left(tx: &dyn Tx, to: &str) -> LedgerResult<()> {
     match journal::frozen(tx)? {
-        Some(frozen) if is_on_its_way(&frozen, to) => Ok(()),
+        Some(frozen) if frozen.is_on_its_way(to) => Ok(()),
         Some(_) | None => Err(between()),
     }
 }
 
-/// All of it is at its new place, up to this head: written before that one is opened. From here on an empty
-/// ledger there is one that was lost, and not one that waits for its rows.
+/// Makes a copy one of its own, by an entry that no other copy has: two of one past would stand at one head.
+/// One that stands at the head that was copied is made so; one that has its entry keeps it. Its head then.
+pub(in crate::ledger) fn copy(
+    tx: &dyn Tx,
+    by: &Person,
+    to: &str,
+    (copied, id): (JournalHead, u64),
+    at: WallMs,
+) -> LedgerResult<JournalHead> {
+    let head = journal::head(tx)?;
+    match journal::frozen(tx)? {
+        Some(is) if head == copied && is.is_moved_to(to) && is.moved_at().is_none() => {
+            frozen(tx, by, moved_copy(to, id), at)?;
+            journal::head(tx)
+        }
+        Some(is) if is.is_copy_at(to) => Ok(head),
+        Some(_) | None => Err(between()),
+    }
+}
+
+/// The copy at its new place that stands at this head is opened from now on, and no other: written once, and
+/// before it is. From here on an empty ledger there is one that was lost, and not one that waits for its rows.
 pub(in crate::ledger) fn whole(
     tx: &dyn Tx,
     by: &Person,
     to: &str,
-    head: JournalHead,
+    (own, there): (JournalHead, JournalHead),
     at: WallMs,
 ) -> LedgerResult<()> {
     match journal::frozen(tx)? {
-        Some(is) if is.is_moved_to(to) && is.moved_at() == Some(head) => Ok(()),
-        Some(is) if is_on_its_way(&is, to) && journal::head(tx)? == head => {
-            frozen(tx, by, moved_whole(head, to), at)
+        // Whoever comes second finds another head here.
+        Some(is) if is.is_moved_to(to) && journal::head(tx)? == own => {
+            frozen(tx, by, moved_whole(to, there), at)
         }
         Some(_) | None => Err(between()),
     }
@@ -73,18 +93,14 @@ pub(in crate::ledger) fn arrive(
     head: JournalHead,
     at: WallMs,
 ) -> LedgerResult<()> {
-    left(tx, to)?;
-    if journal::head(tx)? != head {
+    let is_copy = journal::frozen(tx)?.is_some_and(|frozen| frozen.is_copy_at(to));
+    if !is_copy || journal::head(tx)? != head {
         return Err(between());
     }
     thaw(tx, by, format!("{MOVE}from {from}"), at)
 }
 
-fn is_on_its_way(frozen: &Frozen, to: &str) -> bool {
-    frozen.is_moved_to(to) && frozen.moved_at().is_none()
-}
-
-fn between() -> LedgerError {
+pub(in crate::ledger) fn between() -> LedgerError {
     LedgerError::Refused(
         "somebody else has moved one of the two ledgers, or written to it, at the same time: give the same \
          `levy ledger move` again, it says where that stands"

@@ -2,12 +2,16 @@
 
 use super::Books;
 use super::tamper::told;
+use crate::clock::WallMs;
 use crate::ledger::laws::fixture::{Desk, numbered};
 use crate::ledger::laws::random;
 use crate::ledger::moved::{
-    Shelf, Standing, arrive, await_it, copy, leave, one_way, standing, stay, whole,
+    Shelf, Standing, arrive, await_it, copy, leave, one_way, own, standing, stay, was_opened, whole,
 };
-use crate::ledger::{BatchId, CancelTarget, Decision, LedgerError, Person, ResultRow, Words};
+use crate::ledger::{
+    BatchId, CancelTarget, Decision, HOLD_DAYS_DEFAULT, JournalHead, LedgerError, NewPlan, Person,
+    ResultRow, Words,
+};
 
 const THERE: &str = "postgres://db/levy";
 
@@ -31,6 +35,15 @@ fn rows(shelf: &mut Shelf) -> Vec<ResultRow> {
             .unwrap();
     }
     rows
+}
+
+/// The last but one step: the new one is a copy of its own, and the old one says so. Its head.
+fn is_whole(from: &mut Shelf, to: &mut Shelf, place: &str) -> JournalHead {
+    let at = WallMs(0);
+    let old = from.ledger().journal_head().unwrap();
+    let head = own(to, &person(), place, old, at).unwrap();
+    whole(from, &person(), place, (old, head), at).unwrap();
+    head
 }
 
 /// A ledger with every kind of entry, and a second file, of which one is held by an order that came later.
@@ -79,11 +92,21 @@ fn l5_l9_a_moved_ledger_is_the_same_and_only_one_of_the_two_sends() {
     );
     assert_eq!(rows(&mut to), was);
     assert!(to.ledger().frozen().unwrap().is_some());
-    // Not before the old one has said that it is whole; and killed there, it finds it so.
-    whole(&mut from, &person(), THERE, one.head, at).unwrap();
-    whole(&mut from, &person(), THERE, one.head, at).unwrap();
+    // It becomes one of its own, once; and killed there, it is found so.
+    let head = own(&mut to, &person(), THERE, one.head, at).unwrap();
+    assert_ne!(head, one.head);
+    let again = own(&mut to, &person(), THERE, one.head, at).unwrap();
+    assert_eq!(again, head);
+    assert_eq!(
+        standing(&mut from, &mut to, THERE).unwrap(),
+        Standing::Copied
+    );
+    // Not before the old one has said that it is whole, which one mover says.
+    let heads = (one.head, head);
+    whole(&mut from, &person(), THERE, heads, at).unwrap();
+    assert!(whole(&mut from, &person(), THERE, heads, at).is_err());
     let frozen = from.ledger().frozen().unwrap().unwrap();
-    assert_eq!(frozen.moved_at(), Some(one.head));
+    assert_eq!(frozen.moved_at(), Some(head));
     assert!(
         frozen
             .moved_words()
@@ -91,10 +114,11 @@ fn l5_l9_a_moved_ledger_is_the_same_and_only_one_of_the_two_sends() {
     );
     assert_eq!(
         standing(&mut from, &mut to, THERE).unwrap(),
-        Standing::Copied
+        Standing::Unsure
     );
     assert_eq!(from.audit(None).unwrap().wrong, Vec::<String>::new());
-    arrive(&mut to, &person(), ("levy.db", THERE), one.head, at).unwrap();
+    assert!(arrive(&mut to, &person(), ("levy.db", THERE), one.head, at).is_err());
+    arrive(&mut to, &person(), ("levy.db", THERE), head, at).unwrap();
     assert_eq!(standing(&mut from, &mut to, THERE).unwrap(), Standing::Done);
     assert!(to.ledger().frozen().unwrap().is_none());
     assert_eq!(
@@ -206,8 +230,16 @@ fn l5_what_has_moved_goes_nowhere_else_and_nothing_is_decided_in_it_any_more() {
             .contains("to postgres://db/levy was begun")
     );
     let batch = BatchId(2);
+    let plan = NewPlan {
+        head: &Desk::head("plan.csv"),
+        path: None,
+        by: &person(),
+        encoding: None,
+        accept_digits: false,
+    };
     let ledger = &mut desk.ledger;
     let said = [
+        ledger.plan(&plan, at, HOLD_DAYS_DEFAULT).map(drop),
         ledger.cancel(&CancelTarget::Batch(batch), at).map(drop),
         ledger.hand_over(batch, at),
         ledger.take_back(batch).map(drop),
@@ -215,9 +247,13 @@ fn l5_what_has_moved_goes_nowhere_else_and_nothing_is_decided_in_it_any_more() {
         ledger.release(&[], &person(), at).map(drop),
         ledger.reissue(batch, Vec::new(), at).map(drop),
         ledger.restored(at, &person(), at).map(drop),
+        ledger.note_failed_file(&[7; 32]),
     ];
     for said in said {
-        assert!(matches!(said, Err(LedgerError::Refused(_))), "{said:?}");
+        assert!(
+            matches!(&said, Err(LedgerError::Refused(words)) if words.contains("was begun")),
+            "{said:?}"
+        );
     }
 }
 
@@ -230,8 +266,7 @@ fn l5_a_new_ledger_that_was_lost_after_the_move_does_not_get_the_old_past_again(
     let (mut from, mut to) = (shelf(&old), shelf(&new));
     leave(&mut from, &person(), THERE, at).unwrap();
     copy(&mut from, &mut to, THERE).unwrap();
-    let head = from.ledger().journal_head().unwrap();
-    whole(&mut from, &person(), THERE, head, at).unwrap();
+    is_whole(&mut from, &mut to, THERE);
     let anew = Books::new();
     let mut to = shelf(&anew);
     assert_eq!(standing(&mut from, &mut to, THERE).unwrap(), Standing::Lost);
@@ -286,12 +321,7 @@ fn l9_an_empty_ledger_moves_as_well() {
     await_it(&mut to, &person(), THERE, at).unwrap();
     leave(&mut from, &person(), THERE, at).unwrap();
     copy(&mut from, &mut to, THERE).unwrap();
-    let head = from.ledger().journal_head().unwrap();
-    whole(&mut from, &person(), THERE, head, at).unwrap();
-    assert_eq!(
-        standing(&mut from, &mut to, THERE).unwrap(),
-        Standing::Copied
-    );
+    let head = is_whole(&mut from, &mut to, THERE);
     arrive(&mut to, &person(), ("old", THERE), head, at).unwrap();
     assert_eq!(standing(&mut from, &mut to, THERE).unwrap(), Standing::Done);
     assert_eq!(to.audit(None).unwrap().wrong, Vec::<String>::new());
@@ -313,18 +343,18 @@ fn l5_two_movers_at_once_never_leave_two_ledgers_that_send() {
     // To one: one is through with its copy when the other gives up, and opens the old one again.
     leave(&mut from, &person(), "here", at).unwrap();
     copy(&mut from, &mut here, "here").unwrap();
-    let head = from.ledger().journal_head().unwrap();
+    let old = from.ledger().journal_head().unwrap();
+    let head = own(&mut here, &person(), "here", old, at).unwrap();
     stay(&mut from, &person(), "here", at).unwrap();
-    assert!(whole(&mut from, &person(), "here", head, at).is_err());
+    assert!(whole(&mut from, &person(), "here", (old, head), at).is_err());
     assert!(here.ledger().frozen().unwrap().is_some());
     // Nor is what is open again copied as one that sends.
     assert!(copy(&mut from, &mut there, "here").is_err());
     // It goes on, and elsewhere; who was late opens nothing.
     leave(&mut from, &person(), "there", at).unwrap();
     copy(&mut from, &mut there, "there").unwrap();
-    let head = from.ledger().journal_head().unwrap();
     assert!(stay(&mut from, &person(), "here", at).is_err());
-    whole(&mut from, &person(), "there", head, at).unwrap();
+    let head = is_whole(&mut from, &mut there, "there");
     assert!(stay(&mut from, &person(), "there", at).is_err());
     arrive(&mut there, &person(), ("old", "there"), head, at).unwrap();
     // Once it has itself moved on, who opened it late thaws nothing.
@@ -335,4 +365,83 @@ fn l5_two_movers_at_once_never_leave_two_ledgers_that_send() {
         frozen.iter().all(Option::is_some),
         "none sends but the third"
     );
+}
+
+/// Two hosts' files, and a file put back, have one name: one copy is opened, and that one once.
+#[test]
+fn l5_of_two_copies_at_one_place_one_is_opened() {
+    let old = Books::new();
+    lived(&old);
+    let at = Desk::new(&old).now;
+    let mut from = shelf(&old);
+    let (one, two) = (Books::new(), Books::new());
+    let (mut here, mut there) = (shelf(&one), shelf(&two));
+    leave(&mut from, &person(), THERE, at).unwrap();
+    // Killed after its copy, on one host; given again on another one.
+    copy(&mut from, &mut here, THERE).unwrap();
+    copy(&mut from, &mut there, THERE).unwrap();
+    let is = |from: &mut Shelf, to: &mut Shelf| standing(from, to, THERE).unwrap();
+    assert_eq!(is(&mut from, &mut here), Standing::Copied);
+    assert_eq!(is(&mut from, &mut there), Standing::Copied);
+    let stood = from.ledger().journal_head().unwrap();
+    let late = own(&mut here, &person(), THERE, stood, at).unwrap();
+    let head = is_whole(&mut from, &mut there, THERE);
+    assert_ne!(head, late);
+    // Who was late opens nothing, at whichever step it stood.
+    let late = whole(&mut from, &person(), THERE, (stood, late), at);
+    assert!(late.is_err());
+    assert_eq!(is(&mut from, &mut here), Standing::Another);
+    arrive(&mut there, &person(), ("old", THERE), head, at).unwrap();
+    assert_eq!(is(&mut from, &mut there), Standing::Done);
+    assert!(here.ledger().frozen().unwrap().is_some());
+}
+
+/// With a person's word the copy becomes one of its own anew: what stands where it stood is opened by nobody.
+#[test]
+fn l5_a_copy_that_a_person_opens_is_the_only_one_from_then_on() {
+    let (old, new) = (Books::new(), Books::new());
+    lived(&old);
+    let at = Desk::new(&old).now;
+    let (mut from, mut to) = (shelf(&old), shelf(&new));
+    leave(&mut from, &person(), THERE, at).unwrap();
+    copy(&mut from, &mut to, THERE).unwrap();
+    let first = is_whole(&mut from, &mut to, THERE);
+    let is = |from: &mut Shelf, to: &mut Shelf| standing(from, to, THERE).unwrap();
+    assert_eq!(is(&mut from, &mut to), Standing::Unsure);
+    let head = own(&mut to, &person(), THERE, first, at).unwrap();
+    assert_ne!(head, first);
+    // Killed here, it asks again.
+    assert_eq!(is(&mut from, &mut to), Standing::Unsure);
+    let old = from.ledger().journal_head().unwrap();
+    whole(&mut from, &person(), THERE, (old, head), at).unwrap();
+    assert!(arrive(&mut to, &person(), ("old", THERE), first, at).is_err());
+    arrive(&mut to, &person(), ("old", THERE), head, at).unwrap();
+    assert_eq!(is(&mut from, &mut to), Standing::Done);
+    assert_eq!(to.audit(Some(first)).unwrap().wrong, Vec::<String>::new());
+}
+
+/// An older levy opened the new one, and did not say so in the old one.
+#[test]
+fn l5_what_was_opened_is_said_in_the_old_ledger_whoever_opened_it() {
+    let (old, new) = (Books::new(), Books::new());
+    lived(&old);
+    let at = Desk::new(&old).now;
+    let (mut from, mut to) = (shelf(&old), shelf(&new));
+    leave(&mut from, &person(), THERE, at).unwrap();
+    copy(&mut from, &mut to, THERE).unwrap();
+    let stood = from.ledger().journal_head().unwrap();
+    let head = own(&mut to, &person(), THERE, stood, at).unwrap();
+    arrive(&mut to, &person(), ("old", THERE), head, at).unwrap();
+    for _ in 0..2 {
+        assert_eq!(standing(&mut from, &mut to, THERE).unwrap(), Standing::Done);
+        was_opened(&mut from, &person(), THERE, at).unwrap();
+    }
+    assert_eq!(
+        from.ledger().journal_head().unwrap().entries,
+        stood.entries + 1
+    );
+    // Lost from then on, it is not filled again.
+    let anew = Books::new();
+    let mut to = shelf(&anew);
+    assert_eq!(standing(&mut from, &mut to, THERE).unwrap(), Standing::Lost);
 }
