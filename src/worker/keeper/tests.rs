@@ -3,7 +3,6 @@
 mod house;
 
 use super::*;
-use crate::worker::Stop;
 use house::{House, LEASE, Port, TIMEOUT, accept, merchant, rows};
 
 /// Lanes that a worker holds.
@@ -316,27 +315,6 @@ fn l6_nothing_is_taken_once_a_run_stops_and_what_it_has_is_kept() {
     assert!(matches!(keeper.turn()[..], [Told::Resting]));
     keeper.hear(Say::Go);
     assert!(matches!(keeper.turn()[..], [Told::Joined { .. }]));
-}
-
-/// A signal comes while 99 requests have just been given up; somebody else goes on at once.
-#[test]
-fn l6_what_a_worker_gave_up_before_it_was_told_to_stop_still_counts_for_the_next() {
-    let mut house = House::new(400, 1, 100);
-    house.silent = (2..=100).map(|n| format!("N{n:06}")).collect();
-    let first = house.begins(Term::Once);
-    house.pass_by(TIMEOUT + Duration::from_secs(2));
-    house.begins(Term::Once);
-    let now = house.now();
-    house.workers[first].engine.stop(Stop::Asked, now);
-    house.silent.clear();
-    let stopped_at = now.mono;
-    house.until("the end", House::all_over);
-    assert_eq!(house.succeeded(), 400);
-    house.pace_holds();
-    let early = |(at, who, _): &&(Mono, usize, String)| {
-        *who != first && *at < stopped_at + Duration::from_secs(20)
-    };
-    assert_eq!(house.sends.iter().find(early), None);
 }
 
 #[test]
