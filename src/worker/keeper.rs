@@ -8,6 +8,7 @@
 
 mod desk;
 mod share;
+mod talk;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use std::time::Duration;
 
 pub(super) use desk::Desk;
 use share::fair_share;
+pub(super) use talk::{Say, Told};
 
 use super::deadline::Deadline;
 use super::engine::{Clear, LaneEnd};
@@ -43,43 +45,6 @@ pub enum Term {
     ForEver,
 }
 
-/// What the run is told.
-#[derive(Debug)]
-pub(super) enum Told {
-    /// A lane was taken.
-    Joined {
-        /// What it has to do.
-        work: LaneWork,
-        /// The holding.
-        epoch: Epoch,
-        /// How long nothing may be sent on it.
-        rest: Duration,
-        /// Until when it is ours.
-        deadline: Deadline,
-    },
-    /// A lane goes back, or is another's by now.
-    Leave(Merchant),
-    /// Something worth a line.
-    Notice(String),
-    /// Nothing is left for this run.
-    Done,
-    /// Nothing is taken any more.
-    Resting,
-}
-
-/// What the run says.
-#[derive(Debug)]
-pub(super) enum Say {
-    /// A lane may be let go.
-    Clear(Clear),
-    /// The same of one that the run never drove, and until when what was sent before may still count.
-    Unused(Held, Mono),
-    /// Nothing more is to be taken.
-    Rest,
-    /// Lanes may be taken again.
-    Go,
-}
-
 /// Where a lane of ours stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Part {
@@ -98,7 +63,8 @@ struct Mine {
     epoch: Epoch,
     deadline: Deadline,
     part: Part,
-    /// Once it is clear: until then what was sent on it still counts.
+    /// Until then what was sent on it still counts: as the database said when it was taken, and once it is
+    /// clear, as the run says.
     rested_at: Mono,
 }
 
@@ -125,6 +91,7 @@ pub(super) struct Keeper {
     renew_at: Mono,
     look_at: Mono,
     looked_at: Option<Mono>,
+    enough: bool,
     resting: bool,
     left: bool,
     told_waiting_at: Option<Mono>,
@@ -153,6 +120,7 @@ impl Keeper {
             renew_at: now,
             look_at: now,
             looked_at: None,
+            enough: false,
             resting: false,
             left: false,
             told_waiting_at: None,
@@ -166,21 +134,23 @@ impl Keeper {
         let now = self.clock.monotonic();
         match say {
             Say::Clear(clear) => self.cleared(clear, now),
-            Say::Unused(held, rested_at) => {
+            Say::Unused(held) => {
                 self.driven.remove(&held.merchant);
-                let end = LaneEnd::Left;
                 let clear = Clear {
                     held,
-                    end,
-                    rested_at,
+                    end: LaneEnd::Left,
+                    // The run adds nothing to what the database said.
+                    rested_at: Mono::ZERO,
                 };
                 self.cleared(clear, now);
             }
+            Say::Enough => self.enough = true,
             Say::Rest => {
                 self.resting = true;
                 self.out.push(Told::Resting);
             }
             Say::Go => {
+                self.enough = false;
                 self.resting = false;
                 self.renew_at = now;
                 self.look_at = now;
@@ -197,7 +167,7 @@ impl Keeper {
             return;
         }
         mine.part = Part::Clear;
-        mine.rested_at = clear.rested_at;
+        mine.rested_at = mine.rested_at.max(clear.rested_at);
         let pending_left = match clear.end {
             LaneEnd::Driven { pending_left } => Some(Some(pending_left)),
             LaneEnd::Stopped => Some(None),
@@ -276,9 +246,20 @@ impl Keeper {
         }
         if self.look_at <= now {
             self.let_go()?;
-            self.look()?;
+            match self.enough {
+                true => _ = self.looked(),
+                false => self.look()?,
+            }
         }
         Ok(())
+    }
+
+    /// The next look is due in a while.
+    fn looked(&mut self) -> Mono {
+        let now = self.clock.monotonic();
+        self.looked_at = Some(now);
+        self.look_at = now + self.third();
+        now
     }
 
     /// Makes the leases last anew, counted from before it was asked.
@@ -331,9 +312,7 @@ impl Keeper {
     /// Looks who has what, gives back what is more than a fair share, and takes what is less.
     fn look(&mut self) -> LedgerResult<()> {
         let offers = self.lanes.offers(self.scope)?;
-        let now = self.clock.monotonic();
-        self.looked_at = Some(now);
-        self.look_at = now + self.third();
+        let now = self.looked();
         let known: HashSet<&Merchant> = offers.iter().map(|offer| &offer.work.merchant).collect();
         self.through.retain(|merchant, _| known.contains(merchant));
         let mine = offers.iter().filter(|offer| self.could_drive(offer));
@@ -412,6 +391,7 @@ impl Keeper {
             .collect();
         let before = self.clock.monotonic();
         let taken = self.lanes.take(&merchants)?;
+        let after = self.clock.monotonic();
         let count = taken.len();
         for taken in taken {
             let Held { merchant, epoch } = taken.held;
@@ -419,23 +399,23 @@ impl Keeper {
             let Some(offer) = offer else { continue };
             let deadline = Deadline::at(before + self.lease);
             self.through.remove(&merchant);
-            let before = self.driven.insert(merchant.clone(), epoch);
-            let rest_ms = match before {
-                // Nobody else had it meanwhile.
-                Some(Epoch(before)) if before + 1 == epoch.0 => 0,
-                Some(_) | None => taken.rest_ms,
+            let rest = Duration::from_millis(taken.rest_ms);
+            let told = match self.driven.insert(merchant.clone(), epoch) {
+                // Nobody else had it meanwhile: the run knows. Whoever has it next does not.
+                Some(Epoch(before)) if before + 1 == epoch.0 => Duration::ZERO,
+                Some(_) | None => rest,
             };
             let mine = Mine {
                 epoch,
                 deadline: deadline.clone(),
                 part: Part::Driven,
-                rested_at: Mono::ZERO,
+                rested_at: after + rest,
             };
             self.mine.insert(merchant, mine);
             self.out.push(Told::Joined {
                 work: offer.work.clone(),
                 epoch,
-                rest: Duration::from_millis(rest_ms),
+                rest: told,
                 deadline,
             });
         }

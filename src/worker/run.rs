@@ -21,7 +21,7 @@ use crate::clock::{Clock, Mono};
 use crate::gateway::Client;
 use crate::gateway::reply::{Checked, Lost};
 use crate::ledger::writer::{Command, Done, Writer};
-use crate::ledger::{Claimed, Held, LaneWork, Ledger, LedgerError, LedgerResult, Phase, Scope};
+use crate::ledger::{Claimed, LaneWork, Ledger, LedgerError, LedgerResult, Phase, Scope};
 use crate::order::Merchant;
 use crate::pace::AFTER_GIVING_UP;
 
@@ -121,6 +121,17 @@ struct Lanes {
     done: bool,
     /// The keeper's thread is no more.
     gone: bool,
+    /// The keeper takes nothing more.
+    enough: bool,
+}
+
+impl Lanes {
+    /// Has nothing taken any more: a run that stops would give it back at once.
+    fn enough(&mut self) {
+        if !std::mem::replace(&mut self.enough, true) {
+            self.desk.say(Say::Enough);
+        }
+    }
 }
 
 impl Loop {
@@ -166,7 +177,10 @@ impl Loop {
             for action in self.engine.poll(now) {
                 self.act(action, writer, lanes.as_deref(), observer);
             }
-            if let Some(lanes) = &lanes {
+            if let Some(lanes) = &mut lanes {
+                if self.engine.is_stopping() {
+                    lanes.enough();
+                }
                 self.let_go(&lanes.desk);
             }
             self.show(now, observer);
@@ -256,8 +270,7 @@ impl Loop {
                 if self.engine.join(work, epoch, rest, now) {
                     self.deadlines.insert(merchant, deadline);
                 } else if let Some(lanes) = lanes {
-                    let rested_at = now.mono + rest;
-                    lanes.desk.give_back(Held { merchant, epoch }, rested_at);
+                    lanes.desk.give_back(merchant, epoch);
                 }
             }
             Some(Told::Leave(merchant)) => self.engine.leave(&merchant, now),

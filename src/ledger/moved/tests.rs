@@ -9,7 +9,8 @@ use crate::ledger::sql;
 fn of_postgres() -> BTreeMap<String, BTreeSet<(String, String)>> {
     let text = concat!(
         include_str!("../sql/postgres/schema_0001.sql"),
-        include_str!("../sql/postgres/schema_0002.sql")
+        include_str!("../sql/postgres/schema_0002.sql"),
+        include_str!("../sql/postgres/schema_0003.sql")
     );
     let mut tables = BTreeMap::new();
     for part in text.split("\nCREATE TABLE ").skip(1) {

@@ -18,6 +18,7 @@ use crate::ledger::{Binding, Environment, LedgerError, LedgerResult};
 pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("../sql/postgres/schema_0001.sql"),
     include_str!("../sql/postgres/schema_0002.sql"),
+    include_str!("../sql/postgres/schema_0003.sql"),
 ];
 /// Milliseconds that the server's clock and this host's may be apart.
 const CLOCKS_APART_MAX_MS: i64 = 5_000;

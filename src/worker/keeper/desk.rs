@@ -7,8 +7,9 @@ use std::thread::JoinHandle;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::{Keeper, Say, Term, Told};
-use crate::clock::{Clock, Mono};
-use crate::ledger::{Held, Lanes, Scope};
+use crate::clock::Clock;
+use crate::ledger::{Epoch, Held, Lanes, Scope};
+use crate::order::Merchant;
 
 /// A keeper on a thread of its own.
 pub(in crate::worker) struct Desk {
@@ -40,9 +41,9 @@ impl Desk {
         let _ = self.say.send(say);
     }
 
-    /// A lane that the run never drove: until then what was sent before it was taken may still count.
-    pub(in crate::worker) fn give_back(&self, held: Held, rested_at: Mono) {
-        self.say(Say::Unused(held, rested_at));
+    /// A lane that the run never drove.
+    pub(in crate::worker) fn give_back(&self, merchant: Merchant, epoch: Epoch) {
+        self.say(Say::Unused(Held { merchant, epoch }));
     }
 
     /// What comes next; nothing once the thread has ended.
@@ -52,18 +53,12 @@ impl Desk {
 
     /// Has nothing taken any more, and gives back what was taken meanwhile. Whatever else was told is of
     /// no use to a run that pauses.
-    pub(in crate::worker) async fn rest(&mut self, clock: &dyn Clock) {
+    pub(in crate::worker) async fn rest(&mut self) {
         self.say(Say::Rest);
         loop {
             match self.told().await {
                 Some(Told::Resting) | None => return,
-                Some(Told::Joined {
-                    work, epoch, rest, ..
-                }) => {
-                    let merchant = work.merchant;
-                    let rested_at = clock.monotonic() + rest;
-                    self.give_back(Held { merchant, epoch }, rested_at);
-                }
+                Some(Told::Joined { work, epoch, .. }) => self.give_back(work.merchant, epoch),
                 Some(Told::Leave(_) | Told::Notice(_) | Told::Done) => {}
             }
         }

@@ -237,7 +237,7 @@ fn l6_a_lane_rests_for_another_run_of_the_same_process_and_not_for_the_same_run(
     let (held, rest) = joined(one.turn());
     assert_eq!(rest, 20 * second);
     // A run that has no use for it gives back what it got, and rests if it comes again.
-    one.hear(Say::Unused(held, house.clock.monotonic() + 20 * second));
+    one.hear(Say::Unused(held));
     house.clock.advance(second);
     let (held, rest) = joined(one.turn());
     assert_eq!(rest, 19 * second);
@@ -257,8 +257,64 @@ fn l6_a_lane_rests_for_another_run_of_the_same_process_and_not_for_the_same_run(
         rested_at: house.clock.monotonic() + 18 * second,
     }));
     one.end();
-    let (_, rest) = joined(keeper().turn());
+    let mut next = keeper();
+    let (held, rest) = joined(next.turn());
     assert_eq!(rest, 18 * second);
+    // Taken again at once, and had no use for: whoever comes next rests all the same.
+    next.hear(Say::Clear(Clear {
+        held,
+        end: LaneEnd::Left,
+        rested_at: house.clock.monotonic() + 28 * second,
+    }));
+    house.clock.advance(second);
+    let (held, rest) = joined(next.turn());
+    assert_eq!(rest, Duration::ZERO);
+    house.clock.advance(second);
+    next.hear(Say::Unused(held));
+    next.end();
+    let rest = other.take(&[merchant(0)]).unwrap().remove(0).rest_ms;
+    assert_eq!(rest, 26_000);
+}
+
+/// As a run does that was told to stop: what comes back from it would be taken again at once.
+#[test]
+fn l6_nothing_is_taken_once_a_run_stops_and_what_it_has_is_kept() {
+    let house = House::new(3, 3, 100);
+    let port = |me| Port {
+        me,
+        board: Arc::clone(&house.board),
+        ledger: Arc::clone(&house.ledger),
+    };
+    let clock = Arc::new(house.clock.clone());
+    let scope = Scope::Batch(house.batch);
+    let mut keeper = Keeper::new(Box::new(port(0)), clock, scope, Term::ForEver);
+    let mut held: Vec<Held> = Vec::new();
+    for told in keeper.turn() {
+        let Told::Joined { work, epoch, .. } = told else {
+            panic!("{told:?}")
+        };
+        let merchant = work.merchant;
+        held.push(Held { merchant, epoch });
+    }
+    let takes = || house.board.lock().unwrap().taken.len();
+    assert_eq!((held.len(), takes()), (3, 3));
+    keeper.hear(Say::Enough);
+    keeper.hear(Say::Clear(Clear {
+        held: held.remove(0),
+        end: LaneEnd::Left,
+        rested_at: house.clock.monotonic() + LEASE,
+    }));
+    // One is let go, the others wait for what they have on the wire.
+    for _ in 0..8 {
+        house.clock.advance(LEASE / 4);
+        assert!(keeper.turn().is_empty());
+        assert_eq!(house.board.lock().unwrap().held_by(0), 2);
+    }
+    assert_eq!(takes(), 3);
+    keeper.hear(Say::Rest);
+    assert!(matches!(keeper.turn()[..], [Told::Resting]));
+    keeper.hear(Say::Go);
+    assert!(matches!(keeper.turn()[..], [Told::Joined { .. }]));
 }
 
 #[test]

@@ -72,6 +72,7 @@ pub async fn run_shared(
             takes,
             done: false,
             gone: false,
+            enough: false,
         },
         term,
         lease,
@@ -79,8 +80,7 @@ pub async fn run_shared(
         pause: TROUBLE_PAUSE,
     };
     let (ledger, result) = rounds.all(ledger, observer).await;
-    let clock = Arc::clone(&rounds.adapter.clock);
-    rounds.lanes.desk.rest(clock.as_ref()).await;
+    rounds.lanes.desk.rest().await;
     shared.lanes = rounds.lanes.desk.stop();
     let result = result.map(|()| rounds.adapter.engine.into_report());
     (ledger, result)
@@ -144,6 +144,7 @@ impl Rounds {
             let writer = Writer::start(ledger, done);
             let lanes = Some(&mut self.lanes);
             let result = self.adapter.drive(&writer, answers, lanes, observer).await;
+            self.lanes.enough();
             let pause = self.pause_after(&result);
             if pause.is_some() {
                 self.come_home(observer).await;
@@ -206,7 +207,7 @@ impl Rounds {
         for clear in self.adapter.engine.begin_anew() {
             self.give_back(clear);
         }
-        self.lanes.desk.rest(self.adapter.clock.as_ref()).await;
+        self.lanes.desk.rest().await;
         let lease = self.lease;
         observer.notice(&match &pause {
             Pause::Frozen => frozen_words(ledger.frozen(), lease)?,
@@ -232,6 +233,7 @@ impl Rounds {
                     self.adapter.engine.goes_by(run);
                     self.began = self.adapter.clock.monotonic();
                     self.lanes.done = false;
+                    self.lanes.enough = false;
                     self.lanes.desk.say(Say::Go);
                     observer.notice("going on");
                     return Ok(true);

@@ -443,6 +443,10 @@ impl House {
         for told in told {
             worker.told(told, now);
         }
+        let stops = worker.engine.is_stopping();
+        if stops && let Some(keeper) = &mut worker.keeper {
+            keeper.hear(Say::Enough);
+        }
         let mut actions = std::mem::take(&mut worker.in_hand);
         actions.extend(worker.engine.poll(now));
         busy |= !actions.is_empty();
@@ -464,7 +468,7 @@ impl House {
             worker.deadlines.remove(&clear.held.merchant);
             worker.keeper.as_mut().unwrap().hear(Say::Clear(clear));
         }
-        if worker.done && worker.engine.finished() {
+        if (worker.done || stops) && worker.engine.finished() {
             worker.keeper.take().unwrap().end();
         }
         busy
@@ -614,8 +618,13 @@ impl Worker {
                 deadline,
             } => {
                 let merchant = work.merchant.clone();
-                assert!(self.engine.join(work, epoch, rest, now));
-                self.deadlines.insert(merchant, deadline);
+                if self.engine.join(work, epoch, rest, now) {
+                    self.deadlines.insert(merchant, deadline);
+                } else {
+                    assert!(self.engine.is_stopping());
+                    let held = Held { merchant, epoch };
+                    self.keeper.as_mut().unwrap().hear(Say::Unused(held));
+                }
             }
             Told::Leave(merchant) => self.engine.leave(&merchant, now),
             Told::Notice(words) => self.notices.push(words),
