@@ -25,7 +25,7 @@ use super::limits::{
     WAITING_TOLD_EVERY,
 };
 use crate::clock::{Clock, Mono};
-use crate::ledger::{Epoch, Held, LaneWork, Lanes, LedgerResult, Offer, Returned, Scope, Whose};
+use crate::ledger::{Epoch, Held, Lanes, LedgerResult, Offer, Returned, Scope, Whose};
 use crate::order::Merchant;
 
 /// Lanes of others that are named.

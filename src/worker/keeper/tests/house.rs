@@ -8,8 +8,8 @@ use super::*;
 use crate::clock::{FakeClock, WallMs};
 use crate::gateway::reply::{Body, Checked, OrderReply, Reply as Http, Verified};
 use crate::ledger::{
-    BatchHead, BatchId, Ledger, LedgerError, SqliteLedger, StagedOrder, StagedRow, Taken, Write,
-    Written,
+    BatchHead, BatchId, LaneWork, Ledger, LedgerError, SqliteLedger, StagedOrder, StagedRow, Taken,
+    Write, Written,
 };
 use crate::order::{Account, Comeback, Content, Fen, OrderNo, ReductionType};
 use crate::pace::AFTER_GIVING_UP;
