@@ -181,8 +181,11 @@ impl Desk<'_> {
         let (batch, unsent) = match asked {
             Asked::Known(batch, unsent) => {
                 // Reissues move what was approved once, as that deduction.
-                if *unsent == Unsent::All {
-                    approval::may_go_on(session, batch)?;
+                if *unsent == Unsent::All
+                    && let Err(refused) = approval::may_go_on(session, batch)
+                {
+                    self.driver.take_back(session, batch.id)?;
+                    return Err(refused);
                 }
                 (batch.clone(), *unsent)
             }

@@ -238,7 +238,6 @@ fn plain_headers() -> [(&'static str, String); 2] {
     [("accept", JSON.into()), ("user-agent", AGENT.into())]
 }
 
-/// What was signed, without query and body: those hold what is sealed.
 /// What was signed, and the clock by which it was, if the reply's `Date` calls it wrong: the commonest reason of
 /// a 401 on a machine that was right yesterday. Nobody signed the `Date`: it is told, and nothing decides by it.
 fn with_clock(hint: &str, date: Option<WallMs>, timestamp: i64) -> String {
@@ -253,6 +252,7 @@ fn with_clock(hint: &str, date: Option<WallMs>, timestamp: i64) -> String {
     }
 }
 
+/// What was signed, without query and body: those hold what is sealed.
 fn message_hint(request: &wire::Request, timestamp: i64, nonce: &str) -> String {
     let wire::Request {
         method,

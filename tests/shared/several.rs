@@ -143,10 +143,16 @@ fn l7_a_file_that_asks_for_a_new_number_is_taken_back_like_any_other() {
     std::fs::write(house.path("mended.csv"), mended).unwrap();
     assert_eq!(house.on_a_terminal("run mended.csv", "no\n").0, 4);
     let ask = |text: &str| Server::get().ask(&house.database, text);
-    for command in ["run mended.csv", "run mended.csv --yes --limit 1"] {
+    house.config("strict.toml", "[batch]\nrequire_approval = true\n");
+    for (command, exits) in [
+        ("run mended.csv", 4),
+        ("rerun mended.csv --yes --config strict.toml", 2),
+        ("rerun mended.csv", 4),
+        ("run mended.csv --yes --limit 1", 4),
+    ] {
         ask("INSERT INTO levy.handed VALUES (2, 99, 0)").unwrap();
         let (exit, said) = house.on_a_terminal(command, "no\n");
-        assert_eq!(exit, 4, "{command}: {said}");
+        assert_eq!(exit, exits, "{command}: {said}");
         assert!(said.contains("was taken back"), "{command}: {said}");
         let left = ask("SELECT count(*) FROM levy.handed WHERE batch_id = 2");
         assert_eq!(left.as_deref(), Some("0"), "{command}");

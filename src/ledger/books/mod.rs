@@ -104,9 +104,10 @@ impl<D: Database> Ledger for D {
     fn note_failed_file(&mut self, digest: &[u8; 32]) -> LedgerResult<()> {
         match self.is_read_only()? {
             true => Ok(()),
-            false => self.commit(|tx| {
-                moved::refuse(tx)?;
-                write::note_failed_file(tx, digest)
+            // Where it has moved, the file is written all the same, as by whoever only looks.
+            false => self.commit(|tx| match journal::frozen(tx)? {
+                Some(frozen) if frozen.is_moved() => Ok(()),
+                Some(_) | None => write::note_failed_file(tx, digest),
             }),
         }
     }
