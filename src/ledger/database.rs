@@ -309,6 +309,13 @@ pub(in crate::ledger) trait Tx {
     /// Executes a statement that gives no rows; how many rows it changed.
     fn execute(&self, statement: &'static Statement, values: &[Value<'_>]) -> LedgerResult<u64>;
 
+    /// Executes one that changes one row and no other: else it is `Broken`. An engine whose statements travel sends it
+    /// and does not wait: what goes wrong is told by a later statement, at the latest by the transaction's end,
+    /// which then undoes it all.
+    fn put(&self, statement: &'static Statement, values: &[Value<'_>]) -> LedgerResult<()> {
+        changed_one(statement, self.execute(statement, values)?)
+    }
+
     /// Executes one that inserts `VALUES (…)` for each of many rows. An engine whose statements travel sends
     /// many rows with one of them.
     fn execute_each(
@@ -346,6 +353,17 @@ pub(in crate::ledger) trait Tx {
 
     /// Executes several statements without values.
     fn script(&self, statement: &'static Statement) -> LedgerResult<()>;
+}
+
+/// A statement of one row must have changed one.
+pub(in crate::ledger) fn changed_one(statement: &Statement, changed: u64) -> LedgerResult<()> {
+    if changed == 1 {
+        return Ok(());
+    }
+    Err(LedgerError::Broken(format!(
+        "{changed} rows were changed and not one ({}): what it is about stands otherwise than it was just read",
+        statement.name
+    )))
 }
 
 impl dyn Tx + '_ {

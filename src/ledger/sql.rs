@@ -88,6 +88,7 @@ pub(in crate::ledger) const EXCERPT: &str = include_str!("sql/excerpt.sql");
 
 statements! {
     APPROVAL_INSERT = "approval_insert",
+    ATTEMPTS_ANSWERED = "attempts_answered" / postgres,
     ATTEMPT_BY_ID = "attempt_by_id",
     ATTEMPT_INSERT = "attempt_insert",
     ATTEMPT_LAST = "attempt_last",
@@ -176,6 +177,7 @@ statements! {
     NAMED_INSERT = "named_insert" / postgres,
     ORDERS_OF_BATCH = "orders_of_batch",
     ORDERS_OF_NUMBER = "orders_of_number",
+    ORDERS_WRITTEN = "orders_written" / postgres,
     ORDER_ALERTS = "order_alerts",
     ORDER_BY_NO = "order_by_no",
     ORDER_CLAIM = "order_claim",

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use super::sql;
 use crate::clock::WallMs;
-use crate::ledger::database::{Row, Tx, values};
+use crate::ledger::database::{Row, Tx, Value, values};
 use crate::ledger::journal::{Body, JournalHead, Kind, LaneHead, Link, NO_LANE, first_link};
 use crate::ledger::{
     Answer, Ask, AttemptId, Decided, DecisionKind, Frozen, Job, LedgerError, LedgerResult, OrderId,
@@ -23,6 +23,8 @@ pub(super) struct Journal<'t> {
     entries: i64,
     /// Lanes that were touched.
     heads: HashMap<String, Head>,
+    /// How far lanes have come that are about to be.
+    learnt: HashMap<String, Head>,
 }
 
 /// Whose ledger it is, and how far its journal has come.
@@ -32,6 +34,7 @@ struct Meta {
     created_at_ms: i64,
     entries: i64,
     frozen_by: Option<i64>,
+    restored: bool,
 }
 
 struct Head {
@@ -47,6 +50,7 @@ fn meta(tx: &dyn Tx) -> LedgerResult<Meta> {
             created_at_ms: row.get(2)?,
             entries: row.get(3)?,
             frozen_by: row.get(4)?,
+            restored: row.get(5)?,
         })
     })
 }
@@ -60,7 +64,22 @@ impl<'t> Journal<'t> {
             entries: meta.entries,
             meta,
             heads: HashMap::new(),
+            learnt: HashMap::new(),
         })
+    }
+
+    /// Whether the ledger has ever come back from a backup.
+    pub(super) fn restored(&self) -> bool {
+        self.meta.restored
+    }
+
+    /// Tells how far a lane has come, by its row if it has one, so that it need not be asked for.
+    pub(super) fn learn(&mut self, lane: &str, head: Option<(i64, Link)>) {
+        let head = match head {
+            Some((entries, link)) => Head { entries, link },
+            None => self.first_head(lane),
+        };
+        self.learnt.insert(lane.to_owned(), head);
     }
 
     /// Whether all sending is stopped.
@@ -85,7 +104,7 @@ impl<'t> Journal<'t> {
             .integer(ask.at.0)
             .text(before.as_str());
         let link = self.chain(lane, &body)?;
-        self.tx.execute(
+        self.tx.put(
             sql::ATTEMPT_INSERT,
             values![
                 entry,
@@ -157,7 +176,7 @@ impl<'t> Journal<'t> {
             .words(fail_time.as_deref())
             .words(alert);
         let link = self.chain(lane, &body)?;
-        self.tx.execute(
+        self.tx.put(
             sql::REPLY_INSERT,
             values![
                 answer.attempt.0,
@@ -253,21 +272,31 @@ impl<'t> Journal<'t> {
         if self.entries == self.meta.entries {
             return Ok(());
         }
-        for (lane, head) in &self.heads {
-            self.tx.execute(
-                sql::LANE_HEAD_SAVE,
-                values![lane, head.entries, &head.link[..]],
-            )?;
-        }
+        let heads: Vec<[Value<'_>; 3]> = self
+            .heads
+            .iter()
+            .map(|(lane, head)| {
+                [
+                    Value::from(lane),
+                    Value::from(&head.entries),
+                    Value::from(&head.link),
+                ]
+            })
+            .collect();
+        let heads: Vec<&[Value<'_>]> = heads.iter().map(|head| &head[..]).collect();
+        self.tx.execute_each(sql::LANE_HEAD_SAVE, &heads)?;
         self.tx
-            .execute(sql::META_JOURNAL_ENTRIES, values![self.entries])?;
+            .put(sql::META_JOURNAL_ENTRIES, values![self.entries])?;
         Ok(())
     }
 
     /// The next entry's link; the lane's head and the count of all move on.
     fn chain(&mut self, lane: &str, body: &Body) -> LedgerResult<Link> {
         if !self.heads.contains_key(lane) {
-            let found = self.head_of(lane)?;
+            let found = match self.learnt.remove(lane) {
+                Some(learnt) => learnt,
+                None => self.head_of(lane)?,
+            };
             self.heads.insert(lane.to_owned(), found);
         }
         let head = self.heads.get_mut(lane).expect("it was put there");
@@ -284,16 +313,20 @@ impl<'t> Journal<'t> {
                 link: row.get(1)?,
             })
         })?;
+        Ok(found.unwrap_or_else(|| self.first_head(lane)))
+    }
+
+    fn first_head(&self, lane: &str) -> Head {
         let Meta {
             caller,
             environment,
             created_at_ms,
             ..
         } = &self.meta;
-        Ok(found.unwrap_or_else(|| Head {
+        Head {
             entries: 0,
             link: first_link(caller, environment, *created_at_ms, lane),
-        }))
+        }
     }
 }
 

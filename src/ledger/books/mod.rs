@@ -23,6 +23,7 @@ mod report;
 mod result;
 mod stage;
 mod story;
+mod subjects;
 mod twin;
 mod verify;
 mod write;

@@ -2,6 +2,7 @@
 
 use super::accept::one_row;
 use super::journal::Journal;
+use super::subjects::{Attempted, Subject, Subjects};
 use super::{before, convert, lease, past, sql, twin};
 use crate::clock::WallMs;
 use crate::ledger::database::{Go, Row, Tx, values};
@@ -17,29 +18,52 @@ pub(super) fn write(tx: &dyn Tx, writes: &[Write]) -> LedgerResult<Vec<Written>>
     let mut journal = Journal::open(tx)?;
     let lasting = lease::lasting(tx, writes)?;
     let still = lease::still_handed(tx, writes)?;
+    let mut subjects = Subjects::read(tx, &mut journal, writes)?;
     let mut written = Vec::with_capacity(writes.len());
     for write in writes {
         written.push(match write {
             Write::Claim(ask) if journal.frozen() => Written::Frozen(ask.job.id),
             Write::Claim(ask) if lease::is_lost(&lasting, ask) => Written::LaneLost(ask.job.id),
             Write::Claim(ask) if lease::is_taken_back(&still, ask) => {
-                Written::Refused(ask.job.id, job(tx, ask.job.id)?.standing)
+                let found = subjects.take(tx, ask.job.id)?.job;
+                Written::Refused(found.id, found.standing)
             }
-            Write::Claim(ask) => claim(tx, &mut journal, ask)?,
-            Write::Record(answer) => record(tx, &mut journal, answer)?,
+            Write::Claim(ask) => {
+                let found = subjects.take(tx, ask.job.id)?;
+                claim(tx, &mut journal, ask, found)?
+            }
+            Write::Record(answer) => {
+                let newer = check_answer(answer, &subjects.attempt(tx, answer)?)?;
+                let found = subjects.take(tx, answer.order)?.job;
+                record(tx, &mut journal, answer, newer, &found)?
+            }
             Write::ProofMissed(order) => {
-                let changed = tx.execute(sql::ORDER_PROOF_MISSED, values![order.0])?;
-                one_row(changed, &format!("order {order}"))?;
+                subjects.forget(*order);
+                tx.put(sql::ORDER_PROOF_MISSED, values![order.0])?;
                 Written::Noted(*order)
             }
         });
+    }
+    let signed_at = writes.iter().filter_map(|write| match write {
+        Write::Record(answer) => signed_at(answer),
+        Write::Claim(_) | Write::ProofMissed(_) => None,
+    });
+    if let Some(latest) = signed_at.max() {
+        tx.put(sql::META_SIGNED_AT, values![latest.0])?;
     }
     journal.close()?;
     Ok(written)
 }
 
-fn claim(tx: &dyn Tx, journal: &mut Journal<'_>, ask: &Ask) -> LedgerResult<Written> {
-    let found = job(tx, ask.job.id)?;
+fn claim(
+    tx: &dyn Tx,
+    journal: &mut Journal<'_>,
+    ask: &Ask,
+    Subject {
+        job: found,
+        has_past,
+    }: Subject,
+) -> LedgerResult<Written> {
     let before = found.standing.state;
     if found.order != ask.job.order || before != ask.job.standing.state {
         return Ok(Written::Refused(found.id, found.standing));
@@ -48,11 +72,14 @@ fn claim(tx: &dyn Tx, journal: &mut Journal<'_>, ask: &Ask) -> LedgerResult<Writ
         return Ok(Written::Refused(found.id, found.standing));
     }
     // A query moves no money, and its answer may settle what nobody submits any more.
-    if ask.asked == Asked::Submission && forbidden(tx, &found, ask.at)? {
+    if ask.asked == Asked::Submission && forbidden(tx, &found, has_past, ask.at)? {
         return Ok(Written::Refused(found.id, found.standing));
     }
     // Its first send, by this journal, is perhaps not its first.
-    let found = past::as_it_may_stand(tx, journal, found, ask.at)?;
+    let found = match journal.restored() {
+        true => past::as_it_may_stand(tx, journal, found, ask.at)?,
+        false => found,
+    };
     let Standing {
         state: before,
         maybe_accepted: earlier_sends,
@@ -71,7 +98,7 @@ fn claim(tx: &dyn Tx, journal: &mut Journal<'_>, ask: &Ask) -> LedgerResult<Writ
         standing.maybe_accepted += 1;
         standing.first_sent_at = earliest(first_sent_at, ask.at);
     }
-    let changed = tx.execute(
+    tx.put(
         sql::ORDER_CLAIM,
         values![
             found.id.0,
@@ -81,7 +108,6 @@ fn claim(tx: &dyn Tx, journal: &mut Journal<'_>, ask: &Ask) -> LedgerResult<Writ
             standing.first_sent_at.map(|at| at.0)
         ],
     )?;
-    one_row(changed, &format!("order {}", found.id))?;
     let job = Job {
         id: found.id,
         order: found.order,
@@ -93,7 +119,7 @@ fn claim(tx: &dyn Tx, journal: &mut Journal<'_>, ask: &Ask) -> LedgerResult<Writ
 
 /// Submitting it now could deduct beside what people resolved, what took its place or what its debt was
 /// deducted by.
-fn forbidden(tx: &dyn Tx, found: &Job, at: WallMs) -> LedgerResult<bool> {
+fn forbidden(tx: &dyn Tx, found: &Job, has_past: bool, at: WallMs) -> LedgerResult<bool> {
     let state = found.standing.state;
     // What people have resolved may be asked about, but never be deducted behind their backs.
     if found.standing.resolved.is_some() {
@@ -108,30 +134,34 @@ fn forbidden(tx: &dyn Tx, found: &Job, at: WallMs) -> LedgerResult<bool> {
     }
     // What an earlier number of it has deducted, or may still, is not deducted again. By the clock of
     // now: the one that gave it its number may have been ahead.
-    Ok(before::of(tx, found.id.0)?.is_some_and(|before| before.forbids(at)))
+    Ok(has_past && before::of(tx, found.id.0)?.is_some_and(|before| before.forbids(at)))
 }
 
 fn is_superseded(tx: &dyn Tx, order: OrderId) -> LedgerResult<bool> {
     tx.exists(sql::ORDER_IS_SUPERSEDED, values![order.0])
 }
 
-fn record(tx: &dyn Tx, journal: &mut Journal<'_>, answer: &Answer) -> LedgerResult<Written> {
-    let newer = check_answer(tx, answer)?;
-    let Job {
+fn record(
+    tx: &dyn Tx,
+    journal: &mut Journal<'_>,
+    answer: &Answer,
+    newer: bool,
+    Job {
         order,
         standing: found,
         ..
-    } = job(tx, answer.order)?;
-    let standing = after(&found, answer, newer);
+    }: &Job,
+) -> LedgerResult<Written> {
+    let standing = after(found, answer, newer);
     let contradicted = found
         .resolved
         .is_some_and(|resolved| resolved.contradicts(standing.state) && !found.state.is_final());
     let alert = answer
         .alert
         .or_else(|| contradicted.then_some(Resolution::CONTRADICTED));
-    journal.reply(&order, answer, alert)?;
+    journal.reply(order, answer, alert)?;
     let settles = standing.state.is_final() || standing.state == State::Expired;
-    let changed = tx.execute(
+    tx.put(
         sql::ORDER_RECORD,
         values![
             answer.order.0,
@@ -146,31 +176,23 @@ fn record(tx: &dyn Tx, journal: &mut Journal<'_>, answer: &Answer) -> LedgerResu
             i64::from(answer.facts.trust == Trust::NotSent),
         ],
     )?;
-    one_row(changed, &format!("order {}", answer.order))?;
-    if let Some(signed_at) = signed_at(answer) {
-        tx.execute(sql::META_SIGNED_AT, values![signed_at.0])?;
-    }
     Ok(Written::Recorded(answer.order, standing))
 }
 
 /// An answer must be one to its attempt, and only a verified one may settle or accept. Whether the order
 /// has a newer attempt: that of another host, on which this one's lane was lost, or a dead one's.
-fn check_answer(tx: &dyn Tx, answer: &Answer) -> LedgerResult<bool> {
-    let (order, asked, before, newer): (i64, String, String, bool) =
-        tx.one(sql::ATTEMPT_BY_ID, values![answer.attempt.0], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
-        })?;
+fn check_answer(answer: &Answer, attempted: &Attempted) -> LedgerResult<bool> {
     let wrong = |what: &str| {
         Err(LedgerError::Broken(format!(
-            "an answer to attempt {} of order {order} {what}",
-            answer.attempt
+            "an answer to attempt {} of order {} {what}",
+            answer.attempt, attempted.order
         )))
     };
-    if order != answer.order.0 || asked != answer.asked.as_str() {
+    if attempted.order != answer.order.0 || attempted.asked != answer.asked.as_str() {
         return wrong("names another order or interface");
     }
     match answer.event {
-        Event::NotSent { before: named } if named.as_str() != before => {
+        Event::NotSent { before: named } if named.as_str() != attempted.state_before => {
             wrong("gives back another state than the order had")
         }
         Event::NotSent { .. } if answer.facts.trust != Trust::NotSent => {
@@ -193,7 +215,7 @@ fn check_answer(tx: &dyn Tx, answer: &Answer) -> LedgerResult<bool> {
         | Event::CloseClaimed
         | Event::Refused
         | Event::Unsettled
-        | Event::WindowPassed => Ok(newer),
+        | Event::WindowPassed => Ok(attempted.is_old),
     }
 }
 
@@ -235,11 +257,6 @@ fn signed_at(answer: &Answer) -> Option<WallMs> {
 
 fn earliest(known: Option<WallMs>, at: WallMs) -> Option<WallMs> {
     Some(known.map_or(at, |known| known.min(at)))
-}
-
-fn job(tx: &dyn Tx, id: OrderId) -> LedgerResult<Job> {
-    let found = tx.optional(sql::JOB_BY_ID, values![id.0], convert::job)?;
-    found.ok_or_else(|| LedgerError::Broken(format!("there is no order {id}")))
 }
 
 /// Withdraws what was never sent.

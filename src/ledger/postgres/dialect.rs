@@ -26,14 +26,18 @@ pub(super) fn of_postgres(text: &str, stager: i64) -> String {
     own_rows(&with_ends(&without_hints(&made)), stager)
 }
 
-/// A text that inserts `VALUES ($1, …)`, for so many rows: their parameters follow each other.
+/// A text that inserts `VALUES ($1, …)`, for so many rows: their parameters follow each other. What comes after is of
+/// all of them.
 pub(super) fn for_rows(text: &str, rows: usize) -> String {
-    let Some((front, tuple)) = text.rsplit_once("VALUES ") else {
+    let Some((front, rest)) = text.rsplit_once("VALUES ") else {
         return text.to_owned();
     };
-    let tuple = tuple.trim_end();
+    let (tuple, end) = match rest.find(')') {
+        Some(at) => rest.split_at(at + 1),
+        None => (rest, ""),
+    };
     let columns = tuple.matches('$').count();
-    let mut made = String::with_capacity(front.len() + 8 + (tuple.len() + 2 * columns) * rows);
+    let mut made = String::with_capacity(text.len() + (tuple.len() + 2 * columns) * rows);
     made.push_str(front);
     made.push_str("VALUES ");
     for row in 0..rows {
@@ -48,6 +52,7 @@ pub(super) fn for_rows(text: &str, rows: usize) -> String {
             made.push_str(&format!("${}{rest}", number + row * columns));
         }
     }
+    made.push_str(end.trim_end());
     made
 }
 
@@ -106,6 +111,10 @@ mod tests {
         let three = "INSERT INTO a (b, c, d) VALUES (7, $1,\n$2), (7, $3,\n$4), (7, $5,\n$6)";
         assert_eq!(for_rows(one, 3), three);
         assert_eq!(for_rows(one, 1), one.trim_end());
+        let or =
+            "INSERT INTO a (b, c) VALUES ($1, $2)\nON CONFLICT (b) DO UPDATE SET c = excluded.c\n";
+        let two = "INSERT INTO a (b, c) VALUES ($1, $2), ($3, $4)\nON CONFLICT (b) DO UPDATE SET c = excluded.c";
+        assert_eq!(for_rows(or, 2), two);
     }
 
     #[test]

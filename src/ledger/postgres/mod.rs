@@ -231,7 +231,10 @@ impl PostgresLedger {
         }
         let wire = self.wire.as_ref().expect("it has begun");
         let open = Open::new(wire, &mut self.texts);
-        let end = work(&open);
+        let end = match work(&open) {
+            Ok(End::Commit) => open.settle().map(|()| End::Commit),
+            end => end,
+        };
         match (end, open.trouble()) {
             (_, Some(trouble)) => {
                 self.undo();
@@ -341,7 +344,7 @@ impl PostgresLedger {
         self.begin_once(how)?;
         let wire = self.wire.as_ref().expect("it has begun");
         let open = Open::new(wire, &mut self.texts);
-        let looked = look(&open);
+        let looked = look(&open).and_then(|()| open.settle());
         let trouble = open.trouble();
         let lost = trouble.is_some();
         let ended = match looked {

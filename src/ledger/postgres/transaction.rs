@@ -1,15 +1,15 @@
 //! A transaction on PostgreSQL, and the rows that come out of it.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use tokio_postgres::types::Type;
 
 use super::dialect;
 use super::fault::Trouble;
-use super::wire::{Fault, Piece, Wire};
-use crate::ledger::database::{EachRow, Go, Places, Row, Statement, Tx, Value};
+use super::wire::{Changed, Fault, Piece, Wire};
+use crate::ledger::database::{EachRow, Go, Places, Row, Statement, Tx, Value, changed_one};
 use crate::ledger::{LedgerError, LedgerResult};
 
 /// Rows that a scan reads from its cursor at once.
@@ -52,6 +52,8 @@ pub(super) struct Open<'c> {
     /// Rows are being read: the connection is busy.
     reading: Cell<bool>,
     cursors: Cell<u32>,
+    /// What was sent and not waited for, in its order.
+    put: RefCell<VecDeque<(&'static Statement, Changed)>>,
 }
 
 impl<'c> Open<'c> {
@@ -62,6 +64,22 @@ impl<'c> Open<'c> {
             trouble: RefCell::default(),
             reading: Cell::new(false),
             cursors: Cell::new(0),
+            put: RefCell::default(),
+        }
+    }
+
+    /// Waits for what was put, before it may count.
+    pub(super) fn settle(&self) -> LedgerResult<()> {
+        loop {
+            let put = self.put.borrow_mut().pop_front();
+            let Some((statement, changed)) = put else {
+                return Ok(());
+            };
+            let rows = changed.rows();
+            changed_one(
+                statement,
+                rows.map_err(|fault| self.failed(statement.name, &fault))?,
+            )?;
         }
     }
 
@@ -74,8 +92,17 @@ impl<'c> Open<'c> {
         self.texts.borrow_mut().of_statement(statement)
     }
 
+    /// A statement failed; or one that was put before it, and this one because of that.
     fn failed(&self, name: &str, fault: &Fault) -> LedgerError {
-        let trouble = Trouble::of(fault);
+        let put = self.put.take();
+        let first = put.iter().find_map(|(statement, changed)| {
+            let fault = changed.rows().err()?;
+            Some((statement.name, fault))
+        });
+        let (name, trouble) = match &first {
+            Some((name, fault)) => (*name, Trouble::of(fault)),
+            None => (name, Trouble::of(fault)),
+        };
         let words = LedgerError::Broken(format!("{} ({name})", trouble.words));
         self.trouble.borrow_mut().get_or_insert(trouble);
         words
@@ -132,6 +159,13 @@ impl Tx for Open<'_> {
     fn execute(&self, statement: &'static Statement, values: &[Value<'_>]) -> LedgerResult<u64> {
         let text = self.text(statement);
         self.run(statement.name, &text, values, &mut |_| Ok(Go::On))
+    }
+
+    fn put(&self, statement: &'static Statement, values: &[Value<'_>]) -> LedgerResult<()> {
+        let sent = self.wire.change(&self.text(statement), values);
+        let changed = sent.map_err(|fault| self.failed(statement.name, &fault))?;
+        self.put.borrow_mut().push_back((statement, changed));
+        Ok(())
     }
 
     fn execute_each(

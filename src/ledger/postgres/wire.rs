@@ -4,13 +4,16 @@
 //! Statements are unnamed, and their parameters' types are told: PgBouncer in transaction mode may give
 //! each transaction another connection, which knows no statement that was prepared before.
 
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::task::Poll;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use futures_util::TryStreamExt;
+use futures_util::stream::FuturesUnordered;
+use futures_util::{StreamExt, TryStreamExt};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
@@ -34,6 +37,8 @@ enum Request {
     Script(String, SyncSender<Result<Vec<SimpleQueryRow>, Error>>),
     /// One statement.
     Query(String, Vec<Parameter>, SyncSender<Result<Piece, Error>>),
+    /// One that changes rows and gives none; how many it changed.
+    Change(String, Vec<Parameter>, SyncSender<Result<u64, Error>>),
 }
 
 /// What comes back to a statement, in pieces.
@@ -86,6 +91,9 @@ impl Patience {
         let Some(most) = self.most else {
             return answer.recv().map_err(|_| Fault::Gone);
         };
+        if self.is_over.load(Ordering::SeqCst) {
+            return Err(Fault::Gone);
+        }
         answer.recv_timeout(most).map_err(|e| match e {
             RecvTimeoutError::Disconnected => Fault::Gone,
             RecvTimeoutError::Timeout => {
@@ -140,6 +148,15 @@ impl Wire {
         Ok(Pieces(answer, self.patience.clone()))
     }
 
+    /// Sends one statement that gives no rows, and does not wait for what becomes of it. They are executed in the order in which
+    /// they are sent, before all that is asked later.
+    pub(super) fn change(&self, text: &str, values: &[Value<'_>]) -> Result<Changed, Fault> {
+        let (reply, answer) = sync_channel(1);
+        let parameters = values.iter().map(parameter).collect();
+        self.ask(Request::Change(text.to_owned(), parameters, reply))?;
+        Ok(Changed(answer, self.patience.clone()))
+    }
+
     fn ask(&self, request: Request) -> Result<(), Fault> {
         if self.patience.is_over.load(Ordering::SeqCst) {
             return Err(Fault::Gone);
@@ -169,6 +186,16 @@ pub(super) struct Pieces(Receiver<Result<Piece, Error>>, Patience);
 
 impl Pieces {
     pub(super) fn next(&self) -> Result<Piece, Fault> {
+        self.1.await_one(&self.0)?.map_err(Fault::Said)
+    }
+}
+
+/// What becomes of a statement that was sent.
+pub(super) struct Changed(Receiver<Result<u64, Error>>, Patience);
+
+impl Changed {
+    /// How many rows it changed.
+    pub(super) fn rows(&self) -> Result<u64, Fault> {
         self.1.await_one(&self.0)?.map_err(Fault::Said)
     }
 }
@@ -233,7 +260,8 @@ async fn converse(
     }
 }
 
-/// Answers one request after the other, until nobody asks any more or the connection is lost.
+/// Answers what is asked, in its order, until nobody asks any more or the connection is lost. What is asked while an
+/// answer is still on its way is sent at once.
 async fn drive(
     client: Client,
     connection: impl Future<Output = Result<(), Error>>,
@@ -241,19 +269,27 @@ async fn drive(
 ) {
     let mut connection = Box::pin(connection);
     let answers = async {
-        while let Some(request) = asked.recv().await {
-            match request {
-                Request::Script(text, reply) => {
-                    let _ = reply.send(script(&client, &text).await);
-                }
-                Request::Query(text, parameters, reply) => {
-                    if let Err(e) = query(&client, &text, parameters, &reply).await {
-                        let _ = reply.send(Err(e));
+        let mut under_way = FuturesUnordered::new();
+        let mut more = true;
+        while more || !under_way.is_empty() {
+            tokio::select! {
+                biased;
+                request = asked.recv(), if more => match request {
+                    Some(request) => {
+                        let mut answering = Box::pin(answer(&client, request));
+                        // With the first look at it, it is sent: in the order in which it was asked.
+                        let sent = poll_fn(|cx| Poll::Ready(answering.as_mut().poll(cx)));
+                        if sent.await.is_pending() {
+                            under_way.push(answering);
+                        }
                     }
-                }
+                    None => more = false,
+                },
+                _ = under_way.next(), if !under_way.is_empty() => {}
             }
         }
         // The connection ends with its client.
+        drop(under_way);
         drop(client);
     };
     let mut answers = std::pin::pin!(answers);
@@ -267,6 +303,22 @@ async fn drive(
     }
 }
 
+async fn answer(client: &Client, request: Request) {
+    match request {
+        Request::Script(text, reply) => {
+            let _ = reply.send(script(client, &text).await);
+        }
+        Request::Query(text, parameters, reply) => {
+            if let Err(e) = query(client, &text, parameters, &reply).await {
+                let _ = reply.send(Err(e));
+            }
+        }
+        Request::Change(text, parameters, reply) => {
+            let _ = reply.send(change(client, &text, parameters).await);
+        }
+    }
+}
+
 async fn script(client: &Client, text: &str) -> Result<Vec<SimpleQueryRow>, Error> {
     let messages = client.simple_query(text).await?;
     let rows = messages.into_iter().filter_map(|message| match message {
@@ -274,6 +326,12 @@ async fn script(client: &Client, text: &str) -> Result<Vec<SimpleQueryRow>, Erro
         _ => None,
     });
     Ok(rows.collect())
+}
+
+async fn change(client: &Client, text: &str, parameters: Vec<Parameter>) -> Result<u64, Error> {
+    let mut rows = std::pin::pin!(client.query_typed_raw(text, parameters).await?);
+    while rows.try_next().await?.is_some() {}
+    Ok(rows.rows_affected().unwrap_or(0))
 }
 
 async fn query(

@@ -1,2 +1,2 @@
-UPDATE meta SET latest_signed_at_ms = ?1
-WHERE latest_signed_at_ms IS NULL OR latest_signed_at_ms < ?1
+UPDATE meta SET latest_signed_at_ms =
+    CASE WHEN latest_signed_at_ms > ?1 THEN latest_signed_at_ms ELSE ?1 END
