@@ -122,6 +122,7 @@ macro_rules! contract_suite {
                 l3_a_final_order_never_changes_and_keeps_the_reply_that_settled_it,
                 submissions_that_may_have_been_accepted_are_counted,
                 a_group_is_written_whole_or_not_at_all,
+                l3_a_group_comes_out_as_its_writes_one_by_one,
                 l6_recent_sends_are_told_with_their_replies,
                 the_latest_signed_time_never_goes_back,
                 cancelling_withdraws_what_was_never_sent_and_leaves_the_rest,;

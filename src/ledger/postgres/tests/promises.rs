@@ -11,7 +11,7 @@ use crate::ledger::laws::fixture::{Desk, START, no, numbered, staged};
 use crate::ledger::postgres::fault::{Cause, Trouble};
 use crate::ledger::postgres::open::MIGRATIONS;
 use crate::ledger::postgres::{BUSY_TRIES_MAX, Isolation, Lose, PostgresLedger, Tried, try_again};
-use crate::ledger::{Binding, Environment, Ledger, LedgerError, sql};
+use crate::ledger::{Binding, Environment, Ledger, LedgerError, LedgerResult, sql};
 
 fn books() -> Books {
     Books::new(Route::Direct, Isolation::ReadCommitted)
@@ -277,6 +277,43 @@ fn an_error_that_nobody_minded_undoes_the_transaction_all_the_same() {
     });
     assert!(failed.is_err());
     assert_eq!(ledger.begin_run(START).unwrap().0, 1);
+}
+
+/// What is not waited for is told all the same: by what is asked next, or by the commit.
+#[test]
+fn l1_what_was_put_and_failed_is_told_by_its_own_name_and_counts_for_nothing() {
+    let books = books();
+    let mut ledger = books.postgres();
+    let told = |done: LedgerResult<()>| format!("{:?}", done.unwrap_err());
+    let at_commit = Database::write(&mut ledger, &mut |tx| {
+        tx.insert(sql::RUN_INSERT, values![START.0])?;
+        tx.put(sql::META_SIGNED_AT, values![START.0])?;
+        tx.put(sql::ORDER_PROOF_MISSED, values![99_i64])?;
+        Ok(End::Commit)
+    });
+    let words = told(at_commit);
+    assert!(
+        words.contains("0 rows were changed and not one (order_proof_missed)"),
+        "{words}"
+    );
+    let next = Database::write(&mut ledger, &mut |tx| {
+        tx.put(sql::META_SIGNED_AT, values![START.0])?;
+        // A head of fewer entries than none.
+        tx.put(
+            sql::LANE_HEAD_SAVE,
+            values!["1900016681", -1_i64, &[0_u8; 32]],
+        )?;
+        tx.put(sql::META_SIGNED_AT, values![START.0])?;
+        tx.one(sql::META_CREATED_AT, &[], |row| row.get::<i64>(0))?;
+        unreachable!("it is undone")
+    });
+    let words = told(next);
+    assert!(
+        words.contains("a rule was about to be broken") && words.contains("lane_head_entries"),
+        "{words}"
+    );
+    assert_eq!(ledger.begin_run(START).unwrap().0, 1);
+    assert_eq!(ledger.latest_signed_at().unwrap(), None);
 }
 
 #[test]
