@@ -30,24 +30,28 @@ pub enum Command {
         /// Comes back with the answer.
         tag: u64,
     },
-    /// Read the next orders of a lane; sees every write that was sent before.
-    Deck {
-        /// Which orders.
-        scope: Scope,
-        /// Which part of the lane's work.
-        phase: Phase,
-        /// The lane.
-        merchant: Merchant,
-        /// Orders after this one.
-        after: OrderId,
-        /// How many at most.
-        limit: u32,
-        /// Comes back with the answer.
-        tag: u64,
-    },
+    /// Read the next orders of a lane; sees every write that was sent before, and perhaps some that were sent after.
+    Deck(DeckAsked),
 }
 
-/// The writer's answers, in the order of the commands.
+/// Which orders of a lane are wanted.
+#[derive(Debug)]
+pub struct DeckAsked {
+    /// Which orders.
+    pub scope: Scope,
+    /// Which part of the lane's work.
+    pub phase: Phase,
+    /// The lane.
+    pub merchant: Merchant,
+    /// Orders after this one.
+    pub after: OrderId,
+    /// How many at most.
+    pub limit: u32,
+    /// Comes back with the answer.
+    pub tag: u64,
+}
+
+/// The writer's answers: those to writes in the order of the commands, those to decks likewise.
 #[derive(Debug)]
 pub enum Done {
     /// The commit is on disk.
@@ -137,6 +141,7 @@ impl Desk {
     fn serve(mut self, queue: &Receiver<Command>) -> Box<dyn Ledger> {
         let mut writes = Vec::with_capacity(GROUP_WRITES_MAX);
         let mut tags = Vec::with_capacity(GROUP_WRITES_MAX);
+        let mut decks = Vec::new();
         while let Ok(first) = queue.recv() {
             let mut next = Some(first);
             while let Some(command) = next {
@@ -145,19 +150,8 @@ impl Desk {
                         writes.push(write);
                         tags.push(tag);
                     }
-                    Command::Deck {
-                        scope,
-                        phase,
-                        merchant,
-                        after,
-                        limit,
-                        tag,
-                    } => {
-                        self.commit(&mut writes, &mut tags);
-                        self.deck(tag, |ledger| {
-                            ledger.deck(scope, phase, &merchant, after, limit)
-                        });
-                    }
+                    // It ends no group: a lane's next orders are none that a write is about.
+                    Command::Deck(deck) => decks.push(deck),
                 }
                 if writes.len() == GROUP_WRITES_MAX {
                     break;
@@ -165,6 +159,9 @@ impl Desk {
                 next = queue.try_recv().ok();
             }
             self.commit(&mut writes, &mut tags);
+            for deck in decks.drain(..) {
+                self.deal(&deck);
+            }
         }
         self.ledger
     }
@@ -188,9 +185,21 @@ impl Desk {
         tags.clear();
     }
 
-    fn deck(&mut self, tag: u64, read: impl FnOnce(&mut dyn Ledger) -> LedgerResult<Vec<Job>>) {
+    fn deal(&mut self, deck: &DeckAsked) {
+        let read = |ledger: &mut dyn Ledger| {
+            ledger.deck(
+                deck.scope,
+                deck.phase,
+                &deck.merchant,
+                deck.after,
+                deck.limit,
+            )
+        };
         match self.attempt(read) {
-            Ok(jobs) => self.answer(Done::Deck { tag, jobs }),
+            Ok(jobs) => self.answer(Done::Deck {
+                tag: deck.tag,
+                jobs,
+            }),
             Err(words) => self.fail(words, 1),
         }
     }

@@ -20,7 +20,7 @@ use super::{Observer, RunReport, RunSettings, Stop};
 use crate::clock::{Clock, Mono};
 use crate::gateway::Client;
 use crate::gateway::reply::{Checked, Lost};
-use crate::ledger::writer::{Command, Done, Writer};
+use crate::ledger::writer::{Command, DeckAsked, Done, Writer};
 use crate::ledger::{Claimed, LaneWork, Ledger, LedgerError, LedgerResult, Phase, Scope};
 use crate::order::Merchant;
 use crate::pace::AFTER_GIVING_UP;
@@ -342,14 +342,14 @@ impl Loop {
                 phase,
                 after,
                 limit,
-            } => writer.send(Command::Deck {
+            } => writer.send(Command::Deck(DeckAsked {
                 scope: self.scope,
                 phase,
                 merchant,
                 after,
                 limit,
                 tag: deck_tag(lane, phase),
-            }),
+            })),
             Action::Write(write) => writer.send(Command::Write { write, tag: 0 }),
             Action::Send { claimed, host } => {
                 let client = Arc::clone(&self.client);
