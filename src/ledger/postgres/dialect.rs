@@ -56,6 +56,42 @@ pub(super) fn for_rows(text: &str, rows: usize) -> String {
     made
 }
 
+/// How the rows of a text that inserts `VALUES (7, $1, …)`, and does nothing else, are copied in.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Copied {
+    pub text: String,
+    pub fields: Vec<Field>,
+}
+
+/// What a column gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Field {
+    /// The parameter with this place, from 0.
+    Given(usize),
+    /// This in every row.
+    Is(i64),
+}
+
+/// None where it does more than that.
+pub(super) fn copied(text: &str) -> Option<Copied> {
+    let (table, rest) = text.trim().strip_prefix("INSERT INTO ")?.split_once('(')?;
+    let (columns, rest) = rest.split_once(')')?;
+    let tuple = rest.trim().strip_prefix("VALUES (")?.strip_suffix(')')?;
+    let field = |item: &str| match item.strip_prefix('$') {
+        Some(number) => number
+            .parse::<usize>()
+            .ok()?
+            .checked_sub(1)
+            .map(Field::Given),
+        None => item.parse().ok().map(Field::Is),
+    };
+    let fields = tuple.split(',').map(|item| field(item.trim()));
+    Some(Copied {
+        text: format!("COPY {table}({columns}) FROM STDIN (FORMAT binary)"),
+        fields: fields.collect::<Option<_>>()?,
+    })
+}
+
 fn without_hints(text: &str) -> String {
     let mut made = String::with_capacity(text.len());
     let mut parts = text.split(" INDEXED BY ");
@@ -103,7 +139,25 @@ fn is_name(c: char) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{for_rows, of_postgres};
+    use super::{Copied, Field, copied, for_rows, of_postgres};
+
+    #[test]
+    fn what_only_inserts_is_copied_in() {
+        let made = copied("INSERT INTO a (b, c,\n d) VALUES (7, $2,\n$1)\n");
+        let want = Copied {
+            text: "COPY a (b, c,\n d) FROM STDIN (FORMAT binary)".into(),
+            fields: vec![Field::Is(7), Field::Given(1), Field::Given(0)],
+        };
+        assert_eq!(made, Some(want));
+        for other in [
+            "INSERT INTO a (b) VALUES ($1) ON CONFLICT (b) DO NOTHING",
+            "INSERT INTO a (b) VALUES (upper($1))",
+            "INSERT INTO a (b) SELECT $1",
+            "UPDATE a SET b = $1",
+        ] {
+            assert_eq!(copied(other), None, "{other}");
+        }
+    }
 
     #[test]
     fn a_row_is_inserted_many_times_by_one_text() {

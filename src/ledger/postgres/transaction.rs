@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tokio_postgres::types::Type;
 
-use super::dialect;
+use super::dialect::{self, Field};
 use super::fault::Trouble;
 use super::wire::{Changed, Fault, Piece, Wire};
 use crate::ledger::database::{EachRow, Go, Places, Row, Statement, Tx, Value, changed_one};
@@ -174,17 +174,25 @@ impl Tx for Open<'_> {
         rows: &[&[Value<'_>]],
     ) -> LedgerResult<()> {
         let text = self.text(statement);
+        if rows.is_empty() {
+            return Ok(());
+        }
+        if let Some(copied) = dialect::copied(&text) {
+            let rows_copied = rows.iter().map(|row| {
+                copied.fields.iter().map(|field| match *field {
+                    Field::Given(at) => row[at],
+                    Field::Is(it) => Value::Int(Some(it)),
+                })
+            });
+            let inserted = self.wire.copy(&copied.text, rows_copied);
+            let inserted = inserted.map_err(|fault| self.failed(statement.name, &fault))?;
+            return inserted_all(statement, inserted, rows.len());
+        }
         for rows in rows.chunks(INSERT_ROWS_MAX) {
             let text = dialect::for_rows(&text, rows.len());
             let values: Vec<Value<'_>> = rows.concat();
             let inserted = self.run(statement.name, &text, &values, &mut |_| Ok(Go::On))?;
-            if inserted != rows.len() as u64 {
-                return Err(LedgerError::Broken(format!(
-                    "{inserted} of {} rows were inserted ({})",
-                    rows.len(),
-                    statement.name
-                )));
-            }
+            inserted_all(statement, inserted, rows.len())?;
         }
         Ok(())
     }
@@ -241,6 +249,16 @@ impl Tx for Open<'_> {
         done.map(drop)
             .map_err(|fault| self.failed(statement.name, &fault))
     }
+}
+
+fn inserted_all(statement: &Statement, inserted: u64, rows: usize) -> LedgerResult<()> {
+    if inserted == rows as u64 {
+        return Ok(());
+    }
+    Err(LedgerError::Broken(format!(
+        "{inserted} of {rows} rows were inserted ({})",
+        statement.name
+    )))
 }
 
 /// A row, and where its statement's columns are.

@@ -2,7 +2,8 @@
 //! from a thread that belongs to another runtime.
 //!
 //! Statements are unnamed, and their parameters' types are told: PgBouncer in transaction mode may give
-//! each transaction another connection, which knows no statement that was prepared before.
+//! each transaction another connection, which knows no statement that was prepared before. A COPY is prepared, and
+//! forgotten again, within one transaction.
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use futures_util::{StreamExt, TryStreamExt};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
+use tokio_postgres::binary_copy::BinaryCopyInWriter;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Config, Error, NoTls, Row, SimpleQueryMessage, SimpleQueryRow};
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -29,8 +31,10 @@ const ROWS_AT_ONCE: usize = 256;
 /// Such pieces that wait to be taken.
 const PIECES_WAITING_MAX: usize = 2;
 
+/// A value that travels.
+type Boxed = Box<dyn ToSql + Sync + Send>;
 /// A parameter with its type.
-type Parameter = (Box<dyn ToSql + Sync + Send>, Type);
+type Parameter = (Boxed, Type);
 
 enum Request {
     /// Several statements without parameters; the rows of all.
@@ -39,6 +43,13 @@ enum Request {
     Query(String, Vec<Parameter>, SyncSender<Result<Piece, Error>>),
     /// One that changes rows and gives none; how many it changed.
     Change(String, Vec<Parameter>, SyncSender<Result<u64, Error>>),
+    /// A COPY in binary, its columns' types and its rows; how many there were.
+    Copy(
+        String,
+        Vec<Type>,
+        Vec<Vec<Boxed>>,
+        SyncSender<Result<u64, Error>>,
+    ),
 }
 
 /// What comes back to a statement, in pieces.
@@ -155,6 +166,24 @@ impl Wire {
         let parameters = values.iter().map(parameter).collect();
         self.ask(Request::Change(text.to_owned(), parameters, reply))?;
         Ok(Changed(answer, self.patience.clone()))
+    }
+
+    /// Copies rows in, in a transaction: the one statement that has a name, for that long. Every row has the first
+    /// one's types. How many there were.
+    pub(super) fn copy<'v, R>(
+        &self,
+        text: &str,
+        rows: impl Iterator<Item = R>,
+    ) -> Result<u64, Fault>
+    where
+        R: Iterator<Item = Value<'v>>,
+    {
+        let rows = rows.map(|row| row.map(|value| parameter(&value)).unzip());
+        let (rows, mut types): (Vec<Vec<Boxed>>, Vec<Vec<Type>>) = rows.unzip();
+        let (reply, answer) = sync_channel(1);
+        let types = types.pop().unwrap_or_default();
+        self.ask(Request::Copy(text.to_owned(), types, rows, reply))?;
+        self.patience.await_one(&answer)?.map_err(Fault::Said)
     }
 
     fn ask(&self, request: Request) -> Result<(), Fault> {
@@ -316,6 +345,9 @@ async fn answer(client: &Client, request: Request) {
         Request::Change(text, parameters, reply) => {
             let _ = reply.send(change(client, &text, parameters).await);
         }
+        Request::Copy(text, types, rows, reply) => {
+            let _ = reply.send(copy(client, &text, &types, rows).await);
+        }
     }
 }
 
@@ -332,6 +364,20 @@ async fn change(client: &Client, text: &str, parameters: Vec<Parameter>) -> Resu
     let mut rows = std::pin::pin!(client.query_typed_raw(text, parameters).await?);
     while rows.try_next().await?.is_some() {}
     Ok(rows.rows_affected().unwrap_or(0))
+}
+
+async fn copy(
+    client: &Client,
+    text: &str,
+    types: &[Type],
+    rows: Vec<Vec<Boxed>>,
+) -> Result<u64, Error> {
+    let sink = client.copy_in(text).await?;
+    let mut writer = std::pin::pin!(BinaryCopyInWriter::new(sink, types));
+    for row in rows {
+        writer.as_mut().write_raw(row).await?;
+    }
+    writer.finish().await
 }
 
 async fn query(
