@@ -311,6 +311,11 @@ impl Keeper {
 
     /// Looks who has what, gives back what is more than a fair share, and takes what is less.
     fn look(&mut self) -> LedgerResult<()> {
+        if self.term == Term::ForEver && self.lanes.is_frozen()? {
+            self.looked();
+            self.out.push(Told::Frozen);
+            return Ok(());
+        }
         let offers = self.lanes.offers(self.scope)?;
         let now = self.looked();
         let known: HashSet<&Merchant> = offers.iter().map(|offer| &offer.work.merchant).collect();

@@ -59,7 +59,7 @@ impl Desk {
             match self.told().await {
                 Some(Told::Resting) | None => return,
                 Some(Told::Joined { work, epoch, .. }) => self.give_back(work.merchant, epoch),
-                Some(Told::Leave(_) | Told::Notice(_) | Told::Done) => {}
+                Some(Told::Leave(_) | Told::Notice(_) | Told::Frozen | Told::Done) => {}
             }
         }
     }
