@@ -93,3 +93,16 @@ fn serve(
         }
     }
 }
+
+#[cfg(test)]
+impl Desk {
+    /// One without a keeper: a test hears what is said to it, and tells the run what it likes.
+    pub(in crate::worker) fn overheard(
+        lanes: Box<dyn Lanes>,
+    ) -> (Self, Receiver<Say>, UnboundedSender<Told>) {
+        let (say, heard) = channel();
+        let (tell, told) = unbounded_channel();
+        let thread = std::thread::spawn(|| lanes);
+        (Self { say, told, thread }, heard, tell)
+    }
+}

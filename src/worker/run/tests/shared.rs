@@ -12,7 +12,7 @@ use crate::worker::deadline::{Deadline, Permission};
 use crate::worker::{Shared, Term, run_shared};
 
 /// One lane with one order or none, and what was asked of it.
-struct OneLane {
+pub(super) struct OneLane {
     lease: Duration,
     path: PathBuf,
     idle: bool,
@@ -21,6 +21,16 @@ struct OneLane {
 }
 
 impl OneLane {
+    pub(super) fn with_work(lease: Duration) -> Self {
+        Self {
+            lease,
+            path: PathBuf::new(),
+            idle: false,
+            held: None,
+            asked: Arc::default(),
+        }
+    }
+
     fn asked(&self, what: &'static str) {
         let mut asked = self.asked.lock().unwrap();
         if asked.last() != Some(&what) {
