@@ -287,6 +287,7 @@ fn arrived(
     }
     moved::whole(from, &args.by, &names.1, (old.head, head), now)?;
     Ok(moved::arrive(
+        from,
         to,
         &args.by,
         (&names.0, &names.1),
