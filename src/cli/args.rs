@@ -45,6 +45,9 @@ const WAIT_SECONDS_MAX: i64 = 86_400;
 /// Days that `--hold-days` takes at most: ten years.
 pub const HOLD_DAYS_MAX: i64 = 3_650;
 
+/// Characters of a help's lines at most; those of the longer texts fit a terminal of 80.
+const HELP_CHARS_MAX: usize = 100;
+
 /// Court-ordered and penalty deductions on WeChat Pay (特殊减额), as a batch.
 ///
 /// levy reads a CSV of deductions, checks all of it, submits each row once under a paced limit per
@@ -54,7 +57,7 @@ pub const HOLD_DAYS_MAX: i64 = 3_650;
 #[command(
     name = "levy",
     version,
-    max_term_width = 100,
+    max_term_width = HELP_CHARS_MAX,
     after_help = "\
 Examples:
   levy run sample_batch.csv --sandbox --wait 10    try it: no account, no network, no real money
@@ -404,7 +407,8 @@ pub struct InitArgs {
 Examples:
   levy notify --config /etc/levy/levy.toml    then look whether the message has arrived
 
-Exit 0: everybody took it; 2: [notify] names nobody, or a setting is wrong; 4: somebody did not take it.")]
+Exit 0: everybody took it; 2: [notify] names nobody, or a setting is wrong; 4:
+somebody did not take it.")]
 pub struct NotifyArgs {
     /// Settings; ./levy.toml where that exists.
     #[arg(long, value_name = "FILE")]
@@ -519,6 +523,23 @@ mod tests {
                 command.get_name()
             );
         }
+    }
+
+    /// A longer line is broken by clap, which leaves a word alone on the next one.
+    #[test]
+    fn no_line_of_a_help_is_broken_on_a_wide_terminal() {
+        fn look(command: &clap::Command, long: &mut Vec<String>) {
+            let help = command.get_after_help().map(ToString::to_string);
+            let lines = help.iter().flat_map(|help| help.lines());
+            let too_long = lines.filter(|line| line.chars().count() > HELP_CHARS_MAX);
+            long.extend(too_long.map(|line| format!("{}: {line}", command.get_name())));
+            for command in command.get_subcommands() {
+                look(command, long);
+            }
+        }
+        let mut long = Vec::new();
+        look(&Cli::command(), &mut long);
+        assert_eq!(long, Vec::<String>::new());
     }
 
     /// The lines of a help that a reader may type, in words; without what a shell takes away.

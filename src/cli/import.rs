@@ -11,7 +11,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::ledger::{Admit, Environment, Imported};
 use crate::order::yuan;
 use crate::report::progress::say;
-use crate::report::summary::grouped;
+use crate::report::summary::{counted, grouped};
 use crate::worker::intake::{Terms, Watcher, stage};
 
 /// Takes a history over, whole or not at all.
@@ -174,11 +174,11 @@ fn told(file: &Path, imported: &Imported) -> String {
     }
     let mut text = format!(
         "{file}: taken over as batch {batch}: {} deducted, {} failed, {} unknown, as another tool has \
-         it; {} numbers were this ledger's already",
+         it; this ledger knew {} already",
         grouped(imported.succeeded),
         grouped(imported.failed),
         grouped(imported.unknown),
-        grouped(imported.repeats)
+        counted(imported.repeats, "number")
     );
     if imported.unknown > 0 {
         text.push_str("\n`levy resume` asks for what is unknown, under its own numbers");

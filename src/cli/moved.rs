@@ -1,6 +1,7 @@
 //! `levy ledger move`: from a file to a server, or back. The steps are `ledger::moved`'s; here it is said what
 //! is where, and who may not be sending meanwhile.
 
+use std::io::ErrorKind;
 use std::path::Path;
 
 use serde_json::json;
@@ -19,6 +20,14 @@ use crate::report::summary::{entries, orders};
 
 /// Moves it, or goes on with a move that did not come to its end.
 pub fn move_ledger(args: &MoveArgs) -> Result<Exit, Failure> {
+    // Before the settings, which a ledger that is not there needs none of.
+    if let Ok(Address::File(path)) = args.from.address()
+        && path
+            .symlink_metadata()
+            .is_err_and(|e| e.kind() == ErrorKind::NotFound)
+    {
+        return Err(not_there(&path));
+    }
     let from_store = store(args, "FROM", &args.from)?;
     let to_store = store(args, "TO", &args.to)?;
     if let (Address::File(_), Address::File(to)) = (&from_store.address, &to_store.address) {
@@ -61,6 +70,13 @@ pub fn move_ledger(args: &MoveArgs) -> Result<Exit, Failure> {
     sound(&to_store.address, &audit)?;
     tell(args, &names, standing, &audit);
     Ok(Exit::Done)
+}
+
+fn not_there(path: &Path) -> Failure {
+    Failure::Ledger(LedgerError::Missing(format!(
+        "{}: there is no such file, so that nothing moves; name the ledger that there is",
+        path.display()
+    )))
 }
 
 fn store(args: &MoveArgs, name: &str, typed: &Typed) -> Result<Store, Failure> {
@@ -271,6 +287,7 @@ fn arrived(
     }
     moved::whole(from, &args.by, &names.1, (old.head, head), now)?;
     Ok(moved::arrive(
+        from,
         to,
         &args.by,
         (&names.0, &names.1),

@@ -243,6 +243,8 @@ pub fn tell(args: &DriveArgs, summary: &Summary<'_>, goes_on: bool) {
         (true, wrong) => {
             if !wrong.is_empty() {
                 say(&format!("{name}: error: {wrong}"));
+            } else if let Some(words) = summary::told_to_end(summary) {
+                say(&format!("{name}: {words}"));
             } else if let Some(left) = summary::left(summary).filter(|_| !goes_on) {
                 say(&format!("{name}: {left}"));
             }

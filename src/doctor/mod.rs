@@ -241,7 +241,15 @@ impl Findings {
             key, value, origin, ..
         } in self.settings.iter().filter(given)
         {
-            let _ = writeln!(text, "        {key:<keys$}  {value:<values$}  {origin}");
+            // A path that is too wide has a line of its own, so that origins stand in one column.
+            let end = match value.chars().count() > values {
+                true => format!("\n{:1$}", "", 8 + keys + 2 + values),
+                false => String::new(),
+            };
+            let _ = writeln!(
+                text,
+                "        {key:<keys$}  {value:<values$}{end}  {origin}"
+            );
         }
         let mut left = self.settings.iter().filter(|s| !s.given).peekable();
         if left.peek().is_some() {
@@ -303,7 +311,7 @@ impl Findings {
     }
 }
 
-/// Characters to which columns of settings are aligned; a longer one sticks out.
+/// Characters to which columns of settings are aligned; what stands behind a longer one goes below it.
 const SETTING_CHARS_ALIGNED_MAX: usize = 40;
 
 #[cfg(test)]

@@ -235,3 +235,31 @@ fn quiet_says_nothing_when_all_is_well() {
     let want = "ledger\n  warn  space: 3 MiB free\n        -> make room\nready, with 1 warning\n";
     assert_eq!(one.human(true), want);
 }
+
+#[test]
+fn where_settings_came_from_stands_in_one_column_also_beside_a_path_that_is_too_wide() {
+    let line = |key: &str, value: String| SettingLine {
+        key: key.into(),
+        value,
+        origin: format!("levy.toml:{}", key.len()),
+        given: true,
+    };
+    let long = format!("/srv/{}", "a".repeat(60));
+    let findings = Findings {
+        checks: vec![Check::ok(Area::Settings, "file", "levy.toml")],
+        settings: vec![
+            line("merchant.mchid", "1900000001".into()),
+            line("ledger.url", long.clone()),
+            line("gateway.base_url", "https://api.mch.weixin.qq.com".into()),
+        ],
+    };
+    let text = findings.human(false);
+    let lines: Vec<&str> = text.lines().collect();
+    let at = lines.iter().filter_map(|line| line.find("levy.toml:"));
+    let at: Vec<usize> = at.collect();
+    assert_eq!(at, [at[0]; 3], "{text}");
+    assert!(
+        lines.contains(&format!("        ledger.url        {long}").as_str()),
+        "{text}"
+    );
+}

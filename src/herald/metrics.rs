@@ -6,10 +6,11 @@
 //! needs an escape: that is why no library writes it. Format: <https://prometheus.io/docs/instrumenting/exposition_formats/>.
 
 use std::fmt::Write as _;
-use std::fs::{self, OpenOptions, Permissions};
+use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::Ending;
 use crate::clock::WallMs;
@@ -22,6 +23,9 @@ use crate::worker::traffic::Traffic;
 const MODE: u32 = 0o644;
 /// A file of metrics that is larger is none of ours.
 const BYTES_MAX: u64 = 1024 * 1024;
+/// So often it is tried to have the file alone, and so far apart.
+const LOCK_TRIES_MAX: u32 = 100;
+const LOCK_TRIES_APART: Duration = Duration::from_millis(10);
 const LAST_SUCCESS: &str = "levy_last_success_timestamp_seconds";
 
 /// Ends of the names under which a histogram's lines stand.
@@ -37,6 +41,7 @@ pub fn write(path: &Path, ending: &Ending) -> io::Result<()> {
             "is no file of levy's metrics, and is left alone; name another",
         ));
     }
+    let _alone = alone(path);
     let before = Before::read(path);
     let aside = aside(path)?;
     let _ = fs::remove_file(&aside);
@@ -53,6 +58,40 @@ pub fn write(path: &Path, ending: &Ending) -> io::Result<()> {
         let _ = fs::remove_file(&aside);
     }
     written
+}
+
+/// The file, locked for as long as this lives, so that of two commands that end at one moment neither keeps
+/// what the other has just replaced. Where it can't be had soon, it is written all the same: nobody waits
+/// for metrics.
+fn alone(path: &Path) -> Option<File> {
+    for _ in 0..LOCK_TRIES_MAX {
+        // An empty one stands where there is none yet.
+        let mut open = OpenOptions::new();
+        let file = match open.read(true).open(path) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                open.write(true).create(true).mode(MODE).open(path)
+            }
+            opened => opened,
+        };
+        let file = file.ok()?;
+        match file.try_lock() {
+            Ok(()) if is_at(&file, path) => return Some(file),
+            // Replaced since it was opened.
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_TRIES_APART),
+            // A file system without locks.
+            Err(TryLockError::Error(_)) => return None,
+        }
+    }
+    None
+}
+
+fn is_at(file: &File, path: &Path) -> bool {
+    let place = |meta: fs::Metadata| (meta.dev(), meta.ino());
+    match (file.metadata(), fs::metadata(path)) {
+        (Ok(file), Ok(there)) => place(file) == place(there),
+        (Err(_), _) | (_, Err(_)) => false,
+    }
 }
 
 /// There is nothing, or what this wrote.
@@ -396,9 +435,6 @@ impl Page {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::MetadataExt;
-    use std::time::Duration;
-
     use super::super::FileEnd;
     use super::*;
     use crate::ledger::Overview;
@@ -529,6 +565,42 @@ mod tests {
         write(&path, &ending(4, 9_900)).unwrap();
         assert_eq!(success(), None);
         assert!(write(Path::new("/nowhere/at/all.prom"), &ending(0, 1)).is_err());
+    }
+
+    #[test]
+    fn commands_that_end_at_one_moment_all_stand_in_the_file() {
+        const COMMANDS: [&str; 6] = ["run", "sweep", "resume", "rerun", "work", "reconcile"];
+        const ROUNDS: i64 = 20;
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("levy.prom");
+        for round in 1..=ROUNDS {
+            let all = std::sync::Barrier::new(COMMANDS.len());
+            std::thread::scope(|scope| {
+                for command in COMMANDS {
+                    let ended = Ending {
+                        command,
+                        ..ending(0, round * 1_000)
+                    };
+                    let (all, path) = (&all, &path);
+                    scope.spawn(move || {
+                        all.wait();
+                        write(path, &ended).unwrap();
+                    });
+                }
+            });
+            let text = fs::read_to_string(&path).unwrap();
+            for command in COMMANDS {
+                let line = format!("{LAST_SUCCESS}{{command=\"{command}\"}} {round}");
+                assert!(text.lines().any(|it| it == line), "{line} in\n{text}");
+            }
+        }
+        let left = fs::read_dir(directory.path()).unwrap().count();
+        assert_eq!(left, 1, "nothing is left beside it");
+        // One that stands still with the file in hand holds up nobody for long.
+        let _held = alone(&path).unwrap();
+        write(&path, &ending(4, 99_000)).unwrap();
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.contains("levy_last_run_timestamp_seconds{command=\"run\"} 99\n"));
     }
 
     #[test]

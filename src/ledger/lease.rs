@@ -87,6 +87,8 @@ pub trait Lanes: Send {
     /// Says that this process lives, for as long as a lease, and how many lanes it could drive, those that
     /// it holds among them; the same of all who live, this one among them.
     fn alive(&mut self, lanes: u32) -> LedgerResult<Vec<u32>>;
+    /// Whether all sending is stopped: by a person, or because the ledger moves or has moved.
+    fn is_frozen(&mut self) -> LedgerResult<bool>;
     /// Lanes with something to do in a scope, by merchant.
     fn offers(&mut self, scope: Scope) -> LedgerResult<Vec<Offer>>;
     /// Takes those of the lanes that are nobody's, for as long as a lease; which.

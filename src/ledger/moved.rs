@@ -10,7 +10,8 @@
 //! 3. the new one says by a decision of its own that it is this copy: no other stands at its head then. Both are
 //!    verified, and are one up to there;
 //! 4. the old one says by another decision at which head the copy stands that is opened, once and for all;
-//! 5. the new one is thawed, by a decision in its journal that says where it came from.
+//! 5. the new one is thawed, by a decision in its journal that says where it came from, if the old one says still
+//!    what it said in step 4.
 //!
 //! Given again after a crash, the same move goes on from where it stands. Each step asks in its own transaction
 //! whether the one before still holds, so that two movers at once are never in two places. After step 4 a new
@@ -234,15 +235,20 @@ pub fn between() -> LedgerError {
     moved::between()
 }
 
-/// Opens the new one, which stands at this head. `names` say where it came from, and where it is.
+/// Opens the new one, which stands at this head. `names` say where it came from, and where it is. The old one is
+/// asked once more whether that is the copy to be opened: a person's word may have opened another since.
 pub fn arrive(
+    from: &mut Shelf,
     to: &mut Shelf,
     by: &Person,
     names: (&str, &str),
     head: JournalHead,
     at: WallMs,
 ) -> LedgerResult<()> {
-    to.commit(|tx| moved::arrive(tx, by, names, head, at))
+    to.commit(|into| {
+        from.look(|tx| moved::is_opened(tx, names.1, head))?;
+        moved::arrive(into, by, names, head, at)
+    })
 }
 
 /// Copies all of it in one transaction, or nothing; how many rows. `place` says where it goes.

@@ -234,3 +234,5 @@ impl Desk {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(crate) mod told;

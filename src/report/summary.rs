@@ -163,7 +163,9 @@ pub fn json(summary: &Summary<'_>) -> String {
 pub fn wrong(summary: &Summary<'_>) -> String {
     let mut words: Vec<String> = summary.error.map(str::to_owned).into_iter().collect();
     if let Some(report) = summary.report {
-        words.extend(report.stop.as_ref().map(|s| format!("stopped: {}", why(s))));
+        if summary.exit_code != 0 {
+            words.extend(report.stop.as_ref().map(|s| format!("stopped: {}", why(s))));
+        }
         let lanes = report.stopped_lanes.iter().take(LANES_SHOWN_MAX);
         words.extend(lanes.map(|(merchant, why)| format!("merchant stopped: {merchant}: {why}")));
         if report.stopped_lanes.len() > LANES_SHOWN_MAX {
@@ -172,6 +174,12 @@ pub fn wrong(summary: &Summary<'_>) -> String {
         }
     }
     words.join("; ")
+}
+
+/// Why a run ended before its time though nothing is left to do, as a worker does that is told to: no error.
+pub fn told_to_end(summary: &Summary<'_>) -> Option<String> {
+    let stop = summary.report?.stop.as_ref()?;
+    (summary.exit_code == 0).then(|| format!("stopped: {}", why(stop)))
 }
 
 /// What is left to do, in a line for those who asked for quiet: nothing where all is done.
@@ -445,9 +453,9 @@ pub fn why(stop: &Stop) -> String {
             }
         ),
         Stop::Canary(words) => format!(
-            "the first order got no verified reply, so no other was sent. Look at [platform] \
-             public_key_id and public_key, and at [gateway] base_url, proxy and ca_file. The last \
-             thing that came: {words}"
+            "the first order got no verified reply, so no other was sent. Look at the network and at \
+             [gateway] base_url, proxy and ca_file; where replies do come, at [platform] public_key_id \
+             and public_key. The last thing that came: {words}"
         ),
         Stop::Outage(words) => format!(
             "the gateway could not be reached, or failed, for longer than --outage-wait. Look at \

@@ -311,10 +311,25 @@ impl Keeper {
 
     /// Looks who has what, gives back what is more than a fair share, and takes what is less.
     fn look(&mut self) -> LedgerResult<()> {
+        if self.term == Term::ForEver && self.lanes.is_frozen()? {
+            self.looked();
+            self.out.push(Told::Frozen);
+            return Ok(());
+        }
         let offers = self.lanes.offers(self.scope)?;
         let now = self.looked();
-        let known: HashSet<&Merchant> = offers.iter().map(|offer| &offer.work.merchant).collect();
-        self.through.retain(|merchant, _| known.contains(merchant));
+        let known: HashMap<&Merchant, u64> = offers
+            .iter()
+            .map(|offer| (&offer.work.merchant, offer.work.pending))
+            .collect();
+        self.through.retain(|merchant, through| {
+            let Some(&pending) = known.get(merchant) else {
+                return false;
+            };
+            // Some of what was left was taken back, or sent by another: as many others would be new.
+            through.pending_left = through.pending_left.map(|left| left.min(pending));
+            true
+        });
         let mine = offers.iter().filter(|offer| self.could_drive(offer));
         let living = self
             .lanes
@@ -342,11 +357,11 @@ impl Keeper {
 
     /// Asks the run for what is more than a fair share of the lanes. Those that have no work any more come
     /// back by themselves.
-    fn give_back(&mut self, share: usize, known: &HashSet<&Merchant>) {
+    fn give_back(&mut self, share: usize, known: &HashMap<&Merchant, u64>) {
         let driven: Vec<&Merchant> = self
             .mine
             .iter()
-            .filter(|(merchant, mine)| mine.part == Part::Driven && known.contains(merchant))
+            .filter(|(merchant, mine)| mine.part == Part::Driven && known.contains_key(merchant))
             .map(|(merchant, _)| merchant)
             .collect();
         let surplus: Vec<Merchant> = driven.into_iter().skip(share).cloned().collect();

@@ -274,6 +274,7 @@ impl Loop {
                 }
             }
             Some(Told::Leave(merchant)) => self.engine.leave(&merchant, now),
+            Some(Told::Frozen) => self.engine.stop(Stop::Frozen, now),
             Some(Told::Notice(words)) => observer.notice(&words),
             Some(Told::Done) => {
                 if let Some(lanes) = lanes {

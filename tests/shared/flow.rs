@@ -45,7 +45,7 @@ fn l2_l7_a_file_is_run_told_and_run_again() {
     );
     let said = house.ends(3, &["check", "more.csv"]);
     assert!(
-        said.out.contains("1 repeats, 0 in conflict, 1 held"),
+        said.out.contains("1 repeat, 0 in conflict, 1 held"),
         "{said:?}"
     );
     house.ends(3, &["check", "more.csv", "--out", "faults.csv"]);

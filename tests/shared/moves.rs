@@ -203,6 +203,30 @@ fn a_worker_on_a_ledger_that_moves_away_ends_and_says_where_it_went() {
     house.ends(0, &["ledger", "verify", "--ledger", "back.db"]);
 }
 
+#[test]
+fn a_worker_without_work_hears_that_its_ledger_has_moved_away() {
+    let house = House::new();
+    house.ends(0, &["init"]);
+    let worker = house.spawn(&["work", "--forever", "--yes"]);
+    let works = || {
+        house
+            .levy(&["lanes", "--json"])
+            .out
+            .contains("\"workers\":[\"")
+    };
+    house.wait_until("it does not work", works);
+    house.ends(
+        0,
+        &["ledger", "move", &house.url, "back.db", "--by", "Li Wei"],
+    );
+    let said = house.ends_by_itself(worker);
+    assert_eq!(said.exit, 2, "{said:?}");
+    assert!(
+        said.err.contains("has moved to") && said.err.contains("back.db"),
+        "{said:?}"
+    );
+}
+
 /// It is the one that sends: to empty it would be to send again what it has sent.
 #[test]
 fn l5_nobody_is_told_to_empty_a_new_ledger_that_is_in_use_and_does_not_verify() {

@@ -262,3 +262,22 @@ fn a_worker_is_for_a_shared_ledger() {
     let said = house.ends(0, &["lanes", "--ledger", "levy.db"]);
     assert!(said.out.contains("one process at a time"), "{said:?}");
 }
+
+/// Whoever is told to end has done nothing wrong.
+#[test]
+fn a_worker_that_a_signal_ends_with_nothing_left_says_so_and_calls_it_no_error() {
+    let house = House::new();
+    house.ends(0, &["init"]);
+    let worker = house.spawn(&["work", "--forever", "--yes", "--quiet"]);
+    house.wait_until("nobody works", || {
+        let living = Server::get().ask(&house.database, "SELECT count(*) FROM levy.worker");
+        living.as_deref() == Some("1")
+    });
+    let said = house.stopped(worker);
+    assert_eq!(said.exit, 0, "{said:?}");
+    let words = "\nopen orders: stopped: by a signal; nothing that was sent is lost\n";
+    assert!(
+        said.err.ends_with(words) && !said.err.contains("error"),
+        "{said:?}"
+    );
+}

@@ -61,8 +61,8 @@ pub struct ShowArgs {
 Examples:
   levy freeze --reason \"the court called the batch back\" --by \"Li Wei\"
 
-Stops all sending on this ledger, queries too: a run that is going on ends, and no other begins, cron's
-included, until `levy unfreeze`. Needs no lock.")]
+Stops all sending on this ledger, queries too: a run that is going on ends, and
+no other begins, cron's included, until `levy unfreeze`. Needs no lock.")]
 pub struct FreezeArgs {
     /// Why; it stands in the journal.
     #[arg(long, value_name = "TEXT")]
@@ -112,9 +112,10 @@ Examples:
   levy resolve N42 --as failed --by \"Li Wei\" --by \"Wang Fang\" \\
       --evidence \"call with the gateway's desk, ticket 8812\"
 
-For orders that were sent and that no verified reply has settled. The row then shows SUCCESS or FAILED;
-the order keeps its state, no run submits it again, and a verified reply that comes later always wins.
-One that was resolved as failed gets a new number only 31 days after its first send. While a run goes on
+For orders that were sent and that no verified reply has settled. The row then
+shows SUCCESS or FAILED; the order keeps its state, no run submits it again,
+and a verified reply that comes later always wins. One that was resolved as
+failed gets a new number only 31 days after its first send. While a run goes on
 it ends in 75, as every command that writes.")]
 pub struct ResolveArgs {
     /// The order's number.
@@ -202,8 +203,9 @@ Examples:
   levy ledger verify --expect \"$(cat last-night.head)\"
   levy ledger verify --json
 
-Looks at SQLite's own checks, the journal's chain, the sums, and each order's state against its journal.
-Ends in 0 if all is well, in 1 if anything is not. Takes no lock.")]
+Looks at SQLite's own checks, the journal's chain, the sums, and each order's
+state against its journal. Ends in 0 if all is well, in 1 if anything is not.
+Takes no lock.")]
 pub struct VerifyArgs {
     /// Settings and ledger.
     #[command(flatten)]
@@ -248,9 +250,10 @@ Examples:
   levy ledger backup /backup/levy-$(date +%F).db
   levy ledger backup /backup/levy.db --force       in place of the last one
 
-The copy is of one moment, is verified before it gets its name, and is readable by you alone. Note the
-head that is printed: with it `levy ledger verify --expect` sees a ledger that was set back. Note the time
-too: if the copy ever comes back, `levy ledger restored --since TIME` must be told it.")]
+The copy is of one moment, is verified before it gets its name, and is readable
+by you alone. Note the head that is printed: with it `levy ledger verify
+--expect` sees a ledger that was set back. Note the time too: if the copy ever
+comes back, `levy ledger restored --since TIME` must be told it.")]
 pub struct BackupArgs {
     /// Where the copy goes.
     #[arg(value_name = "FILE")]

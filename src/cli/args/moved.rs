@@ -14,13 +14,15 @@ Examples:
   levy ledger move levy.db postgres://levy@db.bank.example/levy --by \"Li Wei\"
   levy ledger move postgres://levy@db.bank.example/levy back.db --by \"Li Wei\"
 
-From a file to a server, for several hosts, or back. Everything goes: batches, orders, the journal with
-its chain. Afterwards the old ledger is closed for good (it can still be looked at), since two ledgers of
-one past that both send would deduct twice: name the new one in the settings of every host.
+From a file to a server, for several hosts, or back. Everything goes: batches,
+orders, the journal with its chain. Afterwards the old ledger is closed for
+good (it can still be looked at), since two ledgers of one past that both send
+would deduct twice: name the new one in the settings of every host.
 
-The new one must be empty, or not there. No run may be going on. Given again after a crash, the same
-command goes on from where it stood; until it has come to its end neither sends. Killed just before the
-very last step, it asks for --never-opened. A new one that was lost after the move is not filled with the
+The new one must be empty, or not there. No run may be going on. Given again
+after a crash, the same command goes on from where it stood; until it has come
+to its end neither sends. Killed just before the very last step, it asks for
+--never-opened. A new one that was lost after the move is not filled with the
 old past again. The password comes from [ledger] password_file or PGPASSWORD.
 Sends nothing.")]
 pub struct MoveArgs {

@@ -30,19 +30,22 @@ Examples:
   levy reconcile --against finance.csv --since 2025-08-01 --until 2025-09-01
                                             August; what the list does not name is extra
 
-Asks WeChat Pay again for every order of the period and compares number, merchant, type, amount,
-state, change number and times with the ledger. What is unfinished is brought to its end first, as
-`levy resume` does. What differs goes into a CSV with both sides, which is written always: only its header
-means that nothing was found. No order is deducted by this that was never sent, and no final state
-changes. Killed or stopped, give the same command again: it asks again.
+Asks WeChat Pay again for every order of the period and compares number,
+merchant, type, amount, state, change number and times with the ledger. What is
+unfinished is brought to its end first, as `levy resume` does. What differs
+goes into a CSV with both sides, which is written always: only its header means
+that nothing was found. No order is deducted by this that was never sent, and
+no final state changes. Killed or stopped, give the same command again: it asks
+again.
 
-With --against nothing is sent and no lock is taken. The list has an input's columns (or is a result)
-and may have state, quota_change_no and success_time; without a state a row stands for a deduction.
-Told are rows that the ledger does not have, orders that no row names, what differs by field, what is
-there twice, and rows that are no deductions.
+With --against nothing is sent and no lock is taken. The list has an input's
+columns (or is a result) and may have state, quota_change_no and success_time;
+without a state a row stands for a deduction. Told are rows that the ledger
+does not have, orders that no row names, what differs by field, what is there
+twice, and rows that are no deductions.
 
-Exit codes: 0 everything agrees and nothing is open, 3 differences or alerts, 4 something was not
-answered or is unfinished.")]
+Exit codes: 0 everything agrees and nothing is open, 3 differences or alerts, 4
+something was not answered or is unfinished.")]
 pub struct ReconcileArgs {
     /// Orders that were first sent from then on: YYYY-MM-DD (midnight here) or YYYY-MM-DDTHH:MM.
     #[arg(long, value_name = "DATE", value_parser = moment)]

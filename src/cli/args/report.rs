@@ -15,9 +15,10 @@ Examples:
   levy report 3 --lang zh                      in Chinese
   levy report sample_batch.csv --sandbox
 
-One page that loads nothing from anywhere: sums, what needs a person and why, pace, latency, and a table
-of at most 2,000 rows, those that need a person first. It can be mailed, and prints on A4. Account and
-card numbers are masked. Takes no lock and changes nothing: it may be used while a run is going on.")]
+One page that loads nothing from anywhere: sums, what needs a person and why,
+pace, latency, and a table of at most 2,000 rows, those that need a person
+first. It can be mailed, and prints on A4. Account and card numbers are masked.
+Takes no lock and changes nothing: it may be used while a run is going on.")]
 pub struct ReportArgs {
     /// The batch: its number, the beginning of its digest, or its input file.
     #[arg(value_name = "BATCH")]

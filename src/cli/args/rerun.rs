@@ -102,7 +102,7 @@ Examples:
   levy rerun night.result.csv                     a result in which amounts were corrected and rows
                                                   deleted: corrected ones are new deductions, the
                                                   others are issued again, deleted ones are left
-  levy rerun 3 --only rejected                    what was refused because of a wrong setting: again,
+  levy rerun 3 --only rejected                    what a wrong setting had refused: again,
                                                   under its own number
 
 A row gets a new number only if WeChat Pay has said, signed, that its old one failed; where that is

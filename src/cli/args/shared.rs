@@ -12,12 +12,13 @@ Examples:
   levy work --yes                 from cron: sends what there is, and ends
   levy work --forever --yes --until 05:30
 
-For a ledger on a server (postgres://…). `levy run FILE` hands its batch over to all workers once
-it is accepted; a worker takes lanes (target merchants) that nobody has, its fair share of them,
-and drives what was handed over and whatever was sent and is not final. No merchant is driven by
-two at a time, so that the pace holds. A worker that dies loses its lanes after [ledger] lease
-seconds, and another goes on. With --forever metrics are written each minute. Ctrl-C or SIGTERM
-finishes what is on the wire and lets go.")]
+For a ledger on a server (postgres://…). `levy run FILE` hands its batch over
+to all workers once it is accepted; a worker takes lanes (target merchants)
+that nobody has, its fair share of them, and drives what was handed over and
+whatever was sent and is not final. No merchant is driven by two at a time, so
+that the pace holds. A worker that dies loses its lanes after [ledger] lease
+seconds, and another goes on. With --forever metrics are written each minute.
+Ctrl-C or SIGTERM finishes what is on the wire and lets go.")]
 pub struct WorkArgs {
     /// Go on until a signal, or until --until.
     #[arg(long)]
@@ -37,8 +38,8 @@ Examples:
   levy lanes             whose each target merchant is, for how long, and what waits there
   levy lanes --json      the same as one JSON object, for a monitor
 
-On a ledger in a file one process at a time has all lanes: it is told which. Takes no lock and changes
-nothing.")]
+On a ledger in a file one process at a time has all lanes: it is told which.
+Takes no lock and changes nothing.")]
 pub struct LanesArgs {
     /// Settings and ledger.
     #[command(flatten)]

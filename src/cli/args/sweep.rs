@@ -17,15 +17,17 @@ Examples:
   levy sweep /srv/inbox --yes --watch      stays, and looks again every 30 s, until Ctrl-C
   levy sweep inbox --sandbox --quiet-seconds 0 --wait 5    try it: no account, no real money
   */10 * * * * cd /srv/levy && levy sweep /srv/inbox --yes --quiet --json >> sweep.jsonl
-                                           from cron: 75 (another run holds the ledger) is no trouble
+                                           from cron: 75 (another run has the ledger) is no trouble
 
-A file goes from DIR to DIR/processing/, is run as `levy run FILE` runs it, and ends in DIR/done/, or
-in DIR/rejected/ where it is refused as a whole, with its result and NAME.receipt.txt beside it. What is
-not final stays in processing/, and the next sweep goes on with it. Killed at any moment, give it again.
+A file goes from DIR to DIR/processing/, is run as `levy run FILE` runs it, and
+ends in DIR/done/, or in DIR/rejected/ where it is refused as a whole, with its
+result and NAME.receipt.txt beside it. What is not final stays in processing/,
+and the next sweep goes on with it. Killed at any moment, give it again.
 
-A file is finished if it has not changed for --quiet-seconds and nobody is seen writing to it, or
-if NAME.csv.ok (or NAME.ok) is beside it. Best is to write it under another name (NAME.csv.tmp), or
-elsewhere on the same file system, and to rename it when it is whole.")]
+A file is finished if it has not changed for --quiet-seconds and nobody is seen
+writing to it, or if NAME.csv.ok (or NAME.ok) is beside it. Best is to write it
+under another name (NAME.csv.tmp), or elsewhere on the same file system, and to
+rename it when it is whole.")]
 pub struct SweepArgs {
     /// The drop folder.
     #[arg(value_name = "DIR")]

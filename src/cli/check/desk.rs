@@ -13,7 +13,7 @@ use crate::cli::failure::Exit;
 use crate::ledger::ResultRow;
 use crate::order::{Fen, Merchant, NextAction, ReductionType, Status, yuan};
 use crate::report::progress::{columns, fitted};
-use crate::report::summary::{self, grouped};
+use crate::report::summary::{self, counted, grouped};
 use crate::worker::balances::Purses;
 use crate::worker::intake::Watcher;
 
@@ -275,8 +275,8 @@ impl Desk {
         }
         line("in all", all);
         text.push_str(&format!(
-            "\n{} repeats, {} in conflict, {} held",
-            grouped(accepted.repeats),
+            "\n{}, {} in conflict, {} held",
+            counted(accepted.repeats, "repeat"),
             grouped(accepted.conflicts),
             grouped(accepted.held)
         ));

@@ -79,6 +79,14 @@ pub(in crate::ledger) fn whole(
     }
 }
 
+/// The old one says that the copy at this head is the one that is opened, and nothing since.
+pub(in crate::ledger) fn is_opened(tx: &dyn Tx, to: &str, head: JournalHead) -> LedgerResult<()> {
+    match journal::frozen(tx)? {
+        Some(is) if is.is_moved_to(to) && is.moved_at() == Some(head) => Ok(()),
+        Some(_) | None => Err(between()),
+    }
+}
+
 /// Opened again: nothing of it was copied.
 pub(in crate::ledger) fn stay(tx: &dyn Tx, by: &Person, to: &str, at: WallMs) -> LedgerResult<()> {
     left(tx, to)?;

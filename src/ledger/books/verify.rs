@@ -178,7 +178,7 @@ fn books(tx: &dyn Tx, wrong: &mut Vec<String>) -> LedgerResult<()> {
     tx.each(sql::VERIFY_BOOKS, &[], &mut |row| {
         let (what, broken): (String, i64) = (row.get(0)?, row.get(1)?);
         if broken > 0 {
-            wrong.push(format!("{broken} {what}"));
+            wrong.push(format!("{what}: {broken}"));
         }
         Ok(Go::On)
     })

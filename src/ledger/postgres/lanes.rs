@@ -15,8 +15,8 @@ use crate::ledger::books::{lane_work, merchant_in};
 use crate::ledger::database::{Database, End, Go, Row, Work, values};
 use crate::ledger::sql::lane as sql;
 use crate::ledger::{
-    Epoch, Handed, Held, LaneLine, LaneWork, Lanes, LedgerResult, Offer, Returned, Scope, Taken,
-    Whose,
+    Epoch, Handed, Held, LaneLine, LaneWork, Lanes, Ledger, LedgerResult, Offer, Returned, Scope,
+    Taken, Whose,
 };
 use crate::order::Merchant;
 use crate::pace::AFTER_GIVING_UP;
@@ -39,6 +39,10 @@ impl Lanes for PostgresLedger {
             Ok(End::Commit)
         })?;
         Ok(living)
+    }
+
+    fn is_frozen(&mut self) -> LedgerResult<bool> {
+        Ok(self.frozen()?.is_some())
     }
 
     fn offers(&mut self, scope: Scope) -> LedgerResult<Vec<Offer>> {

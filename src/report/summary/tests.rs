@@ -110,7 +110,12 @@ fn every_reason_to_stop_names_the_setting_to_look_at() {
         (Stop::Stale(400), vec!["400 s ahead of our clock"]),
         (
             Stop::Canary(words()),
-            vec!["[platform]", "[gateway] base_url", "it said so"],
+            // Mostly it is the network.
+            vec![
+                "network and at [gateway] base_url, proxy and ca_file; where replies",
+                "[platform]",
+                "it said so",
+            ],
         ),
         (
             Stop::Outage(words()),
@@ -133,6 +138,30 @@ fn every_reason_to_stop_names_the_setting_to_look_at() {
             assert!(error.contains(part), "{stop:?}: {error}");
         }
     }
+}
+
+/// A worker that has nothing to do and is told to end.
+#[test]
+fn a_stop_that_leaves_nothing_to_do_is_no_error() {
+    let report = RunReport {
+        stop: Some(Stop::Asked),
+        ..RunReport::default()
+    };
+    let (batch, totals) = (batch(), totals());
+    let ended = |exit_code| Summary {
+        exit_code,
+        ..summary(&batch, &totals, &report, &[])
+    };
+    let words = "stopped: by a signal; nothing that was sent is lost";
+    assert_eq!(told_to_end(&ended(0)).as_deref(), Some(words));
+    assert_eq!(wrong(&ended(0)), "");
+    let value: Value = serde_json::from_str(&json(&ended(0))).unwrap();
+    assert!(value["error"].is_null(), "{value}");
+    assert!(human(&ended(0)).contains(words));
+    assert_eq!(
+        (told_to_end(&ended(4)), wrong(&ended(4))),
+        (None, words.into())
+    );
 }
 
 #[test]

@@ -59,7 +59,7 @@ impl Desk {
             match self.told().await {
                 Some(Told::Resting) | None => return,
                 Some(Told::Joined { work, epoch, .. }) => self.give_back(work.merchant, epoch),
-                Some(Told::Leave(_) | Told::Notice(_) | Told::Done) => {}
+                Some(Told::Leave(_) | Told::Notice(_) | Told::Frozen | Told::Done) => {}
             }
         }
     }
@@ -91,5 +91,18 @@ fn serve(
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return keeper.end(),
         }
+    }
+}
+
+#[cfg(test)]
+impl Desk {
+    /// One without a keeper: a test hears what is said to it, and tells the run what it likes.
+    pub(in crate::worker) fn overheard(
+        lanes: Box<dyn Lanes>,
+    ) -> (Self, Receiver<Say>, UnboundedSender<Told>) {
+        let (say, heard) = channel();
+        let (tell, told) = unbounded_channel();
+        let thread = std::thread::spawn(|| lanes);
+        (Self { say, told, thread }, heard, tell)
     }
 }

@@ -21,6 +21,8 @@ pub(in crate::worker) enum Told {
         /// Until when it is ours.
         deadline: Deadline,
     },
+    /// All sending is stopped, or the ledger has moved: a run without work would not hear of it.
+    Frozen,
     /// A lane goes back, or is another's by now.
     Leave(Merchant),
     /// Something worth a line.

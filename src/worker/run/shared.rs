@@ -6,10 +6,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
-use super::{Lanes, Loop, now, with_lanes};
-use crate::clock::{Clock, Mono};
+use super::{Lanes, Loop, PROGRESS_EVERY, now, with_lanes};
+use crate::clock::{Clock, Mono, WallMs};
 use crate::gateway::Client;
 use crate::ledger::writer::Writer;
 use crate::ledger::{Frozen, Ledger, LedgerError, LedgerResult, RunId, Scope};
@@ -112,6 +112,17 @@ fn frozen_words(frozen: LedgerResult<Option<Frozen>>, lease: Duration) -> Ledger
     ))
 }
 
+/// Another run in the ledger; none while it is frozen. One that has moved is never thawed.
+fn begin(ledger: &mut dyn Ledger, at: WallMs) -> LedgerResult<Option<RunId>> {
+    match ledger.frozen()? {
+        Some(frozen) if frozen.moved_at().is_some() => {
+            Err(LedgerError::Refused(frozen.moved_words()))
+        }
+        Some(_) => Ok(None),
+        None => ledger.begin_run(at).map(Some),
+    }
+}
+
 /// Why a round ended that another may follow.
 enum Pause {
     /// A person froze the ledger.
@@ -151,14 +162,14 @@ impl Rounds {
             }
             let back = self.adapter.back_from(writer);
             let (mut back, pause) = match (back, pause) {
-                (Some(back), Some(pause)) => (back, pause),
+                (Some(back), Some(pause)) => (Some(back), pause),
                 (back, _) => return (back, result),
             };
-            match self.between(pause, back.as_mut(), observer).await {
-                Ok(true) => ledger = back,
-                Ok(false) => return (Some(back), Ok(())),
-                Err(error) => return (Some(back), Err(error)),
-            }
+            let goes_on = self.between(pause, &mut back, observer).await;
+            ledger = match (back, goes_on) {
+                (Some(back), Ok(true)) => back,
+                (back, result) => return (back, result.map(drop)),
+            };
         }
     }
 
@@ -192,11 +203,12 @@ impl Rounds {
         }
     }
 
-    /// Lets go of all lanes and waits until another round can begin; `false` if a signal came.
+    /// Lets go of all lanes and waits until another round can begin; `false` if a signal came. A ledger that
+    /// says nothing then is gone afterwards.
     async fn between(
         &mut self,
         pause: Pause,
-        ledger: &mut dyn Ledger,
+        ledger: &mut Option<Box<dyn Ledger>>,
         observer: &mut dyn Observer,
     ) -> LedgerResult<bool> {
         let lasted = self.adapter.clock.monotonic().saturating_sub(self.began);
@@ -210,7 +222,13 @@ impl Rounds {
         self.lanes.desk.rest().await;
         let lease = self.lease;
         observer.notice(&match &pause {
-            Pause::Frozen => frozen_words(ledger.frozen(), lease)?,
+            Pause::Frozen => {
+                let frozen = self.ask(ledger, |ledger| ledger.frozen()).await;
+                if ledger.is_none() {
+                    return frozen.map(|_| false);
+                }
+                frozen_words(frozen, lease)?
+            }
             Pause::Outage(words) => {
                 format!("no answer from the gateway ({words}): all lanes are let go, trying again")
             }
@@ -228,7 +246,8 @@ impl Rounds {
                 self.adapter.engine.stop(Stop::Asked, now);
                 return Ok(false);
             }
-            match self.begin(ledger) {
+            let at = self.adapter.clock.wall();
+            match self.ask(ledger, move |ledger| begin(ledger, at)).await {
                 Ok(Some(run)) => {
                     self.adapter.engine.goes_by(run);
                     self.began = self.adapter.clock.monotonic();
@@ -239,20 +258,47 @@ impl Rounds {
                     return Ok(true);
                 }
                 Ok(None) => wait = lease,
-                Err(LedgerError::Broken(_)) => wait = self.longer(),
+                Err(LedgerError::Broken(_)) if ledger.is_some() => wait = self.longer(),
                 Err(error) => return Err(error),
             }
         }
     }
 
-    /// Another run in the ledger; none while it is frozen. One that has moved is never thawed.
-    fn begin(&self, ledger: &mut dyn Ledger) -> LedgerResult<Option<RunId>> {
-        match ledger.frozen()? {
-            Some(frozen) if frozen.moved_at().is_some() => {
-                Err(LedgerError::Refused(frozen.moved_words()))
+    /// Asks the ledger something, on a thread of its own: it may say nothing for as long as its connection
+    /// stands. It is waited for until a signal comes, and then as a round waits for it.
+    async fn ask<T: Send + 'static>(
+        &mut self,
+        ledger: &mut Option<Box<dyn Ledger>>,
+        question: impl FnOnce(&mut dyn Ledger) -> LedgerResult<T> + Send + 'static,
+    ) -> LedgerResult<T> {
+        let gone = || LedgerError::Broken("its thread ended: a bug".into());
+        let mut asked = ledger.take().ok_or_else(gone)?;
+        let (tell, mut told) = oneshot::channel();
+        std::thread::Builder::new()
+            .name("ledger".into())
+            .spawn(move || {
+                let answer = question(asked.as_mut());
+                // Where nobody waits any more it is closed here.
+                let _ = tell.send((asked, answer));
+            })
+            .expect("the system can start a thread");
+        let adapter = &mut self.adapter;
+        adapter.hears(now(adapter.clock.as_ref()));
+        loop {
+            tokio::select! {
+                came = &mut told => {
+                    let (back, answer) = came.map_err(|_| gone())?;
+                    *ledger = Some(back);
+                    return answer;
+                }
+                () = tokio::time::sleep(PROGRESS_EVERY) => {
+                    let now = now(adapter.clock.as_ref());
+                    if *adapter.stop.borrow() {
+                        adapter.heard_at.get_or_insert(now.mono);
+                    }
+                    adapter.waits_still(now)?;
+                }
             }
-            Some(_) => Ok(None),
-            None => ledger.begin_run(self.adapter.clock.wall()).map(Some),
         }
     }
 

@@ -1,6 +1,7 @@
 //! The loop around the engine, where it differs from a simulation: tasks that panic.
 
 mod shared;
+mod silent;
 
 use super::*;
 use crate::clock::{FakeClock, Mono, SystemClock, WallMs};

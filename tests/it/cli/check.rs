@@ -65,7 +65,7 @@ fn every_fault_is_a_line_with_its_place_and_the_exit_is_3() {
         assert!(line.starts_with(begins), "{line}\n  is not\n{begins}");
     }
     assert!(said.out.ends_with(
-        "\n1 repeats, 2 in conflict, 1 held, 2 with an amount that cannot be read\n\
+        "\n1 repeat, 2 in conflict, 1 held, 2 with an amount that cannot be read\n\
              the ledger was not looked at: there is none at levy.db\n"
     ));
     assert!(!said.out.contains(ACCOUNT));

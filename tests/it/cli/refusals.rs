@@ -255,3 +255,16 @@ fn init_writes_an_example_then_the_ledger_and_overwrites_neither() {
         & 0o777;
     assert_eq!(mode, 0o600);
 }
+
+/// What is typed is looked at before settings are asked for.
+#[test]
+fn a_move_of_a_ledger_that_is_not_there_says_so_where_there_are_no_settings() {
+    let desk = Desk::new();
+    let to = "postgres://levy@127.0.0.1:1/levy";
+    let said = desk.levy(&["ledger", "move", "levy.db", to, "--by", "Li Wei"]);
+    refused(&said, 2, "levy.db: there is no such file");
+    assert!(!said.err.contains("[merchant]"), "{}", said.err);
+    desk.write("levy.db", "");
+    let said = desk.levy(&["ledger", "move", "levy.db", to, "--by", "Li Wei"]);
+    refused(&said, 2, "[merchant]");
+}

@@ -44,13 +44,11 @@ fn working(ledger: &mut PostgresLedger, findings: &mut Findings) {
         Err(e) => return findings.push(broken(NAME, &e)),
     };
     let waiting = lines.iter().filter(|line| line.left_ms <= 0).count();
-    let found = match workers.is_empty() {
-        true => format!("nobody works now; {waiting} lanes with work are nobody's"),
-        false => format!(
-            "{}; {waiting} lanes with work are nobody's",
-            workers.join(", ")
-        ),
+    let who = match workers.is_empty() {
+        true => "nobody works now".into(),
+        false => workers.join(", "),
     };
+    let found = format!("{who}; lanes with work that are nobody's: {waiting}");
     findings.push(match workers.is_empty() && waiting > 0 {
         false => Check::ok(LEDGER, NAME, found),
         true => Check::warn(LEDGER, NAME, found)
@@ -99,6 +97,6 @@ fn told(store: &Store, url: &PostgresUrl, health: &ServerHealth, findings: &mut 
         standbys => format!("{standbys} connected"),
     };
     findings.push(Check::ok(LEDGER, "standbys", found));
-    let found = format!("{} transactions wait for another's", health.waiting);
+    let found = format!("transactions that wait for another's: {}", health.waiting);
     findings.push(Check::ok(LEDGER, "locks", found));
 }

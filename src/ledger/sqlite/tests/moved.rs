@@ -3,6 +3,7 @@
 use super::Books;
 use super::tamper::told;
 use crate::clock::WallMs;
+use crate::ledger::database::{Database, End};
 use crate::ledger::laws::fixture::{Desk, numbered};
 use crate::ledger::laws::random;
 use crate::ledger::moved::{
@@ -117,8 +118,18 @@ fn l5_l9_a_moved_ledger_is_the_same_and_only_one_of_the_two_sends() {
         Standing::Unsure
     );
     assert_eq!(from.audit(None).unwrap().wrong, Vec::<String>::new());
-    assert!(arrive(&mut to, &person(), ("levy.db", THERE), one.head, at).is_err());
-    arrive(&mut to, &person(), ("levy.db", THERE), head, at).unwrap();
+    assert!(
+        arrive(
+            &mut from,
+            &mut to,
+            &person(),
+            ("levy.db", THERE),
+            one.head,
+            at
+        )
+        .is_err()
+    );
+    arrive(&mut from, &mut to, &person(), ("levy.db", THERE), head, at).unwrap();
     assert_eq!(standing(&mut from, &mut to, THERE).unwrap(), Standing::Done);
     assert!(to.ledger().frozen().unwrap().is_none());
     assert_eq!(
@@ -324,7 +335,7 @@ fn l9_an_empty_ledger_moves_as_well() {
     leave(&mut from, &person(), THERE, at).unwrap();
     copy(&mut from, &mut to, THERE).unwrap();
     let head = is_whole(&mut from, &mut to, THERE);
-    arrive(&mut to, &person(), ("old", THERE), head, at).unwrap();
+    arrive(&mut from, &mut to, &person(), ("old", THERE), head, at).unwrap();
     assert_eq!(standing(&mut from, &mut to, THERE).unwrap(), Standing::Done);
     assert_eq!(to.audit(None).unwrap().wrong, Vec::<String>::new());
 }
@@ -358,10 +369,10 @@ fn l5_two_movers_at_once_never_leave_two_ledgers_that_send() {
     assert!(stay(&mut from, &person(), "here", at).is_err());
     let head = is_whole(&mut from, &mut there, "there");
     assert!(stay(&mut from, &person(), "there", at).is_err());
-    arrive(&mut there, &person(), ("old", "there"), head, at).unwrap();
+    arrive(&mut from, &mut there, &person(), ("old", "there"), head, at).unwrap();
     // Once it has itself moved on, who opened it late thaws nothing.
     leave(&mut there, &person(), "third", at).unwrap();
-    assert!(arrive(&mut there, &person(), ("old", "there"), head, at).is_err());
+    assert!(arrive(&mut from, &mut there, &person(), ("old", "there"), head, at).is_err());
     let frozen = [&mut from, &mut here, &mut there].map(|it| it.ledger().frozen().unwrap());
     assert!(
         frozen.iter().all(Option::is_some),
@@ -393,7 +404,7 @@ fn l5_of_two_copies_at_one_place_one_is_opened() {
     let late = whole(&mut from, &person(), THERE, (stood, late), at);
     assert!(late.is_err());
     assert_eq!(is(&mut from, &mut here), Standing::Another);
-    arrive(&mut there, &person(), ("old", THERE), head, at).unwrap();
+    arrive(&mut from, &mut there, &person(), ("old", THERE), head, at).unwrap();
     assert_eq!(is(&mut from, &mut there), Standing::Done);
     assert!(here.ledger().frozen().unwrap().is_some());
 }
@@ -416,10 +427,34 @@ fn l5_a_copy_that_a_person_opens_is_the_only_one_from_then_on() {
     assert_eq!(is(&mut from, &mut to), Standing::Unsure);
     let old = from.ledger().journal_head().unwrap();
     whole(&mut from, &person(), THERE, (old, head), at).unwrap();
-    assert!(arrive(&mut to, &person(), ("old", THERE), first, at).is_err());
-    arrive(&mut to, &person(), ("old", THERE), head, at).unwrap();
+    assert!(arrive(&mut from, &mut to, &person(), ("old", THERE), first, at).is_err());
+    arrive(&mut from, &mut to, &person(), ("old", THERE), head, at).unwrap();
     assert_eq!(is(&mut from, &mut to), Standing::Done);
     assert_eq!(to.audit(Some(first)).unwrap().wrong, Vec::<String>::new());
+}
+
+/// A mover stands still just before its last step; on another host a person's word opens another copy meanwhile.
+#[test]
+fn l5_who_opens_a_copy_asks_the_old_ledger_once_more_whether_another_is_opened() {
+    let old = Books::new();
+    lived(&old);
+    let at = Desk::new(&old).now;
+    let mut from = shelf(&old);
+    let (one, two) = (Books::new(), Books::new());
+    let (mut here, mut there) = (shelf(&one), shelf(&two));
+    leave(&mut from, &person(), THERE, at).unwrap();
+    copy(&mut from, &mut here, THERE).unwrap();
+    copy(&mut from, &mut there, THERE).unwrap();
+    let late = is_whole(&mut from, &mut here, THERE);
+    // The other one stands where the first stood; it was never opened, somebody says.
+    let stood = from.ledger().journal_head().unwrap();
+    let copied = there.ledger().journal_head().unwrap();
+    let head = own(&mut there, &person(), THERE, copied, at).unwrap();
+    whole(&mut from, &person(), THERE, (stood, head), at).unwrap();
+    assert!(arrive(&mut from, &mut here, &person(), ("old", THERE), late, at).is_err());
+    arrive(&mut from, &mut there, &person(), ("old", THERE), head, at).unwrap();
+    assert!(here.ledger().frozen().unwrap().is_some());
+    assert!(there.ledger().frozen().unwrap().is_none());
 }
 
 /// An older levy opened the new one, and did not say so in the old one.
@@ -433,7 +468,15 @@ fn l5_what_was_opened_is_said_in_the_old_ledger_whoever_opened_it() {
     copy(&mut from, &mut to, THERE).unwrap();
     let stood = from.ledger().journal_head().unwrap();
     let head = own(&mut to, &person(), THERE, stood, at).unwrap();
-    arrive(&mut to, &person(), ("old", THERE), head, at).unwrap();
+    assert!(arrive(&mut from, &mut to, &person(), ("old", THERE), head, at).is_err());
+    let Shelf::File(opened) = &mut to else {
+        unreachable!("a file")
+    };
+    let by_an_older = opened.write(&mut |tx| {
+        crate::ledger::books::moved::arrive(tx, &person(), ("old", THERE), head, at)?;
+        Ok(End::Commit)
+    });
+    by_an_older.unwrap();
     for _ in 0..2 {
         assert_eq!(standing(&mut from, &mut to, THERE).unwrap(), Standing::Done);
         was_opened(&mut from, &person(), THERE, at).unwrap();

@@ -78,32 +78,32 @@ fn verify_finds_a_past_that_nobody_told_of() {
         // Sends that count, and those that do not.
         (
             "UPDATE orders SET past = '' WHERE out_request_no = 'B'",
-            "1 orders whose earlier sends are not those that people told of",
+            "orders whose earlier sends are not those that people told of: 1",
         ),
         (
             "UPDATE orders SET past = 'RESTORED' WHERE out_request_no = 'B'",
-            "1 orders whose earlier sends",
+            "orders whose earlier sends are not those that people told of: 1",
         ),
         (
             "UPDATE orders SET past = 'IMPORTED' WHERE out_request_no = 'E'",
-            "1 orders whose earlier sends",
+            "orders whose earlier sends are not those that people told of: 1",
         ),
         (
             "UPDATE orders SET maybe_accepted = 0 WHERE out_request_no = 'B'",
-            "1 orders whose submissions",
+            "orders whose submissions that may have been accepted are not those of the journal: 1",
         ),
         // What the other tool called it.
         (
             "UPDATE orders SET resolved_as = 'FAILED' WHERE out_request_no = 'A'",
-            "1 orders that are resolved otherwise",
+            "orders that are resolved otherwise than people decided: 1",
         ),
         (
             "UPDATE orders SET resolved_as = 'SUCCESS' WHERE out_request_no = 'B'",
-            "1 orders that are resolved otherwise",
+            "orders that are resolved otherwise than people decided: 1",
         ),
         (
             "UPDATE orders SET resolved_as = NULL WHERE out_request_no = 'A'",
-            "1 decisions of people that their orders do not show",
+            "decisions of people that their orders do not show: 1",
         ),
         // The decisions themselves.
         (
@@ -120,7 +120,7 @@ fn verify_finds_a_past_that_nobody_told_of() {
         ),
         (
             "UPDATE attempt SET state_before = 'PENDING'",
-            "1 orders that were sent as never sent, though the ledger had come back",
+            "orders that were sent as never sent, though the ledger had come back from a backup: 1",
         ),
     ] {
         put(&books, &whole);

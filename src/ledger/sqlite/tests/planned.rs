@@ -47,7 +47,7 @@ fn a_change_of_a_plan_or_its_approval_is_found() {
     told(&books);
     let whole = closed(&books);
     let bad = "the first bad entry of the journal is 1";
-    let of_plan = "1 approvals that are not of their plan";
+    let of_plan = "approvals that are not of their plan and its maker: 1";
     for (text, want) in [
         ("UPDATE approval SET approved_by = 'Zhao'", bad),
         ("UPDATE approval SET made_by = 'Zhao'", bad),
@@ -63,11 +63,11 @@ fn a_change_of_a_plan_or_its_approval_is_found() {
         ("UPDATE plan SET orders_digest = zeroblob(32)", of_plan),
         (
             "UPDATE plan_run SET plan_id = 2",
-            "1 batches that are not what their plan says",
+            "batches that are not what their plan says: 1",
         ),
         (
             "UPDATE orders SET amount_fen = 2",
-            "1 batches that are not what their plan says",
+            "batches that are not what their plan says: 1",
         ),
     ] {
         put(&books, &whole);

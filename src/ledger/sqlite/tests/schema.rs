@@ -330,7 +330,7 @@ fn l5_a_second_order_of_a_deduction_needs_proof_and_cannot_live_beside_the_first
         wrong,
         [
             "the rule orders_new_number_needs_proof of the ledger's tables is missing or was changed",
-            "1 orders issued again without proof that the one before is dead",
+            "orders issued again without proof that the one before is dead: 1",
         ]
     );
 }
@@ -627,32 +627,32 @@ fn verify_finds_what_was_changed_behind_the_laws() {
         ),
         (
             "UPDATE orders SET attempts = 9 WHERE out_request_no = 'A'",
-            "1 orders whose attempts",
+            "orders whose attempts are not those of the journal: 1",
         ),
         (
             "UPDATE orders SET maybe_accepted = 0 WHERE out_request_no = 'A'",
-            "1 orders whose submissions",
+            "orders whose submissions that may have been accepted are not those of the journal: 1",
         ),
         (
             "DELETE FROM batch_row WHERE ordinal = 2",
-            "1 batches whose rows are not all there",
+            "batches whose rows are not all there: 1",
         ),
         (
             "UPDATE reply SET trust = 'LOST'",
-            "1 orders that are final without a verified reply",
+            "orders that are final without a verified reply: 1",
         ),
         (
             "UPDATE deduction SET superseded_by = 1 WHERE deduction_id = 2",
-            "1 superseded deductions that are alive",
+            "superseded deductions that are alive: 1",
         ),
         (
             "INSERT INTO attempt (order_id, run_id, asked, claimed_at_ms, state_before, link) \
              VALUES (2, 1, 'SUBMISSION', 0, 'PENDING', zeroblob(32))",
-            "1 orders that count as never sent",
+            "orders that count as never sent, and have a send in the journal: 1",
         ),
         (
             "UPDATE orders SET held_by = 1 WHERE out_request_no = 'B'",
-            "1 orders that were held and are released by nobody",
+            "orders that were held and are released by nobody: 1",
         ),
         ("DELETE FROM run", "references that lead nowhere"),
     ] {

@@ -361,16 +361,19 @@ fn a_state_that_the_journal_does_not_come_to_is_named() {
         ),
         (
             "UPDATE orders SET resolved_as = NULL",
-            "1 decisions of people that their orders do not show",
+            "decisions of people that their orders do not show: 1",
         ),
         (
             "UPDATE orders SET resolved_as = 'SUCCESS' WHERE out_request_no = 'A'",
-            "1 orders that are resolved otherwise",
+            "orders that are resolved otherwise than people decided: 1",
         ),
-        ("UPDATE meta SET frozen_by = 1", "1 freezes"),
+        (
+            "UPDATE meta SET frozen_by = 1",
+            "freezes that the ledger does not follow: 1",
+        ),
         (
             "INSERT INTO decision (kind, by_first, at_ms) VALUES ('IMPORT', 'x', 0)",
-            "1 decisions that stand outside",
+            "decisions that stand outside the journal's chain: 1",
         ),
     ] {
         put(&books, &whole);

@@ -91,6 +91,10 @@ impl Lanes for Port {
         Ok(living.map(|(_, lanes)| *lanes).collect())
     }
 
+    fn is_frozen(&mut self) -> LedgerResult<bool> {
+        Ok(self.ledger.lock().unwrap().frozen()?.is_some())
+    }
+
     fn offers(&mut self, scope: Scope) -> LedgerResult<Vec<Offer>> {
         let work = self.ledger.lock().unwrap().lanes(scope)?;
         let board = self.board()?;
@@ -627,6 +631,7 @@ impl Worker {
                 }
             }
             Told::Leave(merchant) => self.engine.leave(&merchant, now),
+            Told::Frozen => self.engine.stop(crate::worker::Stop::Frozen, now),
             Told::Notice(words) => self.notices.push(words),
             Told::Done => self.done = true,
             Told::Resting => {}

@@ -11,14 +11,26 @@ use crate::ledger::{
 use crate::worker::deadline::{Deadline, Permission};
 use crate::worker::{Shared, Term, run_shared};
 
-/// One lane with one order, and what was asked of it.
-struct OneLane {
+/// One lane with one order or none, and what was asked of it.
+pub(super) struct OneLane {
     lease: Duration,
+    path: PathBuf,
+    idle: bool,
     held: Option<Epoch>,
     asked: Arc<Mutex<Vec<&'static str>>>,
 }
 
 impl OneLane {
+    pub(super) fn with_work(lease: Duration) -> Self {
+        Self {
+            lease,
+            path: PathBuf::new(),
+            idle: false,
+            held: None,
+            asked: Arc::default(),
+        }
+    }
+
     fn asked(&self, what: &'static str) {
         let mut asked = self.asked.lock().unwrap();
         if asked.last() != Some(&what) {
@@ -36,7 +48,15 @@ impl Lanes for OneLane {
         Ok(vec![lanes])
     }
 
+    fn is_frozen(&mut self) -> LedgerResult<bool> {
+        // Where there is work, a claim tells: it was frozen since this was asked.
+        Ok(self.idle && open(&self.path).frozen()?.is_some())
+    }
+
     fn offers(&mut self, _: Scope) -> LedgerResult<Vec<Offer>> {
+        if self.idle {
+            return Ok(Vec::new());
+        }
         let work = LaneWork {
             merchant: Merchant::parse("1900016681").unwrap(),
             open: 0,
@@ -121,6 +141,17 @@ async fn runs(
     before: fn(&Path),
     on_notice: fn(&Path),
 ) -> (Vec<&'static str>, LedgerResult<RunReport>, Vec<String>) {
+    runs_with(false, term, lease, before, on_notice).await
+}
+
+/// The same, on lanes that have something to do or not.
+async fn runs_with(
+    idle: bool,
+    term: Term,
+    lease: Duration,
+    before: fn(&Path),
+    on_notice: fn(&Path),
+) -> (Vec<&'static str>, LedgerResult<RunReport>, Vec<String>) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("levy.db");
     let mut ledger = open(&path);
@@ -130,6 +161,8 @@ async fn runs(
     let asked = Arc::new(Mutex::new(Vec::new()));
     let lanes = OneLane {
         lease,
+        path: path.clone(),
+        idle,
         held: None,
         asked: Arc::clone(&asked),
     };
@@ -214,6 +247,35 @@ async fn a_freeze_makes_a_worker_for_ever_let_go_until_it_is_lifted() {
         "{notices:?}"
     );
     assert_eq!(notices[1..], ["going on"]);
+}
+
+/// Nothing is claimed, so that no claim tells.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_idle_worker_for_ever_hears_that_its_ledger_has_moved_and_says_where_to() {
+    let (asked, report, notices) = runs_with(
+        true,
+        Term::ForEver,
+        Duration::from_secs(3),
+        |path| {
+            use crate::ledger::moved::{Shelf, leave, whole};
+            let mut from = Shelf::File(Box::new(open(path)));
+            let by = Person::parse("Li Wei").unwrap();
+            let to = "postgres://levy@db.bank.example/levy";
+            leave(&mut from, &by, to, WallMs(2)).unwrap();
+            let head = from.ledger().journal_head().unwrap();
+            whole(&mut from, &by, to, (head, head), WallMs(3)).unwrap();
+        },
+        |_| {},
+    )
+    .await;
+    let Err(LedgerError::Refused(words)) = report else {
+        panic!("{report:?}")
+    };
+    assert!(
+        words.starts_with("this ledger has moved to postgres://levy@db.bank.example/levy"),
+        "{words}"
+    );
+    assert_eq!((asked, notices), (vec!["leave"], vec![]));
 }
 
 /// The disk, or the database's host.
