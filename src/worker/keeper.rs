@@ -21,8 +21,8 @@ pub(super) use talk::{Say, Told};
 use super::deadline::Deadline;
 use super::engine::{Clear, LaneEnd};
 use super::limits::{
-    LANES_HELD_MAX, LANES_TAKEN_AT_ONCE_MAX, LEFTOVERS_AGAIN, LOOKS_APART, TROUBLE_PAUSE,
-    WAITING_TOLD_EVERY,
+    LANES_HELD_MAX, LANES_TAKEN_AT_ONCE_MAX, LEFTOVERS_AGAIN, LOOKS_APART, LOOKS_PART,
+    TROUBLE_PAUSE, WAITING_TOLD_EVERY,
 };
 use crate::clock::{Clock, Mono};
 use crate::ledger::{Epoch, Held, Lanes, LedgerResult, Offer, Returned, Scope, Whose};
@@ -91,6 +91,8 @@ pub(super) struct Keeper {
     renew_at: Mono,
     look_at: Mono,
     looked_at: Option<Mono>,
+    /// How long until the next look, if there is reason for one: longer where the last one took long.
+    looks_apart: Duration,
     enough: bool,
     resting: bool,
     left: bool,
@@ -120,6 +122,7 @@ impl Keeper {
             renew_at: now,
             look_at: now,
             looked_at: None,
+            looks_apart: LOOKS_APART,
             enough: false,
             resting: false,
             left: false,
@@ -177,7 +180,7 @@ impl Keeper {
             let at = now;
             self.through.insert(merchant, Through { at, pending_left });
         }
-        let soonest = self.looked_at.map_or(now, |at| at + LOOKS_APART);
+        let soonest = self.looked_at.map_or(now, |at| at + self.looks_apart);
         self.look_at = self.look_at.min(soonest.max(now));
     }
 
@@ -316,8 +319,11 @@ impl Keeper {
             self.out.push(Told::Frozen);
             return Ok(());
         }
+        let before = self.clock.monotonic();
         let offers = self.lanes.offers(self.scope)?;
         let now = self.looked();
+        let apart = LOOKS_APART.max((now - before) * LOOKS_PART);
+        self.looks_apart = apart.min(self.third());
         let known: HashMap<&Merchant, u64> = offers
             .iter()
             .map(|offer| (&offer.work.merchant, offer.work.pending))
@@ -347,7 +353,7 @@ impl Keeper {
         let took = self.take(&wanted)?;
         if room > took && all > took && !wanted.is_empty() {
             // Others were faster, or there is more.
-            self.look_at = now + LOOKS_APART;
+            self.look_at = now + self.looks_apart;
         }
         if self.term == Term::Once && self.mine.is_empty() {
             self.wait_or_end(&offers, now);

@@ -68,6 +68,8 @@ pub const LANES_HELD_MAX: usize = 1_000;
 pub const LANES_TAKEN_AT_ONCE_MAX: usize = 100;
 /// The database is not asked for lanes more often than this.
 pub const LOOKS_APART: Duration = Duration::from_secs(1);
+/// Nor so often that answering takes it more than a part in so many of the time.
+pub const LOOKS_PART: u32 = 10;
 /// After a failure the database is asked again after this time; it doubles.
 pub const TROUBLE_PAUSE: Duration = Duration::from_secs(1);
 /// The longest such pause, and between two beginnings of a run that goes on for ever.

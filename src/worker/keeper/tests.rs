@@ -380,6 +380,37 @@ fn a_run_that_only_waits_says_that_it_could_drive_nothing() {
     assert_eq!(could_drive(), 0);
 }
 
+/// Counting what waits costs the database more, the more there is: it does little else otherwise.
+#[test]
+fn a_database_that_takes_long_to_say_what_there_is_is_asked_less_often() {
+    for (takes_ms, apart_ms) in [(1, 1_000), (300, 3_000), (900, 9_000)] {
+        let house = House::new(2, 2, 100);
+        house.board.lock().unwrap().look_takes = Duration::from_millis(takes_ms);
+        let mut keeper = Keeper::new(
+            Box::new(Port {
+                me: 0,
+                board: Arc::clone(&house.board),
+                ledger: Arc::clone(&house.ledger),
+            }),
+            Arc::new(house.clock.clone()),
+            Scope::Batch(house.batch),
+            Term::Once,
+        );
+        let Some(Told::Joined { work, epoch, .. }) = keeper.turn().pop() else {
+            panic!("nothing was taken");
+        };
+        keeper.hear(Say::Clear(Clear {
+            held: Held {
+                merchant: work.merchant,
+                epoch,
+            },
+            end: LaneEnd::Stopped,
+            rested_at: Mono::ZERO,
+        }));
+        assert_eq!(keeper.pause(), Duration::from_millis(apart_ms));
+    }
+}
+
 #[test]
 fn a_worker_for_ever_drives_new_orders_at_once_and_leftovers_after_five_minutes() {
     let mut house = House::new(2, 2, 100);

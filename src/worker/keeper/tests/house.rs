@@ -39,6 +39,8 @@ pub struct Board {
     pub lanes: BTreeMap<Merchant, Row>,
     /// Until when each lives, and how many lanes it could drive.
     pub workers: BTreeMap<usize, (Mono, u32)>,
+    /// How long it takes the database to say what there is.
+    pub look_takes: Duration,
     /// Whom the database does not answer.
     pub cut_off: BTreeSet<usize>,
     /// When which lane was taken by whom.
@@ -98,6 +100,7 @@ impl Lanes for Port {
     fn offers(&mut self, scope: Scope) -> LedgerResult<Vec<Offer>> {
         let work = self.ledger.lock().unwrap().lanes(scope)?;
         let board = self.board()?;
+        board.clock.advance(board.look_takes);
         let whose = |work: &LaneWork| match board.lanes.get(&work.merchant) {
             Some(row) if row.until > board.now() && row.owner == self.me => Whose::Ours,
             Some(row) if row.until > board.now() => Whose::Anothers,
@@ -279,6 +282,7 @@ impl House {
             clock: clock.clone(),
             lanes: BTreeMap::new(),
             workers: BTreeMap::new(),
+            look_takes: Duration::ZERO,
             cut_off: BTreeSet::new(),
             taken: Vec::new(),
         };
