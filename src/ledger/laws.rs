@@ -8,6 +8,7 @@ pub(in crate::ledger) mod chain;
 pub(in crate::ledger) mod decisions;
 pub(in crate::ledger) mod failed;
 pub(in crate::ledger) mod fixture;
+pub(in crate::ledger) mod groups;
 pub(in crate::ledger) mod history;
 pub(in crate::ledger) mod late;
 pub(in crate::ledger) mod listed;
@@ -111,6 +112,9 @@ macro_rules! contract_suite {
                 l5_a_restore_stops_no_mended_row_that_the_backup_had,
                 l3_what_is_not_submitted_any_more_is_asked_for_all_the_same,
                 l2_a_mended_row_takes_the_place_of_what_was_refused_signed_or_not,;
+            groups:
+                a_group_is_written_whole_or_not_at_all,
+                l3_a_group_comes_out_as_its_writes_one_by_one,;
             writes:
                 l1_an_intent_is_in_the_ledger_when_the_permission_is_given,
                 l1_only_a_connection_that_was_never_made_gives_the_unsent_state_back,
@@ -121,8 +125,6 @@ macro_rules! contract_suite {
                 l3_only_a_verified_reply_settles,
                 l3_a_final_order_never_changes_and_keeps_the_reply_that_settled_it,
                 submissions_that_may_have_been_accepted_are_counted,
-                a_group_is_written_whole_or_not_at_all,
-                l3_a_group_comes_out_as_its_writes_one_by_one,
                 l6_recent_sends_are_told_with_their_replies,
                 the_latest_signed_time_never_goes_back,
                 cancelling_withdraws_what_was_never_sent_and_leaves_the_rest,;
