@@ -150,7 +150,8 @@ impl Desk {
                         writes.push(write);
                         tags.push(tag);
                     }
-                    // It ends no group: a lane's next orders are none that a write is about.
+                    // It ends no group: a lane's next orders are none that a write of this run is about. (What was claimed on it
+                    // before comes ahead of its next holding's first deck.)
                     Command::Deck(deck) => decks.push(deck),
                 }
                 if writes.len() == GROUP_WRITES_MAX {

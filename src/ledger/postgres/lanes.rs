@@ -197,10 +197,10 @@ impl PostgresLedger {
         }
         let wire = self.wire.as_ref().expect("it has begun");
         let open = Open::new(wire, &mut self.texts);
-        let worked = work(&open);
+        let worked = work(&open).and_then(|_| open.settle());
         let trouble = open.trouble();
         match (worked, trouble) {
-            (Ok(_), None) => {}
+            (Ok(()), None) => {}
             (_, Some(trouble)) => {
                 self.undo();
                 return trouble.tried();

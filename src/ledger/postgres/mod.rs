@@ -231,10 +231,7 @@ impl PostgresLedger {
         }
         let wire = self.wire.as_ref().expect("it has begun");
         let open = Open::new(wire, &mut self.texts);
-        let end = match work(&open) {
-            Ok(End::Commit) => open.settle().map(|()| End::Commit),
-            end => end,
-        };
+        let end = work(&open).and_then(|end| open.settle().map(|()| end));
         match (end, open.trouble()) {
             (_, Some(trouble)) => {
                 self.undo();

@@ -70,17 +70,15 @@ impl<'c> Open<'c> {
 
     /// Waits for what was put, before it may count.
     pub(super) fn settle(&self) -> LedgerResult<()> {
-        loop {
-            let put = self.put.borrow_mut().pop_front();
-            let Some((statement, changed)) = put else {
-                return Ok(());
-            };
+        // All of them out of the way: what failed first is told by itself, and not by what failed because of it.
+        for (statement, changed) in self.put.take() {
             let rows = changed.rows();
             changed_one(
                 statement,
                 rows.map_err(|fault| self.failed(statement.name, &fault))?,
             )?;
         }
+        Ok(())
     }
 
     /// What went wrong first.
@@ -96,8 +94,11 @@ impl<'c> Open<'c> {
     fn failed(&self, name: &str, fault: &Fault) -> LedgerError {
         let put = self.put.take();
         let first = put.iter().find_map(|(statement, changed)| {
-            let fault = changed.rows().err()?;
-            Some((statement.name, fault))
+            match changed.rows() {
+                Err(fault @ Fault::Said(_)) => Some((statement.name, fault)),
+                // Of those nobody knows; the statement's own fault says why.
+                Ok(_) | Err(Fault::Gone | Fault::Silent | Fault::Unreached(_)) => None,
+            }
         });
         let (name, trouble) = match &first {
             Some((name, fault)) => (*name, Trouble::of(fault)),

@@ -306,7 +306,8 @@ async fn drive(
                 request = asked.recv(), if more => match request {
                     Some(request) => {
                         let mut answering = Box::pin(answer(&client, request));
-                        // With the first look at it, it is sent: in the order in which it was asked.
+                        // With the first look at it, it is sent: in the order in which it was asked. Not so a COPY, which
+                        // is prepared first; who asks for one waits for its end.
                         let sent = poll_fn(|cx| Poll::Ready(answering.as_mut().poll(cx)));
                         if sent.await.is_pending() {
                             under_way.push(answering);

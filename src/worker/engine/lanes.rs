@@ -554,6 +554,8 @@ impl Engine {
         if let Some(last) = jobs.last() {
             deck.after = last.id;
         }
+        // Whose lane was another's may give it back unsent after this one was dealt it as open.
+        jobs.retain(|job| !self.jobs.contains_key(&job.id));
         match phase {
             Phase::Open => {
                 // A dead run may have sent them a moment ago, and one number is not asked twice

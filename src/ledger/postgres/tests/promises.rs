@@ -11,7 +11,7 @@ use crate::ledger::laws::fixture::{Desk, START, no, numbered, staged};
 use crate::ledger::postgres::fault::{Cause, Trouble};
 use crate::ledger::postgres::open::MIGRATIONS;
 use crate::ledger::postgres::{BUSY_TRIES_MAX, Isolation, Lose, PostgresLedger, Tried, try_again};
-use crate::ledger::{Binding, Environment, Ledger, LedgerError, LedgerResult, sql};
+use crate::ledger::{Binding, Environment, Ledger, LedgerError, LedgerResult, Write, sql};
 
 fn books() -> Books {
     Books::new(Route::Direct, Isolation::ReadCommitted)
@@ -296,6 +296,16 @@ fn l1_what_was_put_and_failed_is_told_by_its_own_name_and_counts_for_nothing() {
         words.contains("0 rows were changed and not one (order_proof_missed)"),
         "{words}"
     );
+    let with_more_behind = Database::write(&mut ledger, &mut |tx| {
+        tx.put(
+            sql::LANE_HEAD_SAVE,
+            values!["1900016681", -1_i64, &[0_u8; 32]],
+        )?;
+        tx.put(sql::META_SIGNED_AT, values![START.0])?;
+        Ok(End::Commit)
+    });
+    let words = told(with_more_behind);
+    assert!(words.contains("lane_head_entries"), "{words}");
     let next = Database::write(&mut ledger, &mut |tx| {
         tx.put(sql::META_SIGNED_AT, values![START.0])?;
         // A head of fewer entries than none.
@@ -314,6 +324,34 @@ fn l1_what_was_put_and_failed_is_told_by_its_own_name_and_counts_for_nothing() {
     );
     assert_eq!(ledger.begin_run(START).unwrap().0, 1);
     assert_eq!(ledger.latest_signed_at().unwrap(), None);
+}
+
+/// Others are in the way of one that is put, and those behind it fail because of that: it is all done again.
+#[test]
+fn l9_what_was_put_and_came_into_a_conflict_is_done_again_with_all_behind_it() {
+    let books = books();
+    let mut desk = Desk::new(&books);
+    let rows = vec![
+        numbered("A", "a", 1),
+        numbered("B", "b", 1),
+        numbered("C", "c", 1),
+    ];
+    let (batch, _) = desk.file("a.csv", rows);
+    Server::get().execute(
+        &books.database,
+        "CREATE SEQUENCE levy.once; GRANT ALL ON levy.once TO PUBLIC; \
+         CREATE FUNCTION levy.conflict() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+         IF nextval('levy.once') = 1 THEN RAISE EXCEPTION 'others' USING ERRCODE = '40001'; END IF; RETURN NEW; END $$; \
+         CREATE TRIGGER conflict BEFORE UPDATE ON levy.orders FOR EACH ROW EXECUTE FUNCTION levy.conflict()",
+    );
+    let missed =
+        ["A", "B", "C"].map(|number| Write::ProofMissed(desk.find(batch, number).unwrap().id));
+    desk.ledger.write(missed.to_vec()).unwrap();
+    for number in ["A", "B", "C"] {
+        assert_eq!(desk.find(batch, number).unwrap().standing.proof_runs, 1);
+    }
+    Server::get().execute(
+        &books.database,"DROP TRIGGER conflict ON levy.orders; DROP FUNCTION levy.conflict(); DROP SEQUENCE levy.once");
 }
 
 #[test]

@@ -167,11 +167,8 @@ fn l6_what_is_begun_anew_keeps_the_pace_and_forgets_the_rest() {
     assert_eq!(engine.into_report().stop, None);
 }
 
-/// A run with `--limit` claims an order and loses its lane before it is sent: its own command sends it, not who
-/// has met it meanwhile.
-#[test]
-fn l7_what_another_process_gives_back_unsent_is_left_to_its_own_command() {
-    let (mut world, _) = World::new(1, 1, Box::new(|_, _, _| Does::Right));
+/// Another process claims the first order.
+fn anothers_claim(world: &mut World) -> Box<crate::ledger::Claimed> {
     let run = world.settings().run;
     let deck = world.ledger.deck(
         Scope::Batch(BatchId(1)),
@@ -191,15 +188,11 @@ fn l7_what_another_process_gives_back_unsent_is_left_to_its_own_command() {
     let Written::Claimed(other) = world.ledger.write(vec![claim]).unwrap().remove(0) else {
         panic!("it is claimed")
     };
-    let mut engine = empty(&mut world);
-    let mut wire = Vec::new();
-    assert!(engine.join(work(0, 1), Epoch(2), Duration::ZERO, world.now));
-    go(
-        &mut world,
-        &mut engine,
-        &mut wire,
-        Duration::from_millis(500),
-    );
+    other
+}
+
+/// And gives it back unsent.
+fn give_back(world: &mut World, other: &crate::ledger::Claimed) {
     let back = crate::ledger::Answer {
         attempt: other.attempt(),
         order: other.job().id,
@@ -220,7 +213,61 @@ fn l7_what_another_process_gives_back_unsent_is_left_to_its_own_command() {
         back.unwrap()[..],
         [Written::Recorded(_, standing)] if standing.state == State::Pending
     ));
+}
+
+/// A run with `--limit` claims an order and loses its lane before it is sent: its own command sends it, not who
+/// has met it meanwhile.
+#[test]
+fn l7_what_another_process_gives_back_unsent_is_left_to_its_own_command() {
+    let (mut world, _) = World::new(1, 1, Box::new(|_, _, _| Does::Right));
+    let other = anothers_claim(&mut world);
+    let mut engine = empty(&mut world);
+    let mut wire = Vec::new();
+    assert!(engine.join(work(0, 1), Epoch(2), Duration::ZERO, world.now));
+    go(
+        &mut world,
+        &mut engine,
+        &mut wire,
+        Duration::from_millis(500),
+    );
+    give_back(&mut world, &other);
     go(&mut world, &mut engine, &mut wire, Duration::from_secs(5));
     assert_eq!(world.sends, []);
     assert!(engine.finished());
+}
+
+/// It was open when the lane's open orders were read, and unsent when the others were.
+#[test]
+fn l6_an_order_that_is_dealt_twice_keeps_no_lane_from_going_back() {
+    let (mut world, _) = World::new(2, 1, Box::new(|_, _, _| Does::Right));
+    let other = anothers_claim(&mut world);
+    let mut engine = empty(&mut world);
+    assert!(engine.join(work(0, 1), Epoch(2), Duration::ZERO, world.now));
+    let asked = engine.poll(world.now).remove(0);
+    let Action::Deck {
+        lane,
+        merchant,
+        phase: Phase::Open,
+        after,
+        limit,
+    } = asked
+    else {
+        panic!("{asked:?}")
+    };
+    let scope = Scope::Batch(BatchId(1));
+    let jobs = world
+        .ledger
+        .deck(scope, Phase::Open, &merchant, after, limit)
+        .unwrap();
+    assert_eq!(jobs.len(), 1);
+    give_back(&mut world, &other);
+    let phase = Phase::Open;
+    engine.on(Event::Deck { lane, phase, jobs }, world.now);
+    let mut wire = Vec::new();
+    go(&mut world, &mut engine, &mut wire, Duration::from_secs(5));
+    // What was given back is its own command's.
+    assert_eq!(world.sends.len(), 1);
+    assert_eq!(ends(&mut engine), [LaneEnd::Driven { pending_left: 1 }]);
+    assert!(engine.finished());
+    assert!(engine.jobs.is_empty());
 }
