@@ -356,16 +356,7 @@ fn a_worker_for_ever_drives_new_orders_at_once_and_leftovers_after_five_minutes(
 #[test]
 fn a_scope_without_work_is_done_at_once_and_says_nothing() {
     let house = House::new(1, 1, 100);
-    let mut keeper = Keeper::new(
-        Box::new(Port {
-            me: 0,
-            board: Arc::clone(&house.board),
-            ledger: Arc::clone(&house.ledger),
-        }),
-        Arc::new(house.clock.clone()),
-        Scope::Open,
-        Term::Once,
-    );
+    let mut keeper = house.keeper(Scope::Open, Term::Once);
     let told = keeper.turn();
     assert!(matches!(told[..], [Told::Done]), "{told:?}");
     assert_eq!(house.board.lock().unwrap().workers.len(), 1);

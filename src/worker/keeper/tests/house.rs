@@ -274,6 +274,21 @@ pub fn accept(ledger: &mut SqliteLedger, rows: &[StagedRow], digest: u8, at: Wal
 }
 
 impl House {
+    /// One process's connection to the lanes.
+    pub fn port(&self, me: usize) -> Port {
+        Port {
+            me,
+            board: Arc::clone(&self.board),
+            ledger: Arc::clone(&self.ledger),
+        }
+    }
+
+    /// A keeper whose run a test plays.
+    pub fn keeper(&self, scope: Scope, term: Term) -> Keeper {
+        let clock = Arc::new(self.clock.clone());
+        Keeper::new(Box::new(self.port(0)), clock, scope, term)
+    }
+
     pub fn new(orders: u64, lanes: u64, qps: u32) -> Self {
         let clock = FakeClock::at(WallMs(1_790_000_000_000));
         let mut ledger = SqliteLedger::scratch().unwrap();
@@ -641,4 +656,13 @@ impl Worker {
             Told::Resting => {}
         }
     }
+}
+
+/// What a run says that has stopped a lane.
+pub fn stopped(merchant: Merchant, epoch: Epoch) -> Say {
+    Say::Clear(Clear {
+        held: Held { merchant, epoch },
+        end: LaneEnd::Stopped,
+        rested_at: Mono::ZERO,
+    })
 }

@@ -1,7 +1,7 @@
 //! What a keeper makes of what the database says that there is.
 
 use super::super::*;
-use super::house::{House, LEASE, Port, merchant};
+use super::house::{House, LEASE, Port, merchant, stopped};
 use crate::ledger::{LaneWork, Taken};
 
 /// One lane with an open order, and so many that were never sent.
@@ -25,16 +25,7 @@ impl Lanes for Offered {
 #[test]
 fn a_run_that_only_waits_says_that_it_could_drive_nothing() {
     let house = House::new(2, 2, 100);
-    let mut keeper = Keeper::new(
-        Box::new(Port {
-            me: 0,
-            board: Arc::clone(&house.board),
-            ledger: Arc::clone(&house.ledger),
-        }),
-        Arc::new(house.clock.clone()),
-        Scope::Batch(house.batch),
-        Term::Once,
-    );
+    let mut keeper = house.keeper(Scope::Batch(house.batch), Term::Once);
     let could_drive = || house.board.lock().unwrap().workers[&0].1;
     let taken = keeper.turn();
     assert_eq!((taken.len(), could_drive()), (2, 2));
@@ -42,23 +33,12 @@ fn a_run_that_only_waits_says_that_it_could_drive_nothing() {
         let Told::Joined { work, epoch, .. } = told else {
             panic!("{told:?}")
         };
-        keeper.hear(Say::Clear(Clear {
-            held: Held {
-                merchant: work.merchant,
-                epoch,
-            },
-            end: LaneEnd::Stopped,
-            rested_at: Mono::ZERO,
-        }));
+        keeper.hear(stopped(work.merchant, epoch));
         house.clock.advance(LOOKS_APART);
         keeper.turn();
     }
     // Another goes on with both.
-    let mut other = Port {
-        me: 1,
-        board: Arc::clone(&house.board),
-        ledger: Arc::clone(&house.ledger),
-    };
+    let mut other = house.port(1);
     assert_eq!(other.take(&[merchant(0), merchant(1)]).unwrap().len(), 2);
     house.clock.advance(LEASE / 3);
     let told = keeper.turn();
@@ -72,27 +52,11 @@ fn a_database_that_takes_long_to_say_what_there_is_is_asked_less_often() {
     for (takes_ms, apart_ms) in [(1, 1_000), (300, 3_000), (900, 9_000)] {
         let house = House::new(2, 2, 100);
         house.board.lock().unwrap().look_takes = Duration::from_millis(takes_ms);
-        let mut keeper = Keeper::new(
-            Box::new(Port {
-                me: 0,
-                board: Arc::clone(&house.board),
-                ledger: Arc::clone(&house.ledger),
-            }),
-            Arc::new(house.clock.clone()),
-            Scope::Batch(house.batch),
-            Term::Once,
-        );
+        let mut keeper = house.keeper(Scope::Batch(house.batch), Term::Once);
         let Some(Told::Joined { work, epoch, .. }) = keeper.turn().pop() else {
             panic!("nothing was taken");
         };
-        keeper.hear(Say::Clear(Clear {
-            held: Held {
-                merchant: work.merchant,
-                epoch,
-            },
-            end: LaneEnd::Stopped,
-            rested_at: Mono::ZERO,
-        }));
+        keeper.hear(stopped(work.merchant, epoch));
         assert_eq!(keeper.pause(), Duration::from_millis(apart_ms));
     }
 }
