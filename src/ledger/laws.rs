@@ -93,6 +93,7 @@ macro_rules! contract_suite {
                 l5_a_clock_that_was_ahead_while_a_child_was_issued_does_not_send_it_early,
                 l5_what_takes_the_place_of_an_early_child_waits_as_it_did,
                 l5_a_child_waits_while_its_parent_is_worked_on,
+                l5_a_number_that_was_paid_keeps_its_child_back_within_one_commit,
                 l5_what_is_not_sent_since_an_earlier_number_was_paid_is_told_to_a_person,
                 l5_what_was_closed_or_refused_beside_a_paid_number_is_told_to_a_person,
                 l5_a_paid_number_is_found_through_several_changes_and_reissues,

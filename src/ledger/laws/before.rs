@@ -6,7 +6,7 @@ use super::history::{import, sent};
 use super::reissue::child;
 use crate::clock::WallMs;
 use crate::ledger::{
-    BatchId, Before, OverviewAsk, Phase, Reach, Reissue, Scope, Standing, Written,
+    BatchId, Before, OverviewAsk, Phase, Reach, Reissue, Scope, Standing, Write, Written,
 };
 use crate::order::{Asked, NextAction, OrderNo, Resolution, State, Status};
 
@@ -117,6 +117,34 @@ pub(in crate::ledger) fn l5_a_child_waits_while_its_parent_is_worked_on(engine: 
         desk.may_submit(batch, child.as_str()),
         "the gateway says so itself"
     );
+}
+
+/// A commit may hold the parent's late answer and, behind it, the submission of its child.
+pub(in crate::ledger) fn l5_a_number_that_was_paid_keeps_its_child_back_within_one_commit(
+    engine: &dyn Engine,
+) {
+    for paid_first in [true, false] {
+        let mut desk = Desk::new(engine);
+        let (batch, _) = desk.file("one.csv", vec![numbered("A", "a", 100)]);
+        desk.bring(batch, "A", State::Failed);
+        let child = child(&desk.rerun(batch).remove(0)).unwrap();
+        let scope = Scope::Sent(Reach::Of(batch), desk.now);
+        let parent = desk.deck(scope, Phase::Open).remove(0);
+        let (attempt, parent) = desk.claim(&parent, Asked::Query);
+        let before = parent.standing.state;
+        let paid = desk.answer((attempt, &parent), Asked::Query, before, Came::Success);
+        let child = desk.find(batch, child.as_str()).unwrap();
+        let mut group = vec![
+            Write::Record(Box::new(paid)),
+            desk.ask(&child, Asked::Submission),
+        ];
+        if !paid_first {
+            group.reverse();
+        }
+        let written = desk.ledger.write(group).unwrap();
+        let claimed = |written: &Written| matches!(written, Written::Claimed(_));
+        assert_eq!(written.iter().any(claimed), !paid_first);
+    }
 }
 
 /// Otherwise it is PENDING and "run again" every night, for ever.

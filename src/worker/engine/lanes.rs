@@ -674,3 +674,6 @@ impl Engine {
         }
     }
 }
+
+#[cfg(test)]
+mod sound;

@@ -14,11 +14,36 @@ use crate::order::{Account, Comeback, Content, Fen, OrderNo, Reason, ReductionTy
 
 mod compared;
 mod decided;
+mod room;
 
 const DAY_MS: i64 = 24 * 3_600_000;
 
 /// Turns of its loop after which a run does not end; the longest story here takes 3,000.
 const TURNS_MAX: u64 = 100_000;
+
+/// Turns after which time must have passed.
+const TURNS_AT_ONCE_MAX: u32 = 1_000;
+
+/// Counts turns at one moment.
+#[derive(Default)]
+struct Moment {
+    at: Mono,
+    turns: u32,
+}
+
+impl Moment {
+    fn turn(&mut self, now: Now) {
+        if now.mono > self.at {
+            (self.at, self.turns) = (now.mono, 0);
+        }
+        self.turns += 1;
+        let at = self.at;
+        assert!(
+            self.turns < TURNS_AT_ONCE_MAX,
+            "it goes round and round at {at:?}"
+        );
+    }
+}
 
 /// What the gateway does with one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,6 +97,10 @@ struct World {
     skew_ms: i64,
     /// Claims that the ledger refused.
     refusals: u32,
+    /// What was told on the way.
+    told: Vec<String>,
+    /// Where the last run stood at its end.
+    progress: Progress,
 }
 
 /// [`Asked`] with an order, for the maps.
@@ -140,6 +169,8 @@ impl World {
             seed: 1,
             skew_ms: 0,
             refusals: 0,
+            told: Vec::new(),
+            progress: Progress::default(),
         };
         (world, batch.id)
     }
@@ -193,10 +224,22 @@ impl World {
         let mut engine = self.engine(scope, settings);
         let mut wire: BTreeMap<(Mono, u64), Reply> = BTreeMap::new();
         let mut steps = 0;
+        let mut moment = Moment::default();
         for turn in 0..TURNS_MAX {
+            moment.turn(self.now);
+            // Where there are thousands of orders, looking at all of them each time takes too long.
+            let looks = engine.jobs.len() + engine.lanes.len() < 1_000 || turn % 64 == 0;
+            if looks {
+                engine.must_be_sound(0);
+            }
             let actions = engine.poll(self.now);
             let quiet = actions.is_empty();
             let mut writes = Vec::new();
+            if looks {
+                let under_way = actions.iter();
+                let under_way = under_way.filter(|action| matches!(action, Action::Write(_)));
+                engine.must_be_sound(under_way.count());
+            }
             for action in actions {
                 steps += 1;
                 if steps > steps_max {
@@ -221,7 +264,7 @@ impl World {
                         let (at, reply) = self.gateway(Sent::of(&claimed));
                         wire.insert((at, turn * 1000 + steps), reply);
                     }
-                    Action::Notice(_) | Action::Alert(_) => {}
+                    Action::Notice(words) | Action::Alert(words) => self.told.push(words),
                 }
             }
             if !writes.is_empty() {
@@ -236,6 +279,8 @@ impl World {
             }
             if engine.finished() {
                 assert!(wire.is_empty(), "nothing is left on the wire");
+                self.progress = engine.progress();
+                assert_eq!(engine.report().attempts, self.progress.attempts);
                 return Some(engine.into_report());
             }
             let wake = engine.wake_at(self.now);
@@ -607,6 +652,21 @@ fn processing_is_followed_for_the_wait_and_left_to_the_next_run() {
 }
 
 #[test]
+fn polls_of_an_accepted_order_are_no_tries() {
+    let script: Script = Box::new(|no, asked, nth| match (no.as_str(), asked, nth) {
+        ("N000002", Asked::Submission, _) => Does::Processing,
+        ("N000002", Asked::Query, 7) => Does::ServerError,
+        _ => Does::Right,
+    });
+    let (mut world, batch) = World::new(3, 1, script);
+    let mut settings = world.settings();
+    settings.wait = Duration::from_secs(300);
+    world.run_with(Scope::Batch(batch), settings, u64::MAX);
+    let polls = world.sends.iter().filter(|send| send.2 == Asked::Query);
+    assert!(polls.count() > 10, "an error after six polls ends none");
+}
+
+#[test]
 fn a_forbidden_merchant_stops_alone() {
     let script: Script = Box::new(|no, _, _| {
         // Every fifth order is of the lane 0.
@@ -620,6 +680,8 @@ fn a_forbidden_merchant_stops_alone() {
     let (mut world, batch) = World::new(100, 5, script);
     let report = world.run(Scope::Batch(batch));
     assert_eq!(report.stopped_lanes.len(), 1);
+    let told = "merchant 1900000000 is left alone for this run: ";
+    assert!(world.told[0].starts_with(told), "{:?}", world.told);
     assert_eq!(world.statuses(batch)["SUCCESS"], 80);
     world.audit(batch);
 }
@@ -697,6 +759,18 @@ fn only_the_first_unsent_orders_are_sent_where_that_was_asked() {
     let numbers: BTreeSet<&str> = world.sends.iter().map(|send| &*send.1).collect();
     assert_eq!(numbers.len(), 7);
     assert_eq!(numbers.last(), Some(&"N000007"));
+}
+
+#[test]
+fn more_than_a_page_of_unsent_orders_is_sent_where_that_was_asked() {
+    let (mut world, batch) = World::new(800, 1, always(Does::Right));
+    let mut settings = world.settings();
+    settings.last_fresh = world.nth_pending(batch, 300);
+    world
+        .run_with(Scope::Batch(batch), settings, u64::MAX)
+        .unwrap();
+    assert_eq!(world.touched.len(), 300);
+    assert_eq!(world.touched.last().unwrap(), "N000300");
 }
 
 #[test]

@@ -229,6 +229,24 @@ fn a_lane_whose_every_order_is_told_otherwise_is_compared_to_its_end() {
     }
 }
 
+/// What is signed is an answer, whatever it says; an error is none.
+#[test]
+fn a_lane_that_is_never_answered_is_left_alone_by_a_reconciliation_after_two_minutes() {
+    let (mut world, batch) = World::new(750, 5, always(Does::Right));
+    world.run(Scope::Batch(batch));
+    world.script = Box::new(
+        |no, _, _| match no.as_str()[1..].parse::<u32>().unwrap() % 5 {
+            0 => Does::ServerError,
+            _ => Does::Right,
+        },
+    );
+    let mut settings = world.settings();
+    settings.per_merchant_qps = 1;
+    let report = world.run_with(world.everything_sent(), settings, u64::MAX);
+    let why = "no accepted reply for 120 s".to_string();
+    assert_eq!(report.unwrap().stopped_lanes, [("1900000000".into(), why)]);
+}
+
 /// One order at a time it would take as many round trips as there are orders.
 #[test]
 fn a_gateway_that_knows_nothing_any_more_is_asked_at_the_pace_of_any_other() {

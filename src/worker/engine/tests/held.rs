@@ -1,12 +1,15 @@
 //! Lanes that join and leave a running engine.
 
 use super::*;
-use crate::ledger::Epoch;
+use crate::ledger::{Epoch, RecentSend, Standing};
 
 /// Goes on until a time; what is on the wire stays there.
 fn go(world: &mut World, engine: &mut Engine, wire: &mut Vec<(Mono, Reply)>, until: Mono) {
     let scope = Scope::Batch(BatchId(1));
+    let mut moment = Moment::default();
     for _ in 0..TURNS_MAX {
+        moment.turn(world.now);
+        engine.must_be_sound(0);
         let actions = engine.poll(world.now);
         let quiet = actions.is_empty();
         for action in actions {
@@ -34,6 +37,7 @@ fn go(world: &mut World, engine: &mut Engine, wire: &mut Vec<(Mono, Reply)>, unt
         if !quiet {
             continue;
         }
+        assert_eq!(engine.flying() as usize, wire.len());
         if world.now.mono >= until {
             return;
         }
@@ -123,6 +127,98 @@ fn a_lane_is_read_whatever_it_was_counted_to_have() {
     assert_eq!(world.statuses(batch)["SUCCESS"], 3);
 }
 
+/// What an earlier run of this host left on the wire counts, whenever the lane joins.
+#[test]
+fn l6_a_lane_that_joins_later_has_the_permits_that_earlier_sends_left_it() {
+    let (mut world, _) = World::new(8, 2, Box::new(|_, _, _| Does::Right));
+    let mut settings = world.settings();
+    settings.per_merchant_qps = 2;
+    let answered = |ms: i64| RecentSend {
+        merchant: merchant(1),
+        claimed_at: world.now.wall.plus_ms(ms - 20),
+        answered_at: Some(world.now.wall.plus_ms(ms)),
+        given_up: false,
+    };
+    let recent = [answered(0), answered(-400)];
+    let scope = Scope::Batch(BatchId(1));
+    let mut engine = Engine::new(scope, settings, Vec::new(), &recent, None, world.now);
+    let mut wire = Vec::new();
+    // Half a second later one of them is over nearly, the other is not.
+    go(
+        &mut world,
+        &mut engine,
+        &mut wire,
+        Duration::from_millis(500),
+    );
+    assert!(engine.join(work(1, 4), Epoch(1), Duration::ZERO, world.now));
+    assert!(engine.join(work(0, 4), Epoch(1), Duration::ZERO, world.now));
+    go(
+        &mut world,
+        &mut engine,
+        &mut wire,
+        Duration::from_millis(550),
+    );
+    let of = |world: &World, odd: bool| -> Vec<Mono> {
+        let sends = world.sends.iter();
+        let sends = sends.filter(|send| send.1.ends_with(['1', '3', '5', '7']) == odd);
+        sends.map(|send| send.0).collect()
+    };
+    assert_eq!(of(&world, true), [], "both permits are taken");
+    go(&mut world, &mut engine, &mut wire, Duration::from_secs(9));
+    let odd = of(&world, true);
+    assert_eq!((odd.len(), of(&world, false).len()), (4, 4));
+    assert!(odd[0] >= Duration::from_millis(601), "{odd:?}");
+    assert!(odd[1] >= Duration::from_millis(1_001), "{odd:?}");
+}
+
+/// What is read ahead is bounded over all lanes together.
+#[test]
+fn many_lanes_are_read_in_smaller_pages() {
+    let (mut world, _) = World::new(1, 1, Box::new(|_, _, _| Does::Right));
+    for (lanes, page) in [(1, 256), (32, 256), (64, 128), (3_000, 4)] {
+        let mut engine = empty(&mut world);
+        for n in 0..lanes {
+            assert!(engine.join(work(n, 9), Epoch(1), Duration::ZERO, world.now));
+        }
+        for action in engine.poll(world.now) {
+            let Action::Deck { limit, .. } = action else {
+                panic!("{action:?}")
+            };
+            assert_eq!(limit, page, "{lanes} lanes");
+        }
+    }
+}
+
+#[test]
+fn a_worker_counts_the_orders_of_the_lanes_that_it_holds() {
+    let (mut world, _) = World::new(20, 2, Box::new(|_, _, _| Does::Right));
+    let mut engine = empty(&mut world);
+    let open = LaneWork {
+        open: 3,
+        ..work(0, 10)
+    };
+    assert!(engine.join(open, Epoch(1), Duration::ZERO, world.now));
+    assert_eq!(engine.progress().orders, 13);
+    assert!(engine.join(work(1, 10), Epoch(1), Duration::ZERO, world.now));
+    assert_eq!(engine.progress().orders, 23);
+    let mut wire = Vec::new();
+    go(
+        &mut world,
+        &mut engine,
+        &mut wire,
+        Duration::from_millis(1_500),
+    );
+    // What is left of a lane that goes back is another's.
+    let done = engine.progress().done;
+    assert!(done > 0 && done < 10, "{done}");
+    engine.leave(&merchant(0), world.now);
+    engine.leave(&merchant(1), world.now);
+    go(&mut world, &mut engine, &mut wire, Duration::from_secs(2));
+    let progress = engine.progress();
+    assert_eq!(progress.orders, progress.done);
+    assert_eq!(progress.succeeded, world.sends.len() as u64);
+}
+
 /// A round that ends and begins anew in one process: what the gateway may still count holds its permits.
 #[test]
 fn l6_what_is_begun_anew_keeps_the_pace_and_forgets_the_rest() {
@@ -151,6 +247,7 @@ fn l6_what_is_begun_anew_keeps_the_pace_and_forgets_the_rest() {
     assert_eq!(ends(&mut engine), [LaneEnd::Left, LaneEnd::Left]);
     assert!(engine.was_proven());
     assert_eq!(engine.begin_anew(), []);
+    engine.must_be_sound(0);
     assert!(!engine.brakes.is_proven() && engine.was_proven());
     for n in 0..2 {
         assert!(engine.join(work(n, 10), Epoch(2), rest, world.now));
@@ -165,6 +262,28 @@ fn l6_what_is_begun_anew_keeps_the_pace_and_forgets_the_rest() {
     go(&mut world, &mut engine, &mut wire, Duration::from_secs(30));
     assert_eq!(world.statuses(batch)["SUCCESS"], 20);
     assert_eq!(engine.into_report().stop, None);
+}
+
+#[test]
+fn l6_a_lane_that_is_being_read_goes_back_once_its_page_has_come() {
+    for phases in [vec![Phase::Open], vec![Phase::Open, Phase::Pending]] {
+        let (mut world, _) = World::new(4, 1, Box::new(|_, _, _| Does::Right));
+        let mut engine = empty(&mut world);
+        assert!(engine.join(work(0, 4), Epoch(1), Duration::ZERO, world.now));
+        let last = phases.len() - 1;
+        for (i, phase) in phases.into_iter().enumerate() {
+            let asked = engine.poll(world.now);
+            assert!(matches!(asked[..], [Action::Deck { phase: p, .. }] if p == phase));
+            if i == last {
+                engine.leave(&merchant(0), world.now);
+            }
+            assert_eq!(ends(&mut engine), []);
+            let (lane, jobs) = (0, Vec::new());
+            engine.on(Event::Deck { lane, phase, jobs }, world.now);
+        }
+        assert_eq!(ends(&mut engine), [LaneEnd::Left]);
+        assert!(engine.finished());
+    }
 }
 
 /// Another process claims the first order.
@@ -234,6 +353,124 @@ fn l7_what_another_process_gives_back_unsent_is_left_to_its_own_command() {
     go(&mut world, &mut engine, &mut wire, Duration::from_secs(5));
     assert_eq!(world.sends, []);
     assert!(engine.finished());
+}
+
+#[test]
+fn an_order_that_the_ledger_knows_otherwise_is_asked_for_once_more_and_no_further() {
+    let moved = |standing: Standing, state, maybe_accepted| Standing {
+        state,
+        maybe_accepted,
+        ..standing
+    };
+    let (pending, unknown) = (State::Pending, State::Unknown);
+    // How the order stands, each time that its claim is refused, and how often it is claimed.
+    for (found, claims) in [
+        (vec![(pending, 0)], 1),
+        (vec![(State::Cancelled, 0)], 1),
+        (vec![(State::Success, 1)], 1),
+        (vec![(unknown, 1), (unknown, 1)], 2),
+        (vec![(unknown, 1), (unknown, 2)], 2),
+    ] {
+        let (mut world, _) = World::new(1, 1, Box::new(|_, _, _| Does::Right));
+        let mut engine = empty(&mut world);
+        assert!(engine.join(work(0, 1), Epoch(1), Duration::ZERO, world.now));
+        let mut claimed = Vec::new();
+        while world.now.mono < Duration::from_secs(5) {
+            engine.must_be_sound(0);
+            for action in engine.poll(world.now) {
+                match action {
+                    Action::Deck {
+                        lane,
+                        merchant,
+                        phase,
+                        after,
+                        limit,
+                    } => {
+                        let scope = Scope::Batch(BatchId(1));
+                        let jobs = world.ledger.deck(scope, phase, &merchant, after, limit);
+                        let jobs = jobs.unwrap();
+                        engine.on(Event::Deck { lane, phase, jobs }, world.now);
+                    }
+                    Action::Write(Write::Claim(ask)) => {
+                        let (state, maybe_accepted) = found[claimed.len()];
+                        claimed.push(world.now.mono);
+                        let standing = moved(ask.job.standing, state, maybe_accepted);
+                        let refused = Written::Refused(ask.job.id, standing);
+                        engine.on(Event::Written(refused), world.now);
+                    }
+                    other => panic!("{other:?}"),
+                }
+            }
+            world.pass(Duration::from_millis(10));
+        }
+        assert_eq!(claimed.len(), claims, "{found:?}");
+        let apart = claimed.windows(2).map(|two| two[1] - two[0]);
+        assert!(
+            apart
+                .min()
+                .is_none_or(|apart| apart >= Duration::from_secs(1))
+        );
+        assert!(engine.finished() && engine.jobs.is_empty(), "{found:?}");
+    }
+}
+
+#[test]
+fn l6_a_lane_that_was_lost_and_a_run_that_was_frozen_end_with_all_their_claims() {
+    for frozen in [false, true] {
+        let (mut world, _) = World::new(12, 2, Box::new(|_, _, _| Does::Right));
+        let settings = world.settings();
+        let scope = Scope::Batch(BatchId(1));
+        let mut engine = Engine::new(scope, settings, Vec::new(), &[], None, world.now);
+        assert!(engine.join(work(0, 6), Epoch(1), Duration::ZERO, world.now));
+        // The canary alone: its reply opens the lane for the five behind it.
+        let mut wire = Vec::new();
+        let now = world.now.mono;
+        go(&mut world, &mut engine, &mut wire, now);
+        let (at, reply) = wire.remove(0);
+        world.pass(at - world.now.mono);
+        engine.on(Event::Reply(Box::new(reply)), world.now);
+        let mut claims = Vec::new();
+        for _ in 0..10 {
+            for action in engine.poll(world.now) {
+                match action {
+                    Action::Write(Write::Claim(ask)) => claims.push(ask.job.id),
+                    Action::Write(write) => {
+                        for written in world.ledger.write(vec![write]).unwrap() {
+                            engine.on(Event::Written(written), world.now);
+                        }
+                    }
+                    Action::Deck { lane, phase, .. } => {
+                        let jobs = Vec::new();
+                        engine.on(Event::Deck { lane, phase, jobs }, world.now);
+                    }
+                    other => panic!("{other:?}"),
+                }
+            }
+        }
+        assert_eq!(claims.len(), 5);
+        let mut left = claims.len();
+        for id in claims {
+            engine.must_be_sound(left);
+            left -= 1;
+            let written = match frozen {
+                true => Written::Frozen(id),
+                false => Written::LaneLost(id),
+            };
+            engine.on(Event::Written(written), world.now);
+        }
+        engine.must_be_sound(0);
+        assert_eq!(ends(&mut engine), [LaneEnd::Left]);
+        assert!(engine.finished());
+        assert_eq!(engine.is_stopping(), frozen);
+        assert_eq!(engine.stopped_by(), frozen.then_some(&Stop::Frozen));
+        // The other lane goes on, or is refused.
+        assert_eq!(
+            engine.join(work(1, 6), Epoch(2), Duration::ZERO, world.now),
+            !frozen
+        );
+        let report = engine.into_report();
+        assert_eq!((report.stopped_lanes, report.attempts), (vec![], 1));
+    }
 }
 
 /// It was open when the lane's open orders were read, and unsent when the others were.

@@ -226,6 +226,68 @@ fn l4_a_clock_that_steps_back_does_not_reopen_the_window() {
 }
 
 #[test]
+fn l4_the_time_that_a_reply_tells_closes_the_window_within_the_same_run() {
+    let (mut world, batch) = World::new(2, 1, always(Does::Silent));
+    world.script = Box::new(|no, asked, _| match (no.as_str(), asked) {
+        ("N000002", Asked::Submission) => Does::LostBefore,
+        _ => Does::Right,
+    });
+    world.run(Scope::Batch(batch));
+    assert_eq!(world.statuses(batch)["UNKNOWN"], 1);
+    // A second file: its order is the canary, and its reply tells that 29 days are over.
+    world.ledger.stage_clear().unwrap();
+    let again = [row(3, 1), row(2, 0)].map(|row| StagedRow {
+        ordinal: row.ordinal - 1,
+        ..row
+    });
+    world.ledger.stage(&again).unwrap();
+    let head = BatchHead {
+        digest: [8; 32],
+        file: "second.csv".into(),
+        header: vec!["n".into()],
+        delimiter: b',',
+    };
+    world.at(29 * DAY_MS - 60_000);
+    let (second, _) = world.ledger.accept(&head, world.now.wall, 40).unwrap();
+    world.clock_is_off_by(-200_000);
+    world.at(29 * DAY_MS + 60_000);
+    let before = world.sends.len();
+    world.script = always(Does::Right);
+    world.latency = Duration::ZERO;
+    let report = world.run(Scope::Batch(second.id));
+    assert_eq!(report.clock_skew_ms, Some(200_000));
+    let asked: Vec<_> = world.sends[before..].iter().map(|s| (&*s.1, s.2)).collect();
+    assert_eq!(
+        asked,
+        [("N000003", Asked::Submission), ("N000002", Asked::Query)]
+    );
+}
+
+#[test]
+fn a_clock_that_is_more_than_a_minute_off_is_told_once() {
+    for (off, told) in [
+        (0, None),
+        (60_000, None),
+        (-60_000, None),
+        (
+            61_000,
+            Some("this machine's clock is 61 s off the gateway's; set it (NTP)"),
+        ),
+        (
+            -61_000,
+            Some("this machine's clock is -61 s off the gateway's; set it (NTP)"),
+        ),
+    ] {
+        let (mut world, batch) = World::new(5, 1, always(Does::Right));
+        world.latency = Duration::ZERO;
+        world.clock_is_off_by(off);
+        let report = world.run(Scope::Batch(batch));
+        assert_eq!(report.clock_skew_ms, Some(-off));
+        assert_eq!(world.told, Vec::from_iter(told), "{off}");
+    }
+}
+
+#[test]
 fn l4_an_unsigned_or_forged_reply_moves_no_window() {
     for does in [
         Does::NotEnoughUnsigned,
