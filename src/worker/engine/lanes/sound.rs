@@ -5,6 +5,7 @@ use std::collections::HashSet;
 
 use super::super::Action;
 use super::*;
+use crate::worker::limits::DECK_PAGE_MAX;
 
 /// What a lane's orders are doing, as the orders themselves have it.
 #[derive(Clone, Default)]
@@ -101,6 +102,12 @@ impl Engine {
 
 impl LaneRun {
     fn must_be_sound(&self, ix: usize, doing: &Doing) {
+        // A page is read once half of the one before it is gone.
+        let ahead = self.fresh.len();
+        assert!(
+            ahead <= DECK_PAGE_MAX * 3 / 2,
+            "lane {ix}: {ahead} read ahead"
+        );
         assert_eq!(self.active, doing.active, "lane {ix}: active");
         assert_eq!(
             self.claiming, doing.claiming,

@@ -171,6 +171,25 @@ fn l6_a_lane_that_joins_later_has_the_permits_that_earlier_sends_left_it() {
     assert!(odd[1] >= Duration::from_millis(1_001), "{odd:?}");
 }
 
+/// Read twice, its orders would stand twice in the lane.
+#[test]
+fn l2_a_page_that_is_on_its_way_is_not_asked_for_again() {
+    let (mut world, _) = World::new(4, 1, Box::new(|_, _, _| Does::Right));
+    let mut engine = empty(&mut world);
+    assert!(engine.join(work(0, 4), Epoch(1), Duration::ZERO, world.now));
+    for phase in [Phase::Open, Phase::Pending] {
+        let asked = engine.poll(world.now);
+        assert!(matches!(asked[..], [Action::Deck { phase: p, .. }] if p == phase));
+        engine.refill(0);
+        engine.must_be_sound(0);
+        let more = engine.poll(world.now);
+        assert!(more.is_empty(), "{more:?}");
+        let (lane, jobs) = (0, Vec::new());
+        engine.on(Event::Deck { lane, phase, jobs }, world.now);
+    }
+    assert!(engine.finished());
+}
+
 /// What is read ahead is bounded over all lanes together.
 #[test]
 fn many_lanes_are_read_in_smaller_pages() {
@@ -266,23 +285,36 @@ fn l6_what_is_begun_anew_keeps_the_pace_and_forgets_the_rest() {
 
 #[test]
 fn l6_a_lane_that_is_being_read_goes_back_once_its_page_has_come() {
-    for phases in [vec![Phase::Open], vec![Phase::Open, Phase::Pending]] {
+    let stories = [
+        (vec![Phase::Open], false),
+        (vec![Phase::Open, Phase::Pending], false),
+        (vec![Phase::Open], true),
+    ];
+    for (phases, stopped) in stories {
         let (mut world, _) = World::new(4, 1, Box::new(|_, _, _| Does::Right));
+        let _other = anothers_claim(&mut world);
         let mut engine = empty(&mut world);
         assert!(engine.join(work(0, 4), Epoch(1), Duration::ZERO, world.now));
-        let last = phases.len() - 1;
-        for (i, phase) in phases.into_iter().enumerate() {
+        for (i, &phase) in phases.iter().enumerate() {
             let asked = engine.poll(world.now);
             assert!(matches!(asked[..], [Action::Deck { phase: p, .. }] if p == phase));
-            if i == last {
-                engine.leave(&merchant(0), world.now);
+            let lane = 0;
+            let mut jobs = Vec::new();
+            if i + 1 == phases.len() {
+                match stopped {
+                    true => engine.stop(Stop::Asked, world.now),
+                    false => engine.leave(&merchant(0), world.now),
+                }
+                let scope = Scope::Batch(BatchId(1));
+                let deck = world.ledger.deck(scope, phase, &merchant(0), OrderId(0), 9);
+                jobs = deck.unwrap();
+                assert!(!jobs.is_empty());
             }
             assert_eq!(ends(&mut engine), []);
-            let (lane, jobs) = (0, Vec::new());
             engine.on(Event::Deck { lane, phase, jobs }, world.now);
         }
         assert_eq!(ends(&mut engine), [LaneEnd::Left]);
-        assert!(engine.finished());
+        assert!(engine.finished() && engine.jobs.is_empty());
     }
 }
 
