@@ -134,8 +134,11 @@ impl LaneRun {
 
     /// Nothing of it is claimed, in flight, being recorded or being read, or will be.
     pub(super) fn is_clear(&self) -> bool {
-        let reading = self.open.fetching.is_some() || self.pending.fetching.is_some();
-        self.active == 0 && !reading && self.is_empty()
+        self.active == 0 && !self.is_being_read() && self.is_empty()
+    }
+
+    fn is_being_read(&self) -> bool {
+        self.open.fetching.is_some() || self.pending.fetching.is_some()
     }
 
     /// An order ahead of this one was claimed and not sent.
@@ -507,11 +510,7 @@ impl Engine {
         let page = self.deck_page;
         let room = self.room_for_page();
         let lane = &mut self.lanes[ix];
-        if lane.stopped
-            || self.stopping
-            || lane.open.fetching.is_some()
-            || lane.pending.fetching.is_some()
-        {
+        if lane.is_being_read() {
             return;
         }
         if lane.open.left && !room {
@@ -520,7 +519,7 @@ impl Engine {
         }
         let (phase, deck) = if lane.open.left {
             (Phase::Open, &mut lane.open)
-        } else if !lane.open.left && lane.pending.left && lane.fresh.len() * 2 < page {
+        } else if lane.pending.left && lane.fresh.len() * 2 < page {
             (Phase::Pending, &mut lane.pending)
         } else {
             return;

@@ -68,6 +68,8 @@ enum Does {
     Processing,
     Silent,
     OtherAmount,
+    WeakClose,
+    ProvenClose,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -358,6 +360,14 @@ impl World {
                 let order = std::sync::Arc::make_mut(&mut sent.job.order);
                 order.content.amount = Fen::new(9_999).unwrap();
                 (self.latency, self.state(&sent, "SUCCESS", None))
+            }
+            Does::WeakClose => {
+                let said = self.state(&sent, "FAILED", Some("RECEIPT_NOT_EXIST_CLOSED"));
+                (self.latency, said)
+            }
+            Does::ProvenClose => {
+                let said = self.state(&sent, "FAILED", Some("BALANCE_NOT_ENOUGH"));
+                (self.latency, said)
             }
             Does::IllSigned => {
                 let said = self.process(&sent, Book::Debited);
@@ -652,18 +662,25 @@ fn processing_is_followed_for_the_wait_and_left_to_the_next_run() {
 }
 
 #[test]
-fn polls_of_an_accepted_order_are_no_tries() {
+fn polls_of_an_accepted_order_take_no_try_from_the_proof_of_its_close() {
     let script: Script = Box::new(|no, asked, nth| match (no.as_str(), asked, nth) {
-        ("N000002", Asked::Submission, _) => Does::Processing,
-        ("N000002", Asked::Query, 7) => Does::ServerError,
+        ("N000002", Asked::Submission, 1) => Does::Processing,
+        ("N000002", Asked::Query, 9) => Does::WeakClose,
+        ("N000002", Asked::Submission, 2) => Does::NotEnoughUnsigned,
+        ("N000002", Asked::Query, 10) => Does::ProvenClose,
         _ => Does::Right,
     });
     let (mut world, batch) = World::new(3, 1, script);
     let mut settings = world.settings();
     settings.wait = Duration::from_secs(300);
     world.run_with(Scope::Batch(batch), settings, u64::MAX);
-    let polls = world.sends.iter().filter(|send| send.2 == Asked::Query);
-    assert!(polls.count() > 10, "an error after six polls ends none");
+    let of_it = world.sends.iter().filter(|send| send.1 == "N000002");
+    assert_eq!(of_it.count(), 12);
+    let actions = world.totals(batch).by_action;
+    assert!(
+        actions.contains(&(crate::order::NextAction::Reissue, 1)),
+        "{actions:?}"
+    );
 }
 
 #[test]

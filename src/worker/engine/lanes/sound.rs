@@ -52,7 +52,7 @@ impl Engine {
             claims += doing.claiming + doing.claimed.len() as u32;
             flying += doing.flying;
             held += usize::from(lane.lease.is_some());
-            let reads = lane.open.fetching.is_some() || lane.pending.fetching.is_some();
+            let reads = lane.is_being_read();
             fetches += u32::from(reads);
             lane.must_be_sound(ix, doing);
             let ahead = doing.claiming + doing.claimed.len() as u32;

@@ -38,6 +38,7 @@ fn go(world: &mut World, engine: &mut Engine, wire: &mut Vec<(Mono, Reply)>, unt
             continue;
         }
         assert_eq!(engine.flying() as usize, wire.len());
+        assert_eq!(engine.progress().in_flight, engine.flying());
         if world.now.mono >= until {
             return;
         }
@@ -169,6 +170,139 @@ fn l6_a_lane_that_joins_later_has_the_permits_that_earlier_sends_left_it() {
     assert_eq!((odd.len(), of(&world, false).len()), (4, 4));
     assert!(odd[0] >= Duration::from_millis(601), "{odd:?}");
     assert!(odd[1] >= Duration::from_millis(1_001), "{odd:?}");
+}
+
+/// Polls, answers pages from the ledger and hands out the writes and the sends.
+fn turn(world: &mut World, engine: &mut Engine) -> (Vec<Write>, Vec<(Mono, Reply)>) {
+    let (mut writes, mut wire) = (Vec::new(), Vec::new());
+    for _ in 0..10 {
+        for action in engine.poll(world.now) {
+            match action {
+                Action::Deck {
+                    lane,
+                    merchant,
+                    phase,
+                    after,
+                    limit,
+                } => {
+                    let scope = Scope::Batch(BatchId(1));
+                    let jobs = world.ledger.deck(scope, phase, &merchant, after, limit);
+                    let jobs = jobs.unwrap();
+                    engine.on(Event::Deck { lane, phase, jobs }, world.now);
+                }
+                Action::Write(write) => writes.push(write),
+                Action::Send { claimed, .. } => wire.push(world.gateway(Sent::of(&claimed))),
+                Action::Notice(words) | Action::Alert(words) => panic!("{words}"),
+            }
+        }
+    }
+    (writes, wire)
+}
+
+fn commit(world: &mut World, engine: &mut Engine, writes: Vec<Write>) {
+    for written in world.ledger.write(writes).unwrap() {
+        engine.on(Event::Written(written), world.now);
+    }
+}
+
+/// An engine whose canary was answered, with the last order of lane 1 on the wire and no room for more; lane 0
+/// has orders.
+fn one_on_the_wire(world: &mut World) -> Engine {
+    let mut settings = world.settings();
+    settings.max_in_flight = 1;
+    let scope = Scope::Batch(BatchId(1));
+    let mut engine = Engine::new(scope, settings, Vec::new(), &[], None, world.now);
+    assert!(engine.join(work(1, 9), Epoch(1), Duration::ZERO, world.now));
+    let mut wire = Vec::new();
+    while world.sends.len() < 2 {
+        if world.sends.len() == 1 {
+            world.latency = Duration::from_secs(9);
+        }
+        let until = world.now.mono + Duration::from_millis(1);
+        go(world, &mut engine, &mut wire, until);
+        assert!(world.now.mono < Duration::from_secs(1));
+    }
+    assert!(engine.join(work(0, 9), Epoch(1), Duration::ZERO, world.now));
+    engine
+}
+
+/// Until it is recorded as not sent, the order behind it may not go first.
+#[test]
+fn what_is_being_given_back_holds_those_behind_it_and_is_no_try() {
+    let (mut world, _) = World::new(4, 2, always(Does::Right));
+    let mut engine = one_on_the_wire(&mut world);
+    let (claims, _) = turn(&mut world, &mut engine);
+    let of: Vec<&str> = claims.iter().map(claimed_no).collect();
+    assert_eq!(of, ["N000002"], "no room for more");
+    commit(&mut world, &mut engine, claims);
+    // It waits in vain for five seconds.
+    world.pass(Duration::from_millis(5_001));
+    let (back, sent) = turn(&mut world, &mut engine);
+    assert!(sent.is_empty());
+    assert!(matches!(back[..], [Write::Record(_)]), "{back:?}");
+    world.pass(Duration::from_millis(10));
+    let (more, _) = turn(&mut world, &mut engine);
+    assert!(more.is_empty(), "{more:?}");
+    engine.must_be_sound(back.len());
+    commit(&mut world, &mut engine, back);
+    let (again, _) = turn(&mut world, &mut engine);
+    let of: Vec<&str> = again.iter().map(claimed_no).collect();
+    assert_eq!(of, ["N000002"]);
+    let tries = engine.jobs.values().map(|job| job.tries.submissions);
+    assert_eq!(tries.max(), Some(1), "only the last claim counts");
+}
+
+fn claimed_no(write: &Write) -> &str {
+    match write {
+        Write::Claim(ask) => ask.job.order.no.as_str(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn l6_a_claim_that_is_committed_after_its_lane_was_left_is_given_back() {
+    for stopped in [false, true] {
+        let (mut world, _) = World::new(4, 2, always(Does::Right));
+        let mut engine = one_on_the_wire(&mut world);
+        let (claims, _) = turn(&mut world, &mut engine);
+        assert_eq!(claims.len(), 1);
+        match stopped {
+            true => engine.stop(Stop::Asked, world.now),
+            false => engine.leave(&merchant(0), world.now),
+        }
+        commit(&mut world, &mut engine, claims);
+        let (back, sent) = turn(&mut world, &mut engine);
+        assert!(sent.is_empty());
+        assert!(matches!(back[..], [Write::Record(_)]), "{back:?}");
+        commit(&mut world, &mut engine, back);
+        engine.must_be_sound(0);
+        assert_eq!(ends(&mut engine), [LaneEnd::Left]);
+    }
+}
+
+/// It waited for room on the wire when the round ended.
+#[test]
+fn a_lane_that_waited_when_its_round_ended_is_looked_at_in_the_next() {
+    let (mut world, batch) = World::new(4, 2, always(Does::Right));
+    let mut engine = one_on_the_wire(&mut world);
+    let (claims, _) = turn(&mut world, &mut engine);
+    commit(&mut world, &mut engine, claims);
+    turn(&mut world, &mut engine);
+    engine.stop(Stop::Outage("a test".into()), world.now);
+    let (back, _) = turn(&mut world, &mut engine);
+    commit(&mut world, &mut engine, back);
+    // What was on the wire has come to its end.
+    engine.flying = 0;
+    engine.begin_anew();
+    engine.must_be_sound(0);
+    world.pass(Duration::from_secs(40));
+    world.latency = Duration::from_millis(20);
+    for n in 0..2 {
+        assert!(engine.join(work(n, 9), Epoch(2), Duration::ZERO, world.now));
+    }
+    let mut wire = Vec::new();
+    go(&mut world, &mut engine, &mut wire, Duration::from_secs(90));
+    assert_eq!(world.statuses(batch)["SUCCESS"], 4);
 }
 
 /// Read twice, its orders would stand twice in the lane.
