@@ -280,6 +280,37 @@ fn l6_a_claim_that_is_committed_after_its_lane_was_left_is_given_back() {
     }
 }
 
+/// Its lane's lease would have ended before it.
+#[test]
+fn l6_a_request_that_was_not_begun_goes_back_with_its_lane() {
+    let (mut world, batch) = World::new(4, 1, always(Does::Right));
+    let mut engine = empty(&mut world);
+    assert!(engine.join(work(0, 4), Epoch(1), Duration::ZERO, world.now));
+    assert!(!engine.was_proven());
+    let (claims, _) = turn(&mut world, &mut engine);
+    commit(&mut world, &mut engine, claims);
+    let mut sends = engine.poll(world.now);
+    let Some(Action::Send { claimed, .. }) = sends.pop() else {
+        panic!("{sends:?}")
+    };
+    assert_eq!(engine.flying(), 1);
+    engine.on(Event::Unsent(claimed), world.now);
+    let (back, _) = turn(&mut world, &mut engine);
+    assert!(matches!(back[..], [Write::Record(_)]), "{back:?}");
+    engine.must_be_sound(1);
+    commit(&mut world, &mut engine, back);
+    engine.must_be_sound(0);
+    assert_eq!(ends(&mut engine), [LaneEnd::Left]);
+    assert!(engine.finished() && !engine.was_proven());
+    assert_eq!(world.statuses(batch), BTreeMap::from([("PENDING", 4)]));
+    // The permit came back at once, and it was no try.
+    assert!(engine.join(work(0, 4), Epoch(2), Duration::ZERO, world.now));
+    let mut wire = Vec::new();
+    let until = world.now.mono + Duration::from_millis(100);
+    go(&mut world, &mut engine, &mut wire, until);
+    assert_eq!(world.sends.len(), 2);
+}
+
 /// It waited for room on the wire when the round ended.
 #[test]
 fn a_lane_that_waited_when_its_round_ended_is_looked_at_in_the_next() {
@@ -297,9 +328,14 @@ fn a_lane_that_waited_when_its_round_ended_is_looked_at_in_the_next() {
     engine.must_be_sound(0);
     world.pass(Duration::from_secs(40));
     world.latency = Duration::from_millis(20);
+    let next = world.settings().run;
+    engine.goes_by(next);
     for n in 0..2 {
         assert!(engine.join(work(n, 9), Epoch(2), Duration::ZERO, world.now));
     }
+    let (claims, _) = turn(&mut world, &mut engine);
+    assert!(matches!(&claims[..], [Write::Claim(ask)] if ask.run == next));
+    commit(&mut world, &mut engine, claims);
     let mut wire = Vec::new();
     go(&mut world, &mut engine, &mut wire, Duration::from_secs(90));
     assert_eq!(world.statuses(batch)["SUCCESS"], 4);
@@ -389,6 +425,7 @@ fn l6_what_is_begun_anew_keeps_the_pace_and_forgets_the_rest() {
     );
     let before = world.sends.len();
     assert_eq!(before, 4);
+    assert!(engine.was_proven());
     engine.stop(Stop::Outage("a test".into()), world.now);
     assert!(!engine.join(work(0, 10), Epoch(2), rest, world.now));
     go(
