@@ -566,43 +566,34 @@ fn an_order_that_the_ledger_knows_otherwise_is_asked_for_once_more_and_no_furthe
         ..standing
     };
     let (pending, unknown) = (State::Pending, State::Unknown);
-    // How the order stands, each time that its claim is refused, and how often it is claimed.
-    for (found, claims) in [
-        (vec![(pending, 0)], 1),
-        (vec![(State::Cancelled, 0)], 1),
-        (vec![(State::Success, 1)], 1),
-        (vec![(unknown, 1), (unknown, 1)], 2),
-        (vec![(unknown, 1), (unknown, 2)], 2),
+    // Whether it had never been sent; how it stands, each time that its claim is refused; how often it is claimed.
+    for (fresh, found, claims) in [
+        (true, vec![(pending, 0)], 1),
+        (true, vec![(State::Cancelled, 0)], 1),
+        (true, vec![(State::Success, 1)], 1),
+        (true, vec![(unknown, 1), (unknown, 1)], 2),
+        (true, vec![(unknown, 1), (unknown, 2)], 2),
+        (false, vec![(unknown, 2), (unknown, 3)], 2),
+        (false, vec![(pending, 0)], 1),
     ] {
         let (mut world, _) = World::new(1, 1, Box::new(|_, _, _| Does::Right));
+        if !fresh {
+            anothers_claim(&mut world);
+        }
         let mut engine = empty(&mut world);
         assert!(engine.join(work(0, 1), Epoch(1), Duration::ZERO, world.now));
         let mut claimed = Vec::new();
         while world.now.mono < Duration::from_secs(5) {
             engine.must_be_sound(0);
-            for action in engine.poll(world.now) {
-                match action {
-                    Action::Deck {
-                        lane,
-                        merchant,
-                        phase,
-                        after,
-                        limit,
-                    } => {
-                        let scope = Scope::Batch(BatchId(1));
-                        let jobs = world.ledger.deck(scope, phase, &merchant, after, limit);
-                        let jobs = jobs.unwrap();
-                        engine.on(Event::Deck { lane, phase, jobs }, world.now);
-                    }
-                    Action::Write(Write::Claim(ask)) => {
-                        let (state, maybe_accepted) = found[claimed.len()];
-                        claimed.push(world.now.mono);
-                        let standing = moved(ask.job.standing, state, maybe_accepted);
-                        let refused = Written::Refused(ask.job.id, standing);
-                        engine.on(Event::Written(refused), world.now);
-                    }
-                    other => panic!("{other:?}"),
-                }
+            for write in turn(&mut world, &mut engine).0 {
+                let Write::Claim(ask) = write else {
+                    panic!("{write:?}")
+                };
+                let (state, maybe_accepted) = found[claimed.len()];
+                claimed.push(world.now.mono);
+                let standing = moved(ask.job.standing, state, maybe_accepted);
+                let refused = Written::Refused(ask.job.id, standing);
+                engine.on(Event::Written(refused), world.now);
             }
             world.pass(Duration::from_millis(10));
         }
@@ -633,20 +624,11 @@ fn l6_a_lane_that_was_lost_and_a_run_that_was_frozen_end_with_all_their_claims()
         world.pass(at - world.now.mono);
         engine.on(Event::Reply(Box::new(reply)), world.now);
         let mut claims = Vec::new();
-        for _ in 0..10 {
-            for action in engine.poll(world.now) {
-                match action {
-                    Action::Write(Write::Claim(ask)) => claims.push(ask.job.id),
-                    Action::Write(write) => {
-                        for written in world.ledger.write(vec![write]).unwrap() {
-                            engine.on(Event::Written(written), world.now);
-                        }
-                    }
-                    Action::Deck { lane, phase, .. } => {
-                        let jobs = Vec::new();
-                        engine.on(Event::Deck { lane, phase, jobs }, world.now);
-                    }
-                    other => panic!("{other:?}"),
+        for _ in 0..2 {
+            for write in turn(&mut world, &mut engine).0 {
+                match write {
+                    Write::Claim(ask) => claims.push(ask.job.id),
+                    reply => commit(&mut world, &mut engine, vec![reply]),
                 }
             }
         }
