@@ -123,10 +123,10 @@ pub(in crate::ledger) fn l5_a_child_waits_while_its_parent_is_worked_on(engine: 
 pub(in crate::ledger) fn l5_a_number_that_was_paid_keeps_its_child_back_within_one_commit(
     engine: &dyn Engine,
 ) {
-    for paid_first in [true, false] {
-        let mut desk = Desk::new(engine);
-        let (batch, _) = desk.file("one.csv", vec![numbered("A", "a", 100)]);
-        desk.bring(batch, "A", State::Failed);
+    let mut desk = Desk::new(engine);
+    for (number, paid_first) in [("A", true), ("B", false)] {
+        let (batch, _) = desk.file(number, vec![numbered(number, number, 100)]);
+        desk.bring(batch, number, State::Failed);
         let child = child(&desk.rerun(batch).remove(0)).unwrap();
         let scope = Scope::Sent(Reach::Of(batch), desk.now);
         let parent = desk.deck(scope, Phase::Open).remove(0);
