@@ -363,18 +363,31 @@ fn l2_a_page_that_is_on_its_way_is_not_asked_for_again() {
 /// What is read ahead is bounded over all lanes together.
 #[test]
 fn many_lanes_are_read_in_smaller_pages() {
-    let (mut world, _) = World::new(1, 1, Box::new(|_, _, _| Does::Right));
-    for (lanes, page) in [(1, 256), (32, 256), (64, 128), (3_000, 4)] {
+    for (lanes, page) in [(1, 256), (32, 256), (64, 128), (6_000, 4)] {
+        let (mut world, _) = World::new(1, 1, Box::new(|_, _, _| Does::Right));
         let mut engine = empty(&mut world);
-        for n in 0..lanes {
+        assert!(engine.join(work(0, 1), Epoch(1), Duration::ZERO, world.now));
+        let mut wire = Vec::new();
+        go(
+            &mut world,
+            &mut engine,
+            &mut wire,
+            Duration::from_millis(50),
+        );
+        assert_eq!(ends(&mut engine), [LaneEnd::Driven { pending_left: 0 }]);
+        for n in 1..=lanes {
             assert!(engine.join(work(n, 9), Epoch(1), Duration::ZERO, world.now));
         }
-        for action in engine.poll(world.now) {
-            let Action::Deck { limit, .. } = action else {
+        let asked = engine.poll(world.now);
+        for action in &asked {
+            let Action::Deck { limit, .. } = *action else {
                 panic!("{action:?}")
             };
             assert_eq!(limit, page, "{lanes} lanes");
         }
+        // All that is on its way has room, should it all be open.
+        let most = OPEN_JOBS_MAX / page as usize;
+        assert_eq!(asked.len(), most.min(lanes as usize));
     }
 }
 
