@@ -59,8 +59,7 @@ fn l1_l6_whatever_becomes_of_three_hosts_each_order_is_deducted_once_and_no_lane
     let three = cut.start(WORK);
 
     until(&gateway, 300, &mut run, &all);
-    // Not the one that is stopped: what was on its way to it would be stale when it wakes, and end it.
-    killed.set_clock(290);
+    stopped.set_clock(290);
     cut.set_clock(-290);
     until(&gateway, 700, &mut run, &all);
     one.signal("KILL");
